@@ -1,5 +1,5 @@
-// Sends the browser's time zone whenever the server has another one: the server's copy is lost with its process. The
-// server cannot ask by a script, because the content policy blocks those.
+// Sends the browser's time zone whenever the server has a different one: the server's copy is lost with its process.
+// The server cannot run a script to read it, because the content security policy blocks inline scripts.
 
 import { useEffect, useEffectEvent } from "react";
 
@@ -8,10 +8,10 @@ import { useEffect, useEffectEvent } from "react";
  * @returns {React.ReactNode}
  */
 export function Zone({ known, onZone }) {
-  const tell = useEffectEvent(onZone);
+  const send = useEffectEvent(onZone);
   useEffect(() => {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    if (zone && zone !== known) tell(zone);
+    if (zone && zone !== known) send(zone);
   }, [known]);
   return null;
 }

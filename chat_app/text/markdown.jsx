@@ -1,4 +1,4 @@
-// Markdown's blocks as React elements.
+// Markdown blocks as React elements.
 
 import { Fragment, memo, useEffect, useId, useLayoutEffect, useMemo, useReducer, useRef } from "react";
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
@@ -58,7 +58,7 @@ function List({ node, place }) {
 }
 
 /**
- * An item; in a list whose items stand close its paragraphs are plain lines.
+ * List item; in a tight list its paragraphs are plain lines.
  *
  * @type {React.NamedExoticComponent<{ node: Node, loose: boolean, depth: number, growing?: boolean }>}
  */
@@ -66,7 +66,7 @@ const Item = memo(function Item({ node, loose, depth, growing }) {
   const place = { depth: depth + 1, growing };
   const box = node.checked == null ? null : <Checkbox checked={node.checked} />;
   const [first, ...rest] = childrenOf(node);
-  const inside = box && loose && first?.type === "paragraph"; // the box stands in its line
+  const inside = box && loose && first?.type === "paragraph"; // the checkbox belongs in its first line
   return (
     <li className={box ? "md-task" : undefined}>
       {!inside && box}
@@ -113,7 +113,7 @@ function Quote({ node, place }) {
 }
 
 /**
- * <details>, whose blocks render once, too; and its <summary>, which is a line.
+ * <details>, whose finished blocks render once too, or its <summary>, which is one line.
  *
  * @param {{ node: Node, place: Place }} props
  */
@@ -170,11 +170,11 @@ const BLOCK = {
  */
 function block(node, place) {
   if (isTooDeep(place)) return <p dir="auto">{flat(node)}</p>;
-  return BLOCK[node.type]?.(node, place) ?? null; // a definition shows nothing
+  return BLOCK[node.type]?.(node, place) ?? null; // a definition renders nothing
 }
 
 /**
- * One block; the same node renders once. In a list whose items stand close a paragraph is a plain line.
+ * One block, memoized by its node. In a tight list a paragraph is a plain line.
  *
  * @type {React.NamedExoticComponent<{ node: Node, depth: number, growing?: boolean, loose?: boolean }>}
  */
@@ -217,7 +217,7 @@ function Notes({ name, notes, order }) {
 const labelled = (node) => [normalizeIdentifier(node.identifier), node];
 
 /**
- * `known`, and what the block that is being written defines.
+ * Add the definitions of the block that is still streaming to `known`.
  *
  * @param {Map<string, Node>} known
  * @param {Node[]} nodes
@@ -244,7 +244,7 @@ function useDefinitions(name, source, open) {
 }
 
 /**
- * The blocks of a text of which so many characters are shown; `writing` says whether more of it will come.
+ * The blocks of a text, of which `shown` characters are visible; `writing` is true while more text may follow.
  *
  * @param {{ name: string, source: Blocks, shown?: number, writing: boolean }} props
  */
@@ -265,21 +265,21 @@ export function Body({ name, source, shown, writing }) {
 }
 
 const PIECE = 2000; // characters
-const AT_ONCE_MS = 16; // of each frame; a long text takes several
+const PARSE_BUDGET_MS = 16; // per frame; a long text takes several
 
-/** @typedef {{ blocks: Blocks, read: number, text: string, finished: boolean }} Reading */
+/** @typedef {{ blocks: Blocks, read: number, text: string, finished: boolean }} Parsing */
 /**
- * Read on in `text` for some time; whether all of it is read.
+ * Parse more of `text` within the frame's budget; return whether all of it is parsed.
  *
- * @param {Reading} state
+ * @param {Parsing} state
  * @param {string} text
  * @param {boolean} final
  */
-function readOn(state, text, final) {
-  const goesOn = text.startsWith(state.text) && !(state.finished && text.length > state.text.length);
-  if (!goesOn) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
+function parseMore(state, text, final) {
+  const continues = text.startsWith(state.text) && !(state.finished && text.length > state.text.length);
+  if (!continues) Object.assign(state, { blocks: new Blocks(), read: 0, finished: false });
   state.text = text;
-  const end = performance.now() + AT_ONCE_MS;
+  const end = performance.now() + PARSE_BUDGET_MS;
   while (state.read < text.length && performance.now() < end) {
     state.blocks.feed(text.slice(state.read, (state.read += PIECE)));
     state.read = Math.min(state.read, text.length);
@@ -287,33 +287,33 @@ function readOn(state, text, final) {
   if (state.read < text.length) return false;
   if (final && !state.finished) {
     state.blocks.finish();
-    state.finished = true; // until it is read anew: an attempt that is made again goes on behind what stands
+    state.finished = true; // a longer text is parsed from the start: a retry may continue a finished text
   }
   return true;
 }
 
-// What has been read of a text is kept in a ref and goes on while rendering: a render that React throws away has
-// read a piece of the same text.
+// The parser lives in a ref and advances while rendering: a render that React discards has parsed a piece of the same
+// text.
 /** @param {{ text: string, final: boolean, name: string, costsRef?: React.RefObject<number> }} props */
-function Read({ text, final, name, costsRef }) {
-  const kept = useRef(/** @type {Reading | null} */ (null));
+function Parsed({ text, final, name, costsRef }) {
+  const parsing = useRef(/** @type {Parsing | null} */ (null));
   const [, repaint] = useReducer((n) => n + 1, 0);
-  const state = (kept.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false });
-  const isRead = readOn(state, text, final);
+  const state = (parsing.current ??= { blocks: new Blocks(), read: 0, text: "", finished: false });
+  const isParsed = parseMore(state, text, final);
   useEffect(() => {
-    const frame = isRead ? 0 : requestAnimationFrame(repaint);
+    const frame = isParsed ? 0 : requestAnimationFrame(repaint);
     return () => cancelAnimationFrame(frame);
   });
   useLayoutEffect(() => {
     if (costsRef) costsRef.current = state.blocks.cost;
   });
   const { blocks: source, read } = state;
-  return <Body name={name} source={source} shown={read} writing={!(final && isRead)} />;
+  return <Body name={name} source={source} shown={read} writing={!(final && isParsed)} />;
 }
 
 /**
- * A text, as far as it goes; `final` says that no more of it comes, `name` is told apart from every other on the
- * page. If it cannot be drawn it is shown as it is written.
+ * Markdown text, possibly incomplete. `final` is true once no more text follows; `name` must be unique on the page. A
+ * text that cannot be rendered is shown as plain text.
  *
  * @type {React.NamedExoticComponent<{
  *   text?: string,
@@ -326,7 +326,7 @@ export const Markdown = memo(function Markdown({ text = "", final = true, name, 
   const id = useId();
   return (
     <Boundary text={text}>
-      <Read text={text ?? ""} final={final} name={name || id} costsRef={costsRef} />
+      <Parsed text={text ?? ""} final={final} name={name || id} costsRef={costsRef} />
     </Boundary>
   );
 });

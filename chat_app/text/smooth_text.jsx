@@ -1,16 +1,16 @@
-// A growing text, revealed at an even rate although it arrives in batches.
+// A streaming text, revealed at an even rate although it arrives in batches.
 
 import { useLayoutEffect, useReducer, useRef } from "react";
 import { prefersReducedMotion } from "../ui/browser.js";
 import { wholeCharacters } from "./text_reveal.js";
 
-/** @typedef {{ text: string, shown: number, rate: number, gap: number, came: number }} Shown */
+/** @typedef {{ text: string, shown: number, rate: number, gap: number, arrived: number }} Shown */
 
-const MAX_GAP = 4; // seconds between two leaps that are bridged
-const FRAME = 0.25; // seconds; a tab that comes back from the background does not jump
+const MAX_GAP = 4; // seconds between two batches that are smoothed over
+const MAX_FRAME = 0.25; // seconds; a tab that returns from the background does not jump
 
 /**
- * Take in the text of this render; returns how many characters a second to reveal.
+ * Take the text of this render, and adapt the rate at which it is revealed.
  *
  * @param {Shown} state
  * @param {string} text
@@ -22,13 +22,13 @@ function take(state, text, charsPerSec, now) {
   if (!text.startsWith(state.text.slice(0, Math.floor(state.shown)))) {
     state.shown = 0; // another text
     state.gap = 0;
-  } else if (state.came) {
-    state.gap = Math.min(MAX_GAP, (now - state.came) / 1000);
+  } else if (state.arrived) {
+    state.gap = Math.min(MAX_GAP, (now - state.arrived) / 1000);
   }
-  state.came = now;
+  state.arrived = now;
   state.text = text;
   const pending = text.length - state.shown;
-  // What has come is to be shown when the next is due, and never slower than asked for.
+  // Show all that has arrived by the time the next batch is due, and never more slowly than `charsPerSec`.
   state.rate = state.gap ? Math.max(charsPerSec, pending / state.gap) : charsPerSec;
 }
 
@@ -37,10 +37,10 @@ function take(state, text, charsPerSec, now) {
  * @param {number} seconds
  */
 function advance(state, seconds) {
-  state.shown = Math.min(state.text.length, state.shown + state.rate * Math.min(seconds, FRAME));
+  state.shown = Math.min(state.text.length, state.shown + state.rate * Math.min(seconds, MAX_FRAME));
 }
 
-/* What is shown of the text is kept in a ref and read while rendering: `repaint` follows every change of it. */
+/* The visible part lives in a ref that is read while rendering: `repaint` follows every change to it. */
 /* eslint-disable react-hooks/refs */
 
 /** @param {{ text?: string, charsPerSec?: number, startStreaming?: boolean }} props */
@@ -50,7 +50,7 @@ export function SmoothText({ text = "", charsPerSec = 128, startStreaming = fals
     shown: startStreaming ? 0 : text.length,
     rate: charsPerSec,
     gap: 0,
-    came: 0,
+    arrived: 0,
   });
   const [, repaint] = useReducer((n) => n + 1, 0);
 

@@ -1,7 +1,6 @@
-// The text part that is being written. The server sends `offset` + `chunk`; this component merges them,
-// shows what has arrived evenly over about 250 ms, and renders finished markdown blocks exactly once.
-// When the part is finished `text` holds all of it and the rest is shown at the same pace: nothing is
-// re-typed and nothing jumps.
+// The text part that is streaming. The server sends `offset` + `chunk`; this component merges them, reveals each batch
+// evenly over about 250 ms, and renders finished Markdown blocks exactly once. When the part is finished, `text` holds
+// all of it and the rest is revealed at the same pace: nothing is typed again and nothing jumps.
 
 import {
   useCallback,
@@ -19,7 +18,7 @@ import { Reveal } from "./text_reveal.js";
 
 /** @typedef {{ reveal: Reveal, asked: number, lost: Run | null, isWhole: boolean }} Run */
 /**
- * The props of a text, and the newest piece of the `feed`, another name of a run.
+ * The props of a text, and the newest chunk of the run that `feed` names.
  *
  * @typedef {{
  *   run: string,
@@ -32,10 +31,10 @@ import { Reveal } from "./text_reveal.js";
  * }} Given
  */
 
-const RESTRAINT = 3; // a very long list takes long to parse: it may take a quarter of the time, not all of it
+const IDLE_RATIO = 3; // pause three times as long as parsing took: a very long list may use a quarter of the time
 
 const FRAME_MS = 16;
-let pressed = -Infinity; // when the person last pressed a key: the frame that shows it is left to it
+let pressed = -Infinity; // when the user last pressed a key: the frame that shows the key does nothing else
 
 if (typeof window !== "undefined")
   window.addEventListener("keydown", (event) => (pressed = event.timeStamp), {
@@ -44,32 +43,32 @@ if (typeof window !== "undefined")
   });
 
 /**
- * Whether the frame that begins at `now` is the one in which a key is shown.
+ * Return whether the frame that begins at `now` shows a key press.
  *
  * @param {number} now
  */
 const showsKey = (now) => now - pressed < FRAME_MS;
 
-/* The reader of a text that only grows is kept in a ref and read while rendering: a render that React throws away
-   shows nothing else, and `repaint` follows every change of it. */
+/* The run lives in a ref that is read while rendering: its text only grows, so a render that React discards shows the
+   same, and `repaint` follows every change to it. */
 /* eslint-disable react-hooks/refs */
 
 /**
- * The text of one run, received and shown; kept across renders, replaced when another run begins.
+ * Return the state of a run, which lasts across renders until another run begins.
  *
- * `lost` is the run before, when an attempt broke off and is made again: as long as the new text says
- * the same, the old one stays, so that what has been read is not typed once more.
+ * `lost` is the run of the previous attempt, if that broke off and is retried: as long as the new text repeats the
+ * old one, the old one stays visible, so that nothing is typed twice.
  *
  * @param {string} run
  * @param {Run | null} lost
  * @returns {Run}
  */
-function fresh(run, lost = null) {
+function newRun(run, lost = null) {
   return { reveal: new Reveal(run), asked: -1, lost, isWhole: false };
 }
 
 /**
- * Whether the text of the attempt before still stands for the new one.
+ * Return whether the previous attempt's text is still shown in place of the new one.
  *
  * @param {Run} state
  */
@@ -78,11 +77,11 @@ function repeats({ reveal, lost }) {
 }
 
 /**
- * The new text says something else, or more: what was read of the old one counts as read.
+ * Switch to the new attempt's text once it differs or is longer; the part that both share counts as shown.
  *
  * @param {Run} state
  */
-function letGo(state) {
+function dropLost(state) {
   const { text = "", shown = 0 } = state.lost?.reveal ?? {};
   const seen = text.slice(0, shown);
   state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.have;
@@ -90,7 +89,7 @@ function letGo(state) {
 }
 
 /**
- * Bring `state` up to what the props say; returns the state to go on with.
+ * Apply the props to `state`; return the state to continue with, a new one if the run has changed.
  *
  * @param {Run | null} state
  * @param {Given} given
@@ -98,21 +97,21 @@ function letGo(state) {
  */
 function take(state, { run, text, live, feed, offset, chunk, onGap }) {
   const known = state?.reveal.run === run;
-  let next = known ? state : fresh(run, live && state?.reveal.shown ? state : null);
+  let next = known ? state : newRun(run, live && state?.reveal.shown ? state : null);
   const had = next.reveal.have;
   if (!live) {
     if (!next.reveal.settle(text)) {
-      next = fresh(run);
+      next = newRun(run);
       next.reveal.settle(text);
     }
-    if (next !== state) next.reveal.showAll(); // history, not writing
+    if (next !== state) next.reveal.showAll(); // history, not streaming
   } else if (feed === run && !next.reveal.merge(offset ?? 0, chunk ?? "") && next.asked !== had) {
     next.asked = had;
     onGap?.(run, had);
   }
   next.isWhole = !live;
-  if (next.lost && !(live && repeats(next))) letGo(next);
-  // What was there before us is not typed again: the first piece holds all of it.
+  if (next.lost && !(live && repeats(next))) dropLost(next);
+  // Text from before this page subscribed is not typed again: the first chunk holds all of it.
   if (!had || next.lost || prefersReducedMotion()) next.reveal.showAll();
   return next;
 }
@@ -121,12 +120,12 @@ function take(state, { run, text, live, feed, offset, chunk, onGap }) {
 const NOTHING = {};
 
 /**
- * The newest piece that the server sent into the state of that name; what is not live does not look.
+ * Return the newest chunk in the Reflex state named `source`; a text that is not live does not subscribe.
  *
  * @param {string} source
  * @param {boolean} live
  */
-function usePiece(source, live) {
+function useChunk(source, live) {
   const store = useContext(StateStoreContext);
   /** @param {() => void} listener */
   const subscribe = useCallback(
@@ -153,14 +152,14 @@ function usePiece(source, live) {
  * }} props
  */
 export function StreamMarkdown({ name, run, text, live, source, onGap }) {
-  const { feed, offset, chunk } = usePiece(source, live);
+  const { feed, offset, chunk } = useChunk(source, live);
   const state = useRef(/** @type {Run | null} */ (null));
   const frame = useRef(0);
-  const advanced = useRef(0); // when more was last shown
-  const costsRef = useRef(0); // how long the text that is shown takes to parse, in milliseconds
+  const advanced = useRef(0); // when more text was last revealed
+  const costsRef = useRef(0); // how long the visible text takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
   const gap = useEffectEvent((/** @type {string} */ of, /** @type {number} */ have) => onGap?.(of, have));
-  // A finished text has its height at once: the viewport measures what is put in above before it is painted.
+  // A finished text has its full height at once: the viewport measures prepended messages before they are painted.
   if (!live) state.current ??= take(null, { run, text, live });
 
   useLayoutEffect(() => {
@@ -182,7 +181,7 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
       frame.current = 0;
       if (!reveal.pending) return;
       frame.current = requestAnimationFrame(step);
-      if (now - advanced.current < costsRef.current * RESTRAINT || showsKey(now)) return;
+      if (now - advanced.current < costsRef.current * IDLE_RATIO || showsKey(now)) return;
       reveal.advance(now - advanced.current);
       advanced.current = now;
       repaint();

@@ -1,10 +1,10 @@
 // The text of one run: the part that has arrived, and how much of it is shown.
 //
-// Offsets count UTF-16 code units, JavaScript's own measure of a string; the server converts
-// (chat_app/plain_text.py). Merging is by offset, so a piece that comes twice changes nothing and a piece
-// that comes too early is refused: the owner then asks to be sent again what follows `have`.
+// Offsets count UTF-16 code units, as JavaScript strings do; the server converts them (chat_app/plain_text.py). Chunks
+// are merged by offset, so a duplicate changes nothing and a chunk after a gap is refused: the caller then requests
+// everything after `have` again.
 
-const BACKLOG_MS = 250; // whatever has arrived is shown within about this long
+const BACKLOG_MS = 250; // whatever has arrived is shown within about this time
 
 export class Reveal {
   /** @param {string} run */
@@ -23,7 +23,7 @@ export class Reveal {
   }
 
   /**
-   * Add `chunk`, which stands at `offset`. False if something before it is missing.
+   * Add `chunk`, which starts at `offset`; return false if text before it is missing.
    *
    * @param {number} offset
    * @param {string} chunk
@@ -35,7 +35,7 @@ export class Reveal {
   }
 
   /**
-   * Take `text` as the whole and final text. False if it is not how the text shown so far goes on.
+   * Take `text` as the complete text; return false if it does not continue the text shown so far.
    *
    * @param {string} text
    */
@@ -50,7 +50,7 @@ export class Reveal {
   }
 
   /**
-   * Show as much more as `ms` milliseconds allow: the backlog drains evenly, never by less than a character.
+   * Reveal as much as is due after `ms` milliseconds: the backlog drains evenly, by at least one character.
    *
    * @param {number} ms
    */
@@ -61,7 +61,7 @@ export class Reveal {
 }
 
 /**
- * Move `end` on until it does not stand inside a surrogate pair, a joined emoji or an accent.
+ * Move `end` forward until it splits no surrogate pair, joined emoji or accented letter.
  *
  * @param {string} text
  * @param {number} end

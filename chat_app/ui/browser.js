@@ -1,8 +1,8 @@
 // Helpers for the browser: input methods, reduced motion, late imports and storage.
 
 /**
- * Whether a key press belongs to an input method: its Return takes a word, its Esc gives one up, and neither is ours.
- * Safari ends the composition before it tells of the key, and only the key's code says so.
+ * Return whether a key press belongs to an input method, whose Return accepts a word and whose Esc discards one.
+ * Safari ends the composition before it dispatches the key event, so there only the key code shows it.
  *
  * @param {KeyboardEvent | React.KeyboardEvent} event
  */
@@ -12,21 +12,21 @@ export const isComposing = (event) =>
 export const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
- * Return a function that loads a module with its first call; after a failure the next call tries again.
+ * Return a function that loads a module on its first call; after a failure the next call tries again.
  *
  * @template T
  * @param {() => Promise<T>} load
  */
 export function loadOnce(load) {
   /** @type {Promise<T | null> | null} */
-  let coming = null;
-  return () => (coming ??= load().catch(() => (coming = null)));
+  let loading = null;
+  return () => (loading ??= load().catch(() => (loading = null)));
 }
 
-/** The browser's storage, or that of this tab alone. @typedef {"localStorage" | "sessionStorage"} Storage */
+/** The browser's storage, or this tab's. @typedef {"localStorage" | "sessionStorage"} Storage */
 
 /**
- * Read the text under a key; null if there is none, in private mode, and where there is no browser.
+ * Read the text stored under a key; null if there is none, in private mode, and on the server.
  *
  * @param {Storage} storage
  * @param {string} key
@@ -40,7 +40,7 @@ export function readStored(storage, key) {
 }
 
 /**
- * Read the JSON value under a key; `otherwise` if there is none, or it is damaged.
+ * Read the JSON value stored under a key; `otherwise` if there is none or it is corrupt.
  *
  * @template T
  * @param {Storage} storage
@@ -58,8 +58,8 @@ export function readValue(storage, key, otherwise) {
 }
 
 /**
- * Store a text under a key, or remove the key if it is empty; false in private mode, or if there is no room: then the
- * value lives as long as the page.
+ * Store a text under a key, or remove the key if the text is empty. Return false in private mode or when the quota is
+ * exceeded: the value then lasts only as long as the page.
  *
  * @param {Storage} storage
  * @param {string} key

@@ -5,7 +5,7 @@ import Check from "lucide-react/dist/esm/icons/check.mjs";
 import Copy from "lucide-react/dist/esm/icons/copy.mjs";
 import { useWords } from "../i18n/words.js";
 
-const COPIED_MS = 1500; // how long it says so
+const COPIED_MS = 1500; // how long the confirmation is shown
 
 /** @param {string} text */
 async function copy(text) {
@@ -21,7 +21,7 @@ async function copy(text) {
 }
 
 /**
- * Whether a text was copied a moment ago, and a function that copies one.
+ * Return whether a text has just been copied, and a function that copies one.
  *
  * @returns {[copied: boolean, copyText: (text: string) => void]}
  */
@@ -29,12 +29,12 @@ export function useCopy() {
   const [copied, setCopied] = useState(false);
   const timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
-  const said = () => {
+  const confirm = () => {
     setCopied(true);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => setCopied(false), COPIED_MS);
   };
-  return [copied, (text) => void copy(text).then(said, () => {})];
+  return [copied, (text) => void copy(text).then(confirm, () => {})];
 }
 
 /** @param {{ text: string, label?: string }} props */

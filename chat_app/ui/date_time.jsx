@@ -1,4 +1,4 @@
-// A date and time in the person's language and time zone, and how long ago it was.
+// Dates and relative times in the user's language and time zone.
 
 import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "./durations.jsx";
@@ -17,7 +17,7 @@ function Time({ date, language, children }) {
 }
 
 /**
- * `at` is seconds since the epoch; a moment of another year says which.
+ * Date and time of `at`, in seconds since the epoch; the year is shown unless it is the current one.
  *
  * @param {{ at: number }} props
  */
@@ -34,7 +34,7 @@ export function Moment({ at }) {
 }
 
 /**
- * The time since `at`, in a word or two.
+ * Format the time since `at` in a word or two.
  *
  * @param {number} at
  * @param {number} now

@@ -1,10 +1,10 @@
-// Live seconds: how long something has been running, and how long until something happens.
+// Durations, stopwatches and countdowns.
 
 import { useCallback, useEffect, useState } from "react";
 import { useLanguage, useWords } from "../i18n/words.js";
 
 /**
- * This browser's clock, in milliseconds, as it was at most `every` milliseconds ago.
+ * Return the browser's time in milliseconds, updated every `every` milliseconds.
  *
  * @param {number} every
  */
@@ -18,7 +18,7 @@ export function useNow(every) {
 }
 
 /**
- * A function from seconds to words as short as those of a stopwatch.
+ * Return a function that formats seconds as briefly as a stopwatch does.
  *
  * @returns {(seconds: number) => string}
  */
@@ -52,7 +52,7 @@ export function Elapsed({ since }) {
 }
 
 /**
- * The duration of something that has ended, in seconds.
+ * Duration of something that has ended, in seconds.
  *
  * @param {{ seconds: number }} props
  */
@@ -61,7 +61,7 @@ export function Lasted({ seconds }) {
 }
 
 /**
- * Whole seconds left of `seconds`, counted from when this value came, so that clocks need not agree.
+ * Countdown of `seconds`, which starts when the value arrives, so that the server's clock may differ.
  *
  * @param {{ seconds: number }} props
  */
@@ -72,9 +72,9 @@ export function Countdown({ seconds }) {
 /** @param {{ seconds: number }} props */
 function Left({ seconds }) {
   const say = useWords();
-  const [came] = useState(() => Date.now());
+  const [started] = useState(() => Date.now());
   const now = useNow(250);
-  const left = Math.ceil(seconds - (now - came) / 1000);
+  const left = Math.ceil(seconds - (now - started) / 1000);
   const words = left > 0 ? say("turn.in_seconds", { seconds: left }) : say("turn.now");
   return <span className="seconds">{words}</span>;
 }

@@ -1,5 +1,5 @@
-// Preferences, stored in this browser alone. The density is also set by a line in the page's head, before the first
-// paint.
+// Preferences that are stored in this browser only. A script in the page's head also sets the density, before the
+// first paint.
 
 import { useSyncExternalStore } from "react";
 import { isComposing, readStored, store } from "./browser.js";
@@ -11,16 +11,16 @@ const PREFIX = "chat:";
 const listeners = new Set();
 
 /**
- * The preference of that name; the first of its choices if none was chosen, or an unknown one.
+ * Return the stored choice of a preference; the first of its choices if none or an unknown one is stored.
  *
  * @param {string} name
  */
 function preference(name) {
-  const kept = readStored("localStorage", PREFIX + name);
-  return kept && CHOICES[name].includes(kept) ? kept : CHOICES[name][0];
+  const stored = readStored("localStorage", PREFIX + name);
+  return stored && CHOICES[name].includes(stored) ? stored : CHOICES[name][0];
 }
 
-function show() {
+function apply() {
   document.documentElement.dataset.density = preference("density");
   for (const listener of listeners) listener();
 }
@@ -30,13 +30,13 @@ function show() {
  * @param {string} value
  */
 export function setPreference(name, value) {
-  if (store("localStorage", PREFIX + name, value)) show(); // what is not kept is not promised
+  if (store("localStorage", PREFIX + name, value)) apply(); // a choice that would be lost on reload is not shown
 }
 
 /** @param {() => void} listener */
 const subscribe = (listener) => {
   listeners.add(listener);
-  window.addEventListener("storage", show); // another tab's choice; added twice it is there once
+  window.addEventListener("storage", apply); // another tab's choice; the browser ignores a duplicate
   return () => listeners.delete(listener);
 };
 
@@ -48,11 +48,11 @@ export const usePreference = (name) =>
     () => CHOICES[name][0],
   );
 
-/** Whether a touch keyboard is all there is: its Return breaks the line, and the button sends. */
+/** Return whether there is only a touch keyboard: its Return key breaks the line, and the button sends. */
 const hasTouchKeyboard = () => window.matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 /**
- * Whether a key press sends what is written.
+ * Return whether a key press sends the draft.
  *
  * @param {KeyboardEvent | React.KeyboardEvent} event
  */

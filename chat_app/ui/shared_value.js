@@ -1,4 +1,4 @@
-// A value outside of React that components subscribe to.
+// A value outside React that components subscribe to.
 
 import { useSyncExternalStore } from "react";
 
@@ -26,7 +26,7 @@ export class SharedValue {
 }
 
 /**
- * Follow what `read` makes of a shared value; it is `first` where the pages are built.
+ * Subscribe to a selection of a shared value; it is `first` during prerendering.
  *
  * @template T, R
  * @param {SharedValue<T>} shared

@@ -16,7 +16,7 @@ const MARK = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
 const ICONS = { note: Info, tip: Lightbulb, important: Message, warning: Triangle, caution: Octagon };
 
 /**
- * The kind of alert that a quote is and what it says, or null.
+ * Return the kind and the content of the alert that a quote is; null for a plain quote.
  *
  * @param {Node} quote
  */
@@ -27,16 +27,16 @@ export function alertOf(quote) {
   const mark = first?.type === "text" && MARK.exec(first.value);
   if (!mark) return null;
   const text = first.value.slice(mark[0].length);
-  if (!text && after.length && after[0].type !== "break" && !mark[0].endsWith("\n")) return null; // [!NOTE] and more in its line
-  const words = [
+  if (!text && after.length && after[0].type !== "break" && !mark[0].endsWith("\n")) return null; // [!NOTE] with more on its line
+  const content = [
     ...(text ? [{ ...first, value: text }] : []),
     ...(after[0]?.type === "break" && !text ? after.slice(1) : after),
   ];
-  if (!words.length && !rest.length) return null;
+  if (!content.length && !rest.length) return null;
   return {
     type: "alert",
     kind: mark[1].toLowerCase(),
-    children: [...(words.length ? [{ ...paragraph, children: words }] : []), ...rest],
+    children: [...(content.length ? [{ ...paragraph, children: content }] : []), ...rest],
   };
 }
 

@@ -1,12 +1,12 @@
-// A code block: its language, a copy button, and its lines in slices, so that a block of ten thousand
-// lines that is still growing touches only its last slice.
+// A code block: its language, a copy button, and its lines in slices, so that a growing block of ten thousand lines
+// rerenders only its last slice.
 
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";
 import { CopyButton } from "../../ui/copy_button.jsx";
 import { highlight } from "./highlight.jsx";
 
-const SLICE = 50;
+const SLICE = 50; // lines
 
 /** @type {React.NamedExoticComponent<{ text: string, lang: string }>} */
 const Slice = memo(function Slice({ text, lang }) {

@@ -1,17 +1,17 @@
-// A mermaid diagram. The library comes with the first one; until then, and where the source is no
-// diagram, the source stands there as code.
+// A mermaid diagram. The library is loaded with the first one; until then, and for invalid source, the source is
+// shown as code.
 
 import { memo, useEffect, useId, useRef, useState } from "react";
 import { useWords } from "../../i18n/words.js";
 import { loadOnce } from "../../ui/browser.js";
 import { CodeBlock } from "./code.jsx";
 
-// Laying out more than this takes the page for seconds.
-const LONGEST = 8000; // characters
+// Laying out more than this blocks the page for seconds.
+const MAX_LENGTH = 8000; // characters
 const STEP = /[-=.~]{2,}[>ox|]?|&|\n/g;
-const MOST_STEPS = 240; // lines, and what joins two things in them
+const MAX_STEPS = 240; // lines, and the connectors within them
 
-// In some kinds a single number says how much is drawn: columns and spaces, bits, circles, days, marks on an axis.
+// In some kinds a single number decides the size: columns and spaces, bits, circles, days, ticks of an axis.
 /** @type {[kind: RegExp, count: RegExp][]} */
 const COUNTS = [
   [/^\s*block\b/m, /(?:\bcolumns\s+|:\s*)\d{3,}/],
@@ -19,42 +19,42 @@ const COUNTS = [
   [/^\s*radar\b/m, /\bticks\s+\d{3,}/],
   [/^\s*gantt\b/m, /\btickInterval\s+\d+\s*(?:milli)?second|,\s*\d{5,}(?:\.\d+)?\s*[a-z]|\b\d{5,}-\d/i],
 ];
-const LONG_WORD = /\S{500}/; // it is measured letter by letter
+const LONG_WORD = /\S{500}/; // mermaid measures one letter by letter
 
 /** @param {string} text */
-const isEndless = (text) => COUNTS.some(([kind, count]) => kind.test(text) && count.test(text));
+const hasHugeCount = (text) => COUNTS.some(([kind, count]) => kind.test(text) && count.test(text));
 
 /** @param {string} text */
-const isBearable = (text) =>
-  text.length <= LONGEST &&
-  (text.match(STEP)?.length ?? 0) <= MOST_STEPS &&
+const isSmall = (text) =>
+  text.length <= MAX_LENGTH &&
+  (text.match(STEP)?.length ?? 0) <= MAX_STEPS &&
   !LONG_WORD.test(text) &&
-  !isEndless(text);
+  !hasHugeCount(text);
 
 const load = loadOnce(() => import("mermaid").then((module) => module.default));
 
 const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 
-/** Light or dark, as the page is now. */
+/** Return whether the page is dark, and follow changes. */
 function useDark() {
   const [dark, setDark] = useState(false);
   useEffect(() => {
-    const look = () => setDark(isDark());
-    look();
-    const watch = new MutationObserver(look);
-    watch.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
+    const update = () => setDark(isDark());
+    update();
+    const observer = new MutationObserver(update);
+    observer.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
     const system = window.matchMedia("(prefers-color-scheme: dark)");
-    system.addEventListener("change", look);
+    system.addEventListener("change", update);
     return () => {
-      watch.disconnect();
-      system.removeEventListener("change", look);
+      observer.disconnect();
+      system.removeEventListener("change", update);
     };
   }, []);
   return dark;
 }
 
 /**
- * The page's own colours, in mermaid's words.
+ * Return the page's colours as mermaid's theme variables.
  *
  * @param {boolean} dark
  */
@@ -76,43 +76,43 @@ function colours(dark) {
   return { darkMode: dark, ...plain, ...lines, primaryTextColor: of("text"), textColor: of("text") };
 }
 
-/** A place beside the page to lay a diagram out in: in the page itself it would make it longer for a moment. */
-function drawingBoard() {
-  const board = document.createElement("div");
-  board.style.cssText = "position:absolute;inset:0 0 auto;height:0;overflow:hidden;visibility:hidden";
-  document.body.append(board);
-  return board;
+/** Append a hidden element to lay a diagram out in: a visible one would lengthen the page for a moment. */
+function appendSandbox() {
+  const sandbox = document.createElement("div");
+  sandbox.style.cssText = "position:absolute;inset:0 0 auto;height:0;overflow:hidden;visibility:hidden";
+  document.body.append(sandbox);
+  return sandbox;
 }
 
 /**
- * The diagram as SVG, or null when `text` is none. Labels are text and nothing links or runs ("strict").
+ * Render a diagram as SVG; null if `text` is not one. "strict" keeps labels as text and allows no links or scripts.
  *
  * @param {string} id
  * @param {string} text
  * @param {boolean} dark
  */
-async function draw(id, text, dark) {
-  const mermaid = isBearable(text) ? await load() : null;
+async function render(id, text, dark) {
+  const mermaid = isSmall(text) ? await load() : null;
   if (!mermaid) return null;
-  const look = {
+  const options = {
     theme: "base",
     themeVariables: colours(dark),
     securityLevel: "strict",
     htmlLabels: false,
     fontFamily: "inherit",
   };
-  mermaid.initialize({ ...look, startOnLoad: false, suppressErrorRendering: true });
+  mermaid.initialize({ ...options, startOnLoad: false, suppressErrorRendering: true });
   if (!(await mermaid.parse(text, { suppressErrors: true }))) return null;
-  const board = drawingBoard();
+  const sandbox = appendSandbox();
   try {
-    return (await mermaid.render(id, text, board)).svg;
+    return (await mermaid.render(id, text, sandbox)).svg;
   } finally {
-    board.remove();
+    sandbox.remove();
   }
 }
 
 /**
- * The natural width of a diagram, in pixels: it may be drawn smaller, but its words must stay legible.
+ * Return the natural width of a diagram, in pixels: it may be scaled down, but its labels must stay legible.
  *
  * @param {string} svg
  */
@@ -123,15 +123,15 @@ export const Diagram = memo(function Diagram({ text }) {
   const say = useWords();
   const dark = useDark();
   const id = `diagram-${useId().replace(/[^\w-]/g, "")}`;
-  const drawings = useRef(0); // mermaid takes whatever has the id of a new drawing off the page
+  const renders = useRef(0); // mermaid removes any element that has the id of a new diagram
   const [svg, setSvg] = useState(null);
   useEffect(() => {
-    let here = true;
-    draw(`${id}-${++drawings.current}`, text, dark)
+    let mounted = true;
+    render(`${id}-${++renders.current}`, text, dark)
       .catch(() => "")
-      .then((drawn) => here && setSvg(drawn));
+      .then((rendered) => mounted && setSvg(rendered));
     return () => {
-      here = false;
+      mounted = false;
     };
   }, [id, text, dark]);
   if (!svg) return <CodeBlock lang="mermaid" text={text} />;

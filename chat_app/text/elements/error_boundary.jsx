@@ -1,4 +1,4 @@
-// An error boundary per text: a text that cannot be rendered is shown as it is written, and the rest of the page stays.
+// An error boundary per text: a text that cannot be rendered is shown as plain text, and the rest of the page stays.
 
 import { Component } from "react";
 
@@ -24,7 +24,7 @@ export class Boundary extends Component {
 }
 
 /**
- * A text as it is written.
+ * Text without markup, as it was written.
  *
  * @param {{ text?: string }} props
  */

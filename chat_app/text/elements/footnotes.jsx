@@ -6,8 +6,8 @@ import { useWords } from "../../i18n/words.js";
 
 /** @import { Node } from "../grammar/grammar.js" */
 /**
- * Definitions that the parts of a message share: those of links and footnotes by label, and the labels of the
- * footnotes that are shown; `name` is told apart from every other message.
+ * Definitions that the parts of a message share: links and footnotes by label, and the labels of the footnotes that
+ * are shown, in order. `name` is unique to the message.
  *
  * @typedef {{ name: string, links: Map<string, Node>, notes: Map<string, Node>, order: string[] }} Known
  */
@@ -17,27 +17,28 @@ export const Definitions = createContext(
 );
 
 /**
- * The definition of a link.
+ * Return the definition of a link.
  *
  * @param {string} label
  */
 export const useDefinition = (label) => useContext(Definitions).links.get(normalizeIdentifier(label));
 
-// The address names the message that is read; so a link within one moves the view and leaves the address.
 /**
+ * Scroll to an element of the same text. The URL stays unchanged, because its fragment names the message.
+ *
  * @param {React.MouseEvent} event
  * @param {string} selector
  */
-function leadTo(event, selector) {
+function scrollToElement(event, selector) {
   event.preventDefault();
   /** @type {HTMLElement | null | undefined} */
-  const place = event.currentTarget.closest(".md")?.querySelector(selector);
-  place?.scrollIntoView({ block: "center" });
-  place?.focus({ preventScroll: true });
+  const target = event.currentTarget.closest(".md")?.querySelector(selector);
+  target?.scrollIntoView({ block: "center" });
+  target?.focus({ preventScroll: true });
 }
 
 /**
- * The number of a footnote, which leads to it.
+ * Number of a footnote, with a link to it.
  *
  * @param {{ label: string, isPlain?: boolean }} props
  */
@@ -53,7 +54,7 @@ export function NoteLink({ label, isPlain = false }) {
         href={`#${id}`}
         data-note={number}
         aria-label={say("markdown.note", { number })}
-        onClick={(event) => leadTo(event, `#${CSS.escape(id)}`)}
+        onClick={(event) => scrollToElement(event, `#${CSS.escape(id)}`)}
       >
         {number}
       </a>
@@ -62,7 +63,7 @@ export function NoteLink({ label, isPlain = false }) {
 }
 
 /**
- * The way from a footnote back to where it is referred to.
+ * Link from a footnote back to its first reference.
  *
  * @param {{ number: number }} props
  */
@@ -75,7 +76,7 @@ export function NoteBack({ number }) {
       className="md-note-back"
       aria-label={label}
       title={label}
-      onClick={(event) => leadTo(event, `[data-note="${number}"]`)}
+      onClick={(event) => scrollToElement(event, `[data-note="${number}"]`)}
     >
       ↩
     </a>

@@ -1,5 +1,5 @@
-// Syntax highlighting of comments, strings, numbers and keywords, by one regular expression per family of languages. No
-// grammar is loaded; an unknown language stays plain.
+// Syntax highlighting of comments, strings, numbers and keywords with one regular expression per language family. No
+// grammar is loaded; code in an unknown language stays plain.
 
 const WORDS =
   "abstract and as assert async await begin bool boolean break case catch char class const continue crate def default defer del delete do double elif else end enum except export extends final finally float fn for foreach from func function global go if impl implements import in include instanceof int interface is lambda let local long loop match mod module mut namespace new nil nonlocal None not null of or package pass private protected pub public raise ref return self static string struct super switch then this throw trait true false True False try type typedef typeof undefined union unsafe use using var void when where while with yield SELECT FROM WHERE INSERT INTO UPDATE DELETE CREATE TABLE INDEX JOIN LEFT INNER ON GROUP ORDER BY LIMIT VALUES SET AND OR NOT NULL PRIMARY KEY echo fi done esac";
@@ -26,7 +26,7 @@ const KEYWORDS = new Set(WORDS.split(" "));
 const KINDS = ["comment", "string", "number"];
 
 /**
- * `text` with spans around what can be told apart; plain text for an unknown language.
+ * Wrap the tokens of `text` in spans; return it unchanged for an unknown language.
  *
  * @param {string} text
  * @param {string} lang

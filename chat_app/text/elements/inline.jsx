@@ -1,5 +1,5 @@
-// The inline nodes of a paragraph as React elements. Nothing in the text can run or load anything: an image is a
-// link to it, a link goes to http, https or mailto, and of HTML a few elements are known (html.js).
+// The inline nodes of a paragraph as React elements. Nothing in the text can run or load anything: an image becomes a
+// link, a link must be http, https or mailto, and only a few HTML elements are allowed (html.js).
 
 import { Fragment } from "react";
 import { normalizeUri } from "micromark-util-sanitize-uri";
@@ -11,21 +11,21 @@ import { Formula } from "./math.jsx";
 
 /** @import { Node } from "../grammar/grammar.js" */
 /**
- * The place of an element: its depth, whether it is in a link, and whether its surroundings are still being written.
+ * Context of a node: its depth, whether it is inside a link, and whether the text around it is still streaming.
  *
  * @typedef {{ depth: number, growing?: boolean, linked?: boolean }} Place
  */
 
 const SAFE_URL = /^(?:https?:\/\/|mailto:)/i;
-const DEEPEST = 100; // what is nested deeper is shown flat
+const MAX_DEPTH = 100; // nodes nested deeper are shown as text
 
-/** The place of a child. @type {(place: Place, change?: Partial<Place>) => Place} */
+/** Return the context of a child. @type {(place: Place, change?: Partial<Place>) => Place} */
 export const deeper = (place, change) => ({ ...place, ...change, depth: place.depth + 1 });
 /** @param {Place} place */
-export const isTooDeep = ({ depth }) => depth > DEEPEST;
+export const isTooDeep = ({ depth }) => depth > MAX_DEPTH;
 
 /**
- * All text in there, without recursion.
+ * Return the text of a node and its descendants, without recursion.
  *
  * @param {Node} node
  */
@@ -84,7 +84,7 @@ const INLINE = {
 };
 
 /**
- * Nodes of a paragraph as elements.
+ * Render the nodes of a paragraph.
  *
  * @param {Node[] | undefined} nodes
  * @param {Place} place

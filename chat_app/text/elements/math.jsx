@@ -1,14 +1,14 @@
-// A formula. KaTeX comes with the first one: a page without formulas never loads it.
+// A formula. KaTeX is loaded with the first one, so a page without formulas never loads it.
 
 import { memo, useEffect, useReducer } from "react";
 import { loadOnce } from "../../ui/browser.js";
 
-const LONGEST = 10_000; // characters
+const MAX_LENGTH = 10_000; // characters
 const CHEMISTRY = /\\(?:ce|pu)\b/;
 
 /** @typedef {typeof import("katex").default} Katex */
 /** @type {Katex | null} */
-let katex = null; // the library, once it is there
+let katex = null; // the library, once it is loaded
 
 const load = loadOnce(() =>
   Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(
@@ -18,7 +18,8 @@ const load = loadOnce(() =>
 const loadChemistry = loadOnce(() => load().then(() => import("katex/contrib/mhchem"))); // for \ce and \pu
 
 /**
- * Nothing in a formula can run, load or link anything (`trust`), and none can grow without end.
+ * Typeset a formula as HTML; null if KaTeX rejects it. `trust: false` forbids links and images, and the two limits
+ * bound its size.
  *
  * @param {Katex} katex
  * @param {string} text
@@ -34,12 +35,12 @@ function typeset(katex, text, display) {
       maxExpand: 500,
     });
   } catch {
-    return null; // not a formula after all: its source says more than an error
+    return null; // not a formula after all: its source is more useful than an error
   }
 }
 
 /**
- * `raw`, the source, stands there until it is typeset, and for good where it cannot be.
+ * Formula. `raw`, its source, is shown until KaTeX is loaded, and for good if KaTeX rejects it.
  *
  * @type {React.NamedExoticComponent<{ text: string, display?: boolean, raw: string, isBlock?: boolean }>}
  */
@@ -47,14 +48,14 @@ export const Formula = memo(function Formula({ text, display = false, raw, isBlo
   const [, repaint] = useReducer((n) => n + 1, 0);
   const needsChemistry = CHEMISTRY.test(text);
   useEffect(() => {
-    let here = true;
+    let mounted = true;
     const needed = needsChemistry ? loadChemistry() : katex ? null : load();
-    needed?.then(() => here && repaint());
+    needed?.then(() => mounted && repaint());
     return () => {
-      here = false;
+      mounted = false;
     };
   }, [needsChemistry]);
-  const html = katex && text.length <= LONGEST ? typeset(katex, text, display) : null;
+  const html = katex && text.length <= MAX_LENGTH ? typeset(katex, text, display) : null;
   const Tag = isBlock ? "div" : "span";
   if (!html)
     return (

@@ -1,4 +1,4 @@
-// A table, which scrolls on its own where it is wider than the page. A row that is finished renders once.
+// A table, which scrolls by itself when it is wider than the page. A finished row renders once.
 
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";
@@ -9,7 +9,7 @@ import { deeper, inline } from "./inline.jsx";
 /** @import { Node } from "../grammar/grammar.js" */
 /** @import { Place } from "./inline.jsx" */
 
-const ENOUGH = 16; // letters; a column of longer words than that may be made narrower than they are
+const MAX_MIN_WIDTH = 16; // letters; a column with longer lines may shrink to this
 const PADDING = "1.75rem"; // of a cell, both sides
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/g; // two columns each
 const ENDS_A_LINE = new Set(["html", "break", "formula"]);
@@ -21,10 +21,10 @@ const ENDS_A_LINE = new Set(["html", "break", "formula"]);
 const wordsOf = (node) =>
   ENDS_A_LINE.has(node.type) ? "\n" : (node.value ?? childrenOf(node).map(wordsOf).join(""));
 /** @param {string} line */
-const widthOf = (line) => Math.min(ENOUGH, line.length + (line.match(WIDE)?.length ?? 0));
+const widthOf = (line) => Math.min(MAX_MIN_WIDTH, line.length + (line.match(WIDE)?.length ?? 0));
 
 /** @type {WeakMap<Node, number[]>} */
-const known = new WeakMap(); // of rows, so that each is measured once
+const known = new WeakMap(); // row -> widths, so that each row is measured once
 
 /** @param {Node} row */
 function widthsOf(row) {
@@ -35,7 +35,7 @@ function widthsOf(row) {
 }
 
 /**
- * The number of letters of its longest cell that each column shows in one line.
+ * Return the minimum width of each column, in letters: that of its longest line, up to the limit.
  *
  * @param {Node} table
  * @returns {number[]}

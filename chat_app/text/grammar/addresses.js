@@ -1,6 +1,6 @@
-// Bare addresses (https://…, www.…) beside Chinese, Japanese and Korean: GitHub's rule ends an address at a
-// space, which these languages do not write. Here it ends before their punctuation, and that of Arabic, Hindi and
-// French; and before their letters unless those stand where a path or a query goes on: /wiki/中文 stays whole.
+// Bare addresses (https://…, www.…) next to Chinese, Japanese and Korean. GitHub ends an address at a space, which
+// these languages do not use. Here it ends before their punctuation, and that of Arabic, Hindi and French; and before
+// CJK letters, unless those continue a path or a query: /wiki/中文 stays whole.
 
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 
@@ -10,8 +10,8 @@ const MARK =
   /[\u00ab\u00bb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2015\u2018-\u201f\u2026\u3000-\u3004\u3008-\u3020\u3030\u303d\u30fb\ufe10-\ufe6f\uff01-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffee]/;
 const LETTER =
   /[\u1100-\u11ff\u2e80-\u2fff\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3040-\u30fa\u30fc-\ua4cf\uac00-\ud7ff\ud840-\ud88f\uf900-\ufaff\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]/;
-const GOES_ON = /[/=_%#?&+~@(-]/; // behind these a letter belongs to the address
-const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // nothing but the host: what follows is the sentence
+const CONTINUES = /[/=_%#?&+~@(-]/; // a letter after one of these belongs to the address
+const ROOT = /^(?:https?:\/\/)?[^/]+\/$/i; // a host only: what follows belongs to the sentence
 
 /** @param {Code} code */
 const isBeside = (code) =>
@@ -20,7 +20,7 @@ const isBeside = (code) =>
   (LETTER.test(String.fromCharCode(code)) || MARK.test(String.fromCharCode(code)));
 
 /**
- * Whether `char` ends the address of which `before` is the beginning.
+ * Return whether `char` ends the address that starts with `before`.
  *
  * @param {string} before
  * @param {string} char
@@ -29,17 +29,18 @@ function endsAddress(before, char) {
   if (MARK.test(char)) return true;
   if (!LETTER.test(char)) return false;
   const last = before.at(-1) ?? "";
-  if (/^https?:\/*$/i.test(before)) return false; // the host itself is written so
-  return !(LETTER.test(last) || /[\udc00-\udfff]/.test(last) || (GOES_ON.test(last) && !ROOT.test(before)));
+  if (/^https?:\/*$/i.test(before)) return false; // an internationalized host
+  return !(LETTER.test(last) || /[\udc00-\udfff]/.test(last) || (CONTINUES.test(last) && !ROOT.test(before)));
 }
 
 /**
- * The same construct, for which the text ends where the address does, and may begin right behind a CJK character.
+ * Wrap a construct so that it sees the end of the text where the address ends, and may start right after a CJK
+ * character.
  *
  * @param {Construct} construct
  * @returns {Construct}
  */
-function endingInTime(construct) {
+function besideCjk(construct) {
   /**
    * @this {TokenizeContext}
    * @param {Effects} effects
@@ -50,9 +51,9 @@ function endingInTime(construct) {
     const context = isBeside(this.previous) ? Object.create(this, { previous: { value: null } }) : this;
     const from = this.now().offset;
     /** @type {string[]} */
-    const chars = []; // some are looked at twice
+    const chars = []; // by offset: micromark may read some of them twice
     /** @type {Code} */
-    let real = null; // the code that stands there
+    let real = null; // the code that is in the text
     let over = false;
     /** @type {(then: State) => State} */
     const out = (then) => () => {
@@ -97,11 +98,11 @@ function extension(pairs) {
 
 const EMAIL = extension(CONSTRUCTS.filter(isEmail));
 const WEB = extension(
-  CONSTRUCTS.filter((pair) => !isEmail(pair)).map(([code, construct]) => [code, endingInTime(construct)]),
+  CONSTRUCTS.filter((pair) => !isEmail(pair)).map(([code, construct]) => [code, besideCjk(construct)]),
 );
 
 /**
- * The extensions that `source` needs: looking for addresses at every letter is half of the time that parsing takes.
+ * Return the extensions that `source` needs: looking for addresses at every letter takes half of the parsing time.
  *
  * @param {string} source
  */

@@ -1,5 +1,5 @@
-// Growing markdown, split into blocks: all but the last can no longer change and are parsed once. Of the last, what is
-// before its last item, row, inner block or line of code is finished as well (seams.js).
+// Streaming Markdown, split into blocks: all but the last can no longer change and are parsed once. In the last block,
+// everything before its last item, row, inner block or line of code is finished as well (seams.js).
 
 import { normalizeIdentifier } from "micromark-util-normalize-identifier";
 import remend from "remend";
@@ -13,18 +13,18 @@ import { asSpread, cutOf, graft, isAlike, isBound, lastLine, NO_SEAM } from "./s
 /** @import { Node } from "./grammar.js" */
 /** @import { Seam } from "./seams.js" */
 /**
- * A finished part of a block: its node, the text that it was read from and the seam before that; `labels` are those
- * that the text may refer to, null if it is not to be read again.
+ * Finished part of a block: its node, the source text and the seam before the text. `labels` are those that the text
+ * may refer to; null if a new definition cannot change the part.
  *
  * @typedef {{ node: Node, text: string, seam: Seam, labels: Set<string> | null }} Part
  */
 
 const LABEL = /\[((?:\\[^]|[^\\[\]])+)\]/g;
 const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)(?:\n|$)/;
-const SLACK = 1.2; // what has no end yet is looked at again when it has grown by a fifth
+const GROWTH = 1.2; // a block without an end is parsed again once it is a fifth longer
 
 /**
- * The labels that a text may refer to, in the form in which they are compared.
+ * Return the normalized labels that a text may refer to.
  *
  * @param {string} text
  */
@@ -36,7 +36,7 @@ function labelsOf(text) {
 }
 
 /**
- * The number of finished nodes of a text that goes on.
+ * Return how many nodes of an incomplete text are finished.
  *
  * @param {Node[]} nodes
  * @param {number} undecided
@@ -53,7 +53,7 @@ function finishedOf(nodes, undecided, source) {
 }
 
 /**
- * A part of a block: what it was made of, behind which seam, and what it may refer to.
+ * Create a part of a block from its node, its source text and the seam before it.
  *
  * @param {Node} node
  * @param {string} text
@@ -70,7 +70,7 @@ function part(node, text, seam, isLeaf = false) {
 }
 
 /**
- * A block of its parts.
+ * Join the parts of a block into one node.
  *
  * @param {Part[]} parts
  */
@@ -78,14 +78,14 @@ const join = (parts) =>
   parts.slice(1).reduce((before, { node, seam }) => graft(before, node, seam), parts[0].node);
 
 /**
- * A block, and the labels of the footnotes that it refers to.
+ * Create a block from its parts, with the labels of the footnotes that it refers to.
  *
  * @param {Part[]} parts
  */
 const block = (parts, node = join(parts)) => ({ parts, node, labels: referredIn([node]) });
 
 /** @type {WeakMap<Node, Node[]>} */
-const definitions = new WeakMap(); // of what is finished, so that it is looked through once
+const definitions = new WeakMap(); // finished node -> definitions, so that each node is searched once
 
 /**
  * @param {Node} node
@@ -100,7 +100,7 @@ function definitionsOf(node) {
 }
 
 /**
- * Every definition of a link or a footnote in `nodes`.
+ * Return all definitions of links and footnotes in `nodes`.
  *
  * @param {Node[]} nodes
  */
@@ -108,29 +108,29 @@ export const definitionsIn = (nodes) => nodes.flatMap(definitionsOf);
 
 export class Blocks {
   /** @type {ReturnType<typeof block>[]} */
-  done = []; // { parts, node, labels } of finished blocks; one is replaced only where a definition it waited for has come
-  tail = ""; // the source that is not finished
+  done = []; // finished blocks; one is replaced only when a label that it refers to is defined later
+  tail = ""; // the unfinished source
   /** @type {Map<string, Node>} */
   links = new Map(); // label -> definition
   /** @type {Map<string, Node>} */
   notes = new Map(); // label -> footnote
   cost = 0; // how long it took to parse what `open` returned, in milliseconds
   /** @type {Part[]} */
-  #begun = []; // the finished parts of the block that is being written
+  #begun = []; // the finished parts of the unfinished block
   /** @type {Node | null} */
-  #joined = null; // and the node that they make
-  #seam = NO_SEAM; // what its rest begins with
+  #joined = null; // the node that these parts form
+  #seam = NO_SEAM; // what the rest of the block begins with
   #cleaner = new Cleaner();
-  #next = 0; // how long the tail has to be before it is worth looking at again
+  #next = 0; // length at which the tail is parsed again
   /** @type {{ tail: string, joined: Node | null, nodes: Node[] } | null} */
-  #opened = null; // what `open` last returned, and for what
+  #opened = null; // the last result of `open`, and its inputs
 
   get #defined() {
     return { links: [...this.links.keys()], notes: [...this.notes.keys()] };
   }
 
   /**
-   * Take the next piece of source text.
+   * Parse the next piece of source text.
    *
    * @param {string} text
    */
@@ -138,14 +138,14 @@ export class Blocks {
     this.#take(this.#cleaner.feed(text));
   }
 
-  /** No more text will come: the tail is finished, too. */
+  /** Finish the tail, too: no more text follows. */
   finish() {
     this.#take(this.#cleaner.end());
     this.tail = bounded(this.tail);
     if (this.tail || this.#joined) this.#settle(this.tail.length, true);
   }
 
-  /** The nodes of the block that is being written, its half-open markup closed for the eye. */
+  /** Return the nodes of the unfinished block, with its open markup closed for display. */
   open() {
     const joined = this.#joined;
     if (this.#opened?.tail === this.tail && this.#opened.joined === joined) return this.#opened.nodes;
@@ -168,7 +168,7 @@ export class Blocks {
   }
 
   /**
-   * The nodes that follow what is begun, the first of them as part of it.
+   * Graft the first node onto the unfinished block; the others follow it.
    *
    * @param {Node[]} nodes
    * @returns {Node[]}
@@ -179,7 +179,7 @@ export class Blocks {
   }
 
   /**
-   * Read lines that stand behind `seam`; `source` is what of them was parsed.
+   * Parse lines that follow `seam`; the returned `source` is the text that was actually parsed.
    *
    * @param {string[]} lines
    * @param {Seam} seam
@@ -191,7 +191,7 @@ export class Blocks {
   }
 
   /**
-   * The one node of a text that stands behind `seam`, or null if it has more.
+   * Return the only node of a text that follows `seam`; null if it has several.
    *
    * @param {string} text
    * @param {Seam} seam
@@ -206,17 +206,17 @@ export class Blocks {
   #take(text) {
     this.tail += text;
     if (!text.includes("\n") || this.tail.length < this.#next || (!this.#joined && openFence(this.tail)))
-      return; // only whole lines tell where a block ends
+      return; // only whole lines show where a block ends
     while (this.#passFence());
     this.#bound();
     const before = this.tail.length;
     const end = this.tail.lastIndexOf("\n") + 1;
     if (!end) return;
     this.#settle(end, false);
-    this.#next = this.tail.length === before ? before * SLACK : 0;
+    this.#next = this.tail.length === before ? before * GROWTH : 0;
   }
 
-  /** A code fence that has ended is finished without reading all of its lines. */
+  /** Finish a closed code fence without parsing all of its lines. */
   #passFence() {
     const fence = this.#joined ? null : readFence(this.tail.slice(0, this.tail.lastIndexOf("\n") + 1));
     if (!fence?.end) return false;
@@ -225,7 +225,7 @@ export class Blocks {
     return true;
   }
 
-  /** Bound the whole lines of the tail, and forget empty ones at its beginning. */
+  /** Limit the nesting of the tail's whole lines, and drop leading empty ones. */
   #bound() {
     const end = this.tail.lastIndexOf("\n") + 1;
     this.tail = bounded(this.tail.slice(0, end)) + this.tail.slice(end);
@@ -233,7 +233,7 @@ export class Blocks {
   }
 
   /**
-   * Finish what of the first `end` characters of the tail cannot change any more; all of them if `whole`.
+   * Finish the blocks in the first `end` characters of the tail that can no longer change; all of them if `whole`.
    *
    * @param {number} end
    * @param {boolean} whole
@@ -243,7 +243,7 @@ export class Blocks {
     const { nodes, undecided, source } = this.#read(lines, this.#seam, !whole);
     const last = whole ? nodes.length : finishedOf(nodes, undecided, source);
     if (last < 0) return;
-    // A heading underlined right after a definition is said to start where that does.
+    // A setext heading right after a definition is reported to start on the definition's line.
     /** @param {number} i */
     const begins = (i) =>
       i < nodes.length
@@ -270,7 +270,7 @@ export class Blocks {
   }
 
   /**
-   * Finish what can be of `node`, the last, which begins in line `from` and goes on.
+   * Finish as much as possible of `node`, the last and unfinished one, which begins in line `from`.
    *
    * @param {Node} node
    * @param {string[]} lines
@@ -285,14 +285,14 @@ export class Blocks {
     const rest = lines.slice(cut.line - 1).join("\n");
     const fresh = part(cut.node, lines.slice(from - 1, cut.line - 1).join("\n"), seam, cut.isLeaf);
     const alone = this.#alone(rest, cut.seam, true);
-    if (!alone || !isAlike(graft(cut.node, alone, cut.seam), node)) return; // what comes before matters to it
+    if (!alone || !isAlike(graft(cut.node, alone, cut.seam), node)) return; // its rest depends on the text before it
     if (fresh.labels && !isAlike(this.#again(fresh), cut.node)) return;
     this.#begin(fresh, cut.seam);
     this.tail = rest + after;
   }
 
   /**
-   * Add a finished part of the block that goes on, behind `seam`.
+   * Add a finished part of the unfinished block, whose rest follows `seam`.
    *
    * @param {Part} fresh
    * @param {Seam} seam
@@ -301,11 +301,11 @@ export class Blocks {
     this.#begun = [...this.#begun, fresh];
     this.#joined = this.#joined ? graft(this.#joined, fresh.node, fresh.seam) : fresh.node;
     this.#seam = seam;
-    this.#define(definitionsIn([fresh.node]).filter(({ type }) => type === "definition")); // a footnote may go on
+    this.#define(definitionsIn([fresh.node]).filter(({ type }) => type === "definition")); // a footnote may continue
   }
 
   /**
-   * Add finished blocks; `tail` is left.
+   * Add finished blocks; `tail` is the source that remains.
    *
    * @param {string} tail
    * @param {Part[]} parts
@@ -325,25 +325,25 @@ export class Blocks {
   }
 
   /**
-   * Remember these definitions, and read again what was finished and names one that is new.
+   * Add definitions, and parse the finished parts that refer to a new one again.
    *
    * @param {Node[]} found
    */
   #define(found) {
-    const come = new Set();
+    const added = new Set();
     const [links, notes] = [new Map(this.links), new Map(this.notes)];
     for (const node of found) {
       const [known, mark] = node.type === "definition" ? [links, ""] : [notes, "^"];
       const label = normalizeIdentifier(node.identifier);
       if (known.has(label)) continue;
       known.set(label, node);
-      come.add(mark + label);
+      added.add(mark + label);
     }
-    if (!come.size) return;
+    if (!added.size) return;
     Object.assign(this, { links, notes });
     /** @param {Part} each */
     const again = (each) =>
-      each.labels && [...each.labels].some((label) => come.has(label)) ? this.#reread(each) : each;
+      each.labels && [...each.labels].some((label) => added.has(label)) ? this.#reread(each) : each;
     this.done = this.done.map((one) => {
       const parts = one.parts.map(again);
       return parts.every((each, i) => each === one.parts[i]) ? one : block(parts);
@@ -365,7 +365,7 @@ export class Blocks {
 }
 
 /**
- * A code fence at the beginning of a text: its first line, what is in it, and where it ends, if it does.
+ * Read a code fence at the beginning of a text: its first line, its content, and its end, if it has one.
  *
  * @param {string} text
  */
@@ -377,7 +377,7 @@ function readFence(text) {
   const end = new RegExp(`\\n {0,3}${marks[0]}{${marks.length},}[ \\t]*(?:\\n|$)`).exec(
     text.slice(head.length - 1),
   );
-  // Half an end is not shown as code.
+  // An incomplete closing fence is not shown as code.
   const lines = end
     ? text.slice(head.length, head.length - 1 + end.index)
     : text.slice(head.length).replace(/\n {0,3}[`~]{1,2}$|\n$/, "");
@@ -386,8 +386,8 @@ function readFence(text) {
 }
 
 /**
- * The node of a code fence that has no end yet: what is in it is nothing else, whatever it looks like, and parsing
- * it again and again would cost the square of its length.
+ * Return the node of a code fence that has no end yet: everything in it is code, and parsing it again with each piece
+ * would take quadratic time.
  *
  * @param {string} tail
  */

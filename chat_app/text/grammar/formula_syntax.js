@@ -1,5 +1,5 @@
-// Formulas as micromark constructs: $x$, $$x$$, \(x\) and \[x\] in a paragraph, and blocks of lines
-// between $$ or \[ and their counterpart. https://github.com/micromark/micromark#extending-markdown
+// Formulas as micromark constructs: $x$, $$x$$, \(x\) and \[x\] in a paragraph, and blocks of lines between $$ or \[
+// and their closers. https://github.com/micromark/micromark#extending-markdown
 
 import { isFormula, readFormula, takesSuffix } from "./formulas.js";
 
@@ -14,13 +14,13 @@ const SLASH = 92;
 const CLOSE = { 40: 41, 91: 93 };
 
 /** @param {Code} code */
-const isEnd = (code) => code === null || code < -2; // of the text, or of a line: CR, LF or both
+const isEnd = (code) => code === null || code < -2; // end of the text or of a line: CR, LF or both
 /** @param {Code} code */
 const isWord = (code) => code !== null && /\w/.test(charOf(code));
 /** @param {Code} code */
 const charOf = (code) => (code === null ? "" : code < -2 ? "\n" : code < 0 ? " " : String.fromCharCode(code));
 
-/** Consumes characters into tokens that end with their line, as micromark wants them. */
+/** Writer of tokens, none of which spans lines, as micromark requires. */
 class Writer {
   #isOpen = false;
   /** @param {Effects} effects */
@@ -46,7 +46,7 @@ class Writer {
   }
 }
 
-/** One formula within a paragraph; what has no end there is not looked for again from further on. */
+/** Formula within a paragraph. An opener without a closer is remembered, so that the search is not repeated. */
 class Inline {
   /**
    * @param {Context} context
@@ -129,7 +129,7 @@ class Inline {
 }
 
 /**
- * The end of a word such as the $n$th, $k$s.
+ * Tokenize the suffix of a word such as $n$th or $k$s.
  *
  * @param {Effects} effects
  * @param {State} ok
@@ -159,7 +159,7 @@ const inline = {
 /** @type {import("micromark-util-types").Construct} */
 const dollars = { ...inline, previous: (code) => code !== DOLLAR && code !== SLASH && !isWord(code) };
 
-/** A block: like a code fence, up to a line that ends with the counterpart; begun within a line, also to a blank one. */
+/** Formula block: like a code fence, up to a line that ends with the closer, or a blank line if its first has text. */
 class Block {
   /**
    * @param {Context} context
@@ -178,7 +178,7 @@ class Block {
     this.raw = "";
     this.line = "";
     this.begun = "";
-    this.at = 0; // the line where it begins
+    this.at = 0; // its first line
     this.opener = this.closer = "";
   }
   /** @type {State} */
@@ -196,7 +196,7 @@ class Block {
     this.writer.take(code);
     return this.head;
   };
-  /** The rest of the first line: nothing, or the beginning of a formula and not its end. @type {State} */
+  /** Read the rest of the first line: empty, or the start of a formula without its end. @type {State} */
   head = (code) => {
     if (!isEnd(code)) return this.take(code, this.head);
     this.begun = this.line.trim();
@@ -255,7 +255,7 @@ const followed = (effects, then) => (code) => {
 };
 
 /**
- * The extension; `closers` know whether a block that begins in a line has an end.
+ * Return the extension; `closers` tells whether a block that begins in a line has an end.
  *
  * @param {Pick<import("./formulas.js").Closers, "isClosed">} closers
  */
@@ -287,7 +287,7 @@ function exitFormula(token) {
   this.exit(token);
 }
 
-/** From tokens to nodes: { type: "formula" | "formulaBlock", value, display, closed, raw }. */
+/** The mdast extension; its nodes are { type: "formula" | "formulaBlock", value, display, closed, raw }. */
 export const formulaNodes = {
   enter: { formula: enterFormula, formulaBlock: enterFormula },
   exit: { formula: exitFormula, formulaBlock: exitFormula },

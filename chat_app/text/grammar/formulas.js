@@ -1,17 +1,17 @@
-// The rules by which dollars and brackets delimit a formula, as functions of the text alone.
+// The rules by which dollars and brackets delimit a formula, as pure functions.
 //
-// A single dollar follows pandoc's rule (https://pandoc.org/MANUAL.html#math): what opens touches what
-// follows it, what closes touches what comes before. Prices, shell variables and prose that happen to fit
-// are told apart below. \(…\) and \[…\] are escapes in CommonMark and formulas in what models write.
+// A single dollar follows pandoc's rule (https://pandoc.org/MANUAL.html#math): no space after the opener or before the
+// closer. Prices, shell variables and prose that happen to match are excluded below. \(…\) and \[…\] are escapes in
+// CommonMark, but models write formulas with them.
 
 const TEX = /[\\^_{}=+<>]/;
-const WORD = /[\s(][A-Za-z]{2,}(?=[\s,.;:)!?]|$)/g; // inside a formula words stand in \text{…}
+const WORD = /[\s(][A-Za-z]{2,}(?=[\s,.;:)!?]|$)/g; // in a formula, words are in \text{…}
 const NUMBERS = /^[\d\s,.;–—-]*$/; // \[1, 2\] is a citation
-const PROSE = /^\s+(?:[A-Za-z]{2,}[\s,]*)+$/; // "between $$ and $$$" speaks of prices
-const MEANS = /[\p{L}\p{N}]|\\[A-Za-z]/u;
+const PROSE = /^\s+(?:[A-Za-z]{2,}[\s,]*)+$/; // "between $$ and $$$" is about prices
+const HAS_CONTENT = /[\p{L}\p{N}]|\\[A-Za-z]/u;
 
 /**
- * Whether `content`, found between two single dollars, reads like prose, a price or a program.
+ * Return whether `content`, found between two single dollars, looks like prose, a price or code.
  *
  * @param {string} content
  */
@@ -27,35 +27,35 @@ const RULES = {
   $: (content, next) => !/^\s|\s$/.test(content) && !/[\d{$_]/.test(next) && !isProse(content),
   $$: (content, next) => next !== "$" && !PROSE.test(content),
   "\\(": (content) => !NUMBERS.test(content),
-  "\\[": (content, next) => !NUMBERS.test(content) && !/[([:]/.test(next), // \[text\](address) is a link shown as source
+  "\\[": (content, next) => !NUMBERS.test(content) && !/[([:]/.test(next), // \[text\](address) is an escaped link
 };
 
 /**
- * Whether `content` between `opener` and its counterpart is a formula; `next` is the character after it, or "".
+ * Return whether `content` between `opener` and its closer is a formula; `next` is the character after it, or "".
  *
  * @param {string} opener
  * @param {string} content
  * @param {string} next
  */
-export const isFormula = (opener, content, next) => MEANS.test(content) && RULES[opener](content, next);
+export const isFormula = (opener, content, next) => HAS_CONTENT.test(content) && RULES[opener](content, next);
 
 /**
- * Whether a letter may follow the closing dollar: the $n$th, but not $first$last.
+ * Return whether a letter may follow the closing dollar: $n$th, but not $first$last.
  *
  * @param {string} content
  */
 export const takesSuffix = (content) => /^[A-Za-z]$/.test(content) || TEX.test(content);
 
-const LONGEST = 100; // lines: dollars that nothing closes must not hold back the rest
+const MAX_LINES = 100; // an opener without a closer must not hold back the rest
 const CLOSER = /(\$\$|\\\])[.,;:!]?[ \t]*$/;
 const BLANK = /^[ \t>]*$/;
 
 /**
- * Knows which lines of a text close a block formula. A block begins only where one of the next hundred lines closes
- * it, or while those have not come yet (`growing`).
+ * Search for the lines that close formula blocks. A block begins only if one of the next hundred lines closes it, or
+ * if those have not arrived yet (`growing`).
  */
 export class Closers {
-  undecided = Infinity; // the first line that may yet turn out to be something else
+  undecided = Infinity; // the first line whose block depends on text that has not arrived
 
   /**
    * @param {string} source
@@ -67,14 +67,15 @@ export class Closers {
   }
 
   /**
-   * Whether a block that begins in a line has an end; one that has `begun` in that line has it before an empty one.
+   * Return whether a block that begins in `line` is closed; if its first line has text (`begun`), the closer must come
+   * before a blank line.
    *
    * @param {number} line
    * @param {string} closer
    * @param {boolean} begun
    */
   isClosed(line, closer, begun) {
-    const end = Math.min(this.lines.length, line + LONGEST);
+    const end = Math.min(this.lines.length, line + MAX_LINES);
     for (let at = line; at < end; at++) {
       if (CLOSER.exec(this.lines[at])?.[1] === closer) return true;
       if (begun && BLANK.test(this.lines[at]) && at < this.lines.length - 1) return false;
@@ -89,7 +90,7 @@ export class Closers {
 const COUNTERPART = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" };
 
 /**
- * The parts of a formula's source: what is typeset, whether on a line of its own, and whether it has an end.
+ * Split a formula's source: what is typeset, whether it is a display formula, and whether it is closed.
  *
  * @param {string} raw
  */

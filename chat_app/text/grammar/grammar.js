@@ -1,5 +1,5 @@
-// Markdown's grammar on the page: CommonMark, GitHub's extensions, formulas, and emphasis and addresses
-// beside Chinese, Japanese and Korean. https://spec.commonmark.org https://github.github.com/gfm
+// The page's Markdown grammar: CommonMark, GitHub's extensions, formulas, and emphasis and addresses next to Chinese,
+// Japanese and Korean. https://spec.commonmark.org https://github.github.com/gfm
 
 import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
@@ -19,14 +19,14 @@ import { Closers } from "./formulas.js";
 
 /** @import { Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
 /**
- * A node of mdast, or one of ours: formula, formulaBlock, element, htmlText, plain.
+ * Node of mdast, or one of this app's types: formula, formulaBlock, element, htmlText, plain.
  *
  * @typedef {{ type: string, children?: Node[], [name: string]: any }} Node
  */
-/** A node that holds others. @typedef {Node & { children: Node[] }} Parent */
+/** Node with children. @typedef {Node & { children: Node[] }} Parent */
 /** Labels of links and footnotes. @typedef {{ links: string[], notes: string[] }} Labels */
 
-const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // without its second look at the text, which knows no CJK
+const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // its `transforms` ignore CJK
 
 const GITHUB = combineExtensions([
   gfmFootnote(),
@@ -45,11 +45,11 @@ const NODES = [
 ];
 
 const STAR = 42;
-const LINE = 95;
-const MOST_MARKS = 32; // of emphasis in a row: pairing more of them takes the cube of their number
+const UNDERSCORE = 95;
+const MAX_MARKS = 32; // emphasis marks in a row: pairing them takes cubic time
 
 /**
- * A row of stars or lines that is too long for emphasis, as text.
+ * Tokenize a run of asterisks or underscores that is too long for emphasis as text.
  *
  * @param {Effects} effects
  * @param {State} ok
@@ -60,13 +60,13 @@ function tokenizeRow(effects, ok, nok) {
   let count = 0;
   /** @type {State} */
   const row = (code) => {
-    if (code === STAR || code === LINE) {
+    if (code === STAR || code === UNDERSCORE) {
       count += 1;
       effects.consume(code);
       return row;
     }
     effects.exit("data");
-    return count > MOST_MARKS ? ok(code) : nok(code);
+    return count > MAX_MARKS ? ok(code) : nok(code);
   };
   return (code) => {
     effects.enter("data");
@@ -75,10 +75,10 @@ function tokenizeRow(effects, ok, nok) {
 }
 /** @type {Construct} */
 const ROW = { name: "row", tokenize: tokenizeRow };
-const ROWS = { text: { [STAR]: ROW, [LINE]: ROW } };
+const ROWS = { text: { [STAR]: ROW, [UNDERSCORE]: ROW } };
 
 /**
- * Link and footnote labels that are defined outside of the text.
+ * Return an extension that knows link and footnote labels defined outside the text.
  *
  * @param {Labels} labels
  * @returns {Extension[]}
@@ -103,15 +103,15 @@ function known({ links, notes }) {
   return links.length || notes.length ? [{ text: { 91: looking, 93: looking } }] : [];
 }
 
-const NONE = { undecided: Infinity, isClosed: () => false }; // a text without blocks of formulas
+const NONE = { undecided: Infinity, isClosed: () => false }; // a text without formula blocks
 
 /** @type {Labels} */
 const NOTHING = { links: [], notes: [] };
 
 /**
- * Read a text: its blocks as `nodes`, mdast with positions (https://github.com/syntax-tree/mdast), and the line from
- * which on they are `undecided`. `defined` holds labels that other texts of the message define; `growing` says that
- * more of this one may come.
+ * Parse a text into block `nodes`, mdast with positions (https://github.com/syntax-tree/mdast); from line `undecided`
+ * on, they may still change. `defined` holds labels that other texts of the message define; `growing` is true if more
+ * of this text may follow.
  *
  * @param {string} text
  * @returns {{ nodes: Node[], undecided: number }}
@@ -125,7 +125,7 @@ export function read(text, defined = NOTHING, growing = false) {
 }
 
 /**
- * The blocks of a text alone.
+ * Parse a text into its blocks only.
  *
  * @param {string} text
  * @param {Labels} [defined]
@@ -134,14 +134,14 @@ export function read(text, defined = NOTHING, growing = false) {
 export const parse = (text, defined, growing) => read(text, defined, growing).nodes;
 
 /**
- * The children of a node.
+ * Return the children of a node, none for a leaf.
  *
  * @param {Node | undefined} node
  */
 export const childrenOf = (node) => node?.children ?? [];
 
 /**
- * Nodes and all that they hold, in the order of the text and without recursion; not what is in one of `skipped` type.
+ * Yield nodes and their descendants in document order, without recursion; the content of `skipped` nodes is left out.
  *
  * @param {Node[]} nodes
  * @param {string} [skipped]

@@ -1,11 +1,11 @@
-// The HTML that is rendered: a fixed list of elements, without attributes but the two below. Everything else stays
-// text, and so does an element that is not closed where it began.
+// The HTML that is rendered: a fixed list of elements, with no attributes except the two below. Everything else stays
+// text, and so does an element that is not closed in the block where it began.
 
 import { decodeNamedCharacterReference } from "decode-named-character-reference";
 
 /** @import { Node, Parent } from "./grammar.js" */
 /** @typedef {{ name: string, closes: boolean, props: object, raw: string, text?: undefined }} Tag */
-/** A tag, or the `text` between two. @typedef {Tag | { text: string, name?: undefined }} Piece */
+/** Tag, or the `text` between two tags. @typedef {Tag | { text: string, name?: undefined }} Piece */
 
 const VOID = new Set(["br", "wbr"]);
 const INLINE = new Set([
@@ -33,7 +33,7 @@ function characterOf(whole, decimal, hex, name) {
 }
 
 /**
- * The text of a piece of HTML, with its character references decoded.
+ * Decode the character references of an HTML text.
  *
  * @param {string} text
  */
@@ -52,7 +52,7 @@ function propsOf(name, attributes) {
 }
 
 /**
- * The pieces of some HTML: { name, closes, props, raw } of tags, { text } of what stands between them.
+ * Split HTML into tags, { name, closes, props, raw }, and the text between them, { text }.
  *
  * @param {string} html
  */
@@ -76,7 +76,7 @@ function piecesOf(html) {
  */
 const textNode = (value) => ({ type: "text", value });
 
-/** Pairs tags: what is put between an opening and its closing one becomes the children of an element. */
+/** Tree of elements, built from tags: the nodes between an opening and a closing tag become children. */
 class Tree {
   /**
    * @param {Set<string>} names
@@ -108,7 +108,7 @@ class Tree {
     else this.put(this.asText(raw));
   }
   /**
-   * Close what is open, up to the tag of that name if there is one.
+   * Close the open elements, up to the innermost one named `name` if given.
    *
    * @param {string} [name]
    */
@@ -116,7 +116,7 @@ class Tree {
     for (let last, isNamed = false; !isNamed && (last = this.stack.pop());) {
       isNamed = last.node.name === name;
       if (isNamed || this.isOpenEnded) this.put(last.node);
-      else this.top.push(this.asText(last.raw), ...last.node.children); // what was not closed is text
+      else this.top.push(this.asText(last.raw), ...last.node.children); // an unclosed tag is text
     }
   }
   end() {
@@ -126,7 +126,7 @@ class Tree {
 }
 
 /**
- * Nodes of a paragraph, with elements in place of their tags; while it is `growing` one that is open will be closed.
+ * Replace the tags among a paragraph's nodes by elements; while it is `growing`, open elements count as closed.
  *
  * @param {Node[]} nodes
  */
@@ -142,7 +142,7 @@ export function withElements(nodes, growing = false) {
 }
 
 /**
- * A block of HTML: the tags of elements that are blocks, and the text between them, line by line as it stands.
+ * Split a block of HTML into the tags of block elements and the lines of text between them.
  *
  * @param {string} html
  */
@@ -150,7 +150,7 @@ function blockPieces(html) {
   /** @type {Node[]} */
   const found = [];
   /** @type {Node[] | null} */
-  let texts = null; // of the line that goes on
+  let texts = null; // of the current line
   for (const piece of piecesOf(html)) {
     if (piece.name && (SPANNING.has(piece.name) || piece.name === "hr")) {
       found.push({ type: "tag", piece });
@@ -173,7 +173,7 @@ const SPANNING = new Set(["details", "summary"]);
 const line = (raw) => ({ type: "htmlText", children: [textNode(raw)] });
 
 /**
- * Put one piece of a block of HTML into the tree of the blocks.
+ * Add one piece of an HTML block to the tree.
  *
  * @param {Tree} tree
  * @param {Node} each
@@ -188,7 +188,7 @@ function place(tree, each) {
 }
 
 /**
- * Blocks, with <details>, its <summary> and <hr> in place of their tags; what of them is not closed goes to the end.
+ * Replace the tags of <details>, <summary> and <hr> among blocks by elements; an unclosed one extends to the end.
  *
  * @param {Node[]} nodes
  */

@@ -1,5 +1,5 @@
-// A paragraph too long for anybody to have written: a log, a file that was pasted, the output of a program that
-// ran away. Looking for markup in it takes the page for seconds; so it is shown as it is written.
+// A paragraph too long to be prose: a log, a pasted file, runaway output of a program. Parsing its markup would block
+// the page for seconds, so it is shown as plain text.
 
 import { parse } from "./grammar.js";
 
@@ -7,8 +7,8 @@ import { parse } from "./grammar.js";
 /** @import { Seam } from "./seams.js" */
 
 export const LONGEST = 10_000; // characters
-const MOST_LINES = 1000;
-const ENOUGH = 200; // characters of a line: the begin tells whether it belongs to a paragraph
+const MAX_LINES = 1000;
+const OUTLINE_LENGTH = 200; // characters of a line that show whether it belongs to a paragraph
 
 /** @param {Node} node */
 const isText = ({ type }) => type === "paragraph" || type === "heading";
@@ -21,7 +21,7 @@ const CONTAINERS = new Set(["blockquote", "list", "listItem", "footnoteDefinitio
 export const isContainer = (node) => CONTAINERS.has(node.type);
 
 /**
- * The block without blocks in it that has a line of the text.
+ * Return the innermost block that contains a line of the text.
  *
  * @param {Node[]} nodes
  * @param {number} line
@@ -33,22 +33,22 @@ function leafAt(nodes, line) {
 }
 
 /**
- * The lines to parse in place of `lines`: of one that is too long and belongs to a paragraph only the begin.
+ * Return the lines to parse in place of `lines`: an overlong line of a paragraph is cut to its beginning.
  *
  * @param {string[]} lines
  */
 export function shortened(lines) {
   if (lines.every(({ length }) => length <= LONGEST)) return lines;
-  const outline = parse(lines.map((line) => line.slice(0, ENOUGH)).join("\n"));
+  const outline = parse(lines.map((line) => line.slice(0, OUTLINE_LENGTH)).join("\n"));
   /**
    * @param {string} line
    * @param {number} i
    */
   const isLong = (line, i) => line.length > LONGEST && isText(leafAt(outline, i + 1) ?? { type: "" });
-  return lines.map((line, i) => (isLong(line, i) ? line.slice(0, ENOUGH) : line));
+  return lines.map((line, i) => (isLong(line, i) ? line.slice(0, OUTLINE_LENGTH) : line));
 }
 
-/** Shows the paragraphs of one block that are too long, or go on with one that is (`seam`), as they are written. */
+/** Converter of a block's overlong paragraphs, and of one that continues an overlong one (`seam`), to plain nodes. */
 class Writer {
   /**
    * @param {string[]} lines
@@ -90,7 +90,7 @@ class Writer {
     const { start, end } = node.position;
     const from = this.source.lastIndexOf("\n", start.offset - 1) + 1;
     const lines = this.lines.slice(start.line - 1, end.line);
-    if (!goesOn && lines.length <= MOST_LINES && lines.join("\n").length <= LONGEST) return node;
+    if (!goesOn && lines.length <= MAX_LINES && lines.join("\n").length <= LONGEST) return node;
     const written = lines.map((line) => (isQuoted ? line.replace(/^[ \t]*(?:> ?)+/, "") : line));
     written[0] = lines[0].slice(start.offset - from);
     return {
@@ -103,7 +103,7 @@ class Writer {
 }
 
 /**
- * Blocks read from `lines`, of which `source` was parsed, with what is too long in them as it is written.
+ * Replace the overlong paragraphs of blocks by plain nodes. `lines` are the text, `source` is what of it was parsed.
  *
  * @param {Node[]} nodes
  * @param {string[]} lines
@@ -113,7 +113,7 @@ class Writer {
 export function readable(nodes, lines, source, seam) {
   if (
     seam.leaf !== "text" &&
-    lines.length <= MOST_LINES &&
+    lines.length <= MAX_LINES &&
     lines.reduce((sum, { length }) => sum + length, 0) <= LONGEST
   )
     return nodes;

@@ -1,21 +1,21 @@
-// The limit of nested quotes and lists. A line that begins with a thousand of their marks, or far to the right, takes a
-// parser minutes and overflows a page's stack; beyond the limit marks are text.
+// The limit of nested quotes and lists. A line that begins with a thousand of their markers, or far to the right, takes
+// the parser minutes and overflows the stack; beyond the limit, markers are text.
 
-const DEEPEST = 20; // marks of lists and quotes in a row
-const FAR = 2 * DEEPEST; // columns before such a mark
+const MAX_DEPTH = 20; // markers of lists and quotes in a row
+const MAX_INDENT = 2 * MAX_DEPTH; // columns before such a marker
 
 const MARK = /[ \t]*(?:>|(?:[-+*]|\d{1,9}[.)])(?=[ \t]))/y;
-const FAR_MARK = new RegExp(`^[ \\t]{${FAR + 1},}(?=>|(?:[-+*]|\\d{1,9}[.)])[ \\t])`, "gm");
-const ROW = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])(?=[ \\t]))){${DEEPEST + 1}}`, "m");
+const FAR_MARK = new RegExp(`^[ \\t]{${MAX_INDENT + 1},}(?=>|(?:[-+*]|\\d{1,9}[.)])[ \\t])`, "gm");
+const ROW = new RegExp(`^(?:[ \\t]*(?:>|(?:[-+*]|\\d{1,9}[.)])(?=[ \\t]))){${MAX_DEPTH + 1}}`, "m");
 
 /**
- * The line, with its first mark that is one too many escaped.
+ * Escape the first marker beyond the limit in a line.
  *
  * @param {string} line
  */
 function boundLine(line) {
   let at = 0;
-  for (let marks = 0; marks < DEEPEST; marks++) {
+  for (let marks = 0; marks < MAX_DEPTH; marks++) {
     MARK.lastIndex = at;
     if (!MARK.test(line)) return line;
     at = MARK.lastIndex;
@@ -25,11 +25,11 @@ function boundLine(line) {
 }
 
 /**
- * Whole lines, none of which is nested deeper than a page can show.
+ * Limit the nesting of whole lines.
  *
  * @param {string} lines
  */
 export function bounded(lines) {
-  const near = lines.replace(FAR_MARK, " ".repeat(FAR));
+  const near = lines.replace(FAR_MARK, " ".repeat(MAX_INDENT));
   return ROW.test(near) ? near.split("\n").map(boundLine).join("\n") : near;
 }

@@ -6,7 +6,7 @@ import { childrenOf, walk } from "./grammar.js";
 /** @import { Node } from "./grammar.js" */
 
 /**
- * The labels of the footnotes that nodes refer to, in their order.
+ * Return the labels of the footnotes that nodes refer to, in document order.
  *
  * @param {Node[]} nodes
  */
@@ -16,7 +16,8 @@ export const referredIn = (nodes) =>
     .map(({ identifier }) => normalizeIdentifier(identifier));
 
 /**
- * The labels of the footnotes that are shown, each once: in the order of the text, then of the footnotes.
+ * Return the labels of the footnotes to show, without duplicates: those that the text refers to, in its order, then
+ * those that other footnotes refer to.
  *
  * @param {string[]} labels
  * @param {Map<string, Node>} notes

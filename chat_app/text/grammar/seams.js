@@ -1,6 +1,6 @@
-// Where a block that is being written may be cut, however deep: before the last item of a list, the last block of a
-// quote, the last line of code. What comes before is finished; the rest is parsed alone, behind a `head` of lines
-// that make it stand where it stood, and grafted on. So a long block costs no more than its last piece.
+// Where a streaming block can be cut, at any depth: before the last item of a list, the last block of a quote, the last
+// line of code. Everything before the cut is finished; the rest is parsed alone, after a `head` of lines that recreate
+// its context, and grafted on. So a long block costs no more than its last piece.
 
 import { childrenOf } from "./grammar.js";
 import { isContainer } from "./long_paragraphs.js";
@@ -9,24 +9,24 @@ import { isContainer } from "./long_paragraphs.js";
 /** @typedef {{ head: string, stubs: boolean[], leaf: string | null }} Seam */
 
 /**
- * The beginning of the rest of a block: `head`, its lines; `stubs`, for each block around it whether a heading of the
- * head stands in it; `leaf`, the type of the block without blocks that goes on there, or null.
+ * What the rest of a block begins with: `head`, its lines; `stubs`, for each enclosing block whether it contains a stub
+ * heading of the head; `leaf`, the type of the leaf block that continues there, or null.
  *
  * @type {Seam}
  */
 export const NO_SEAM = { head: "", stubs: [], leaf: null };
 
 /**
- * The last line of a block; some end where the next line begins.
+ * Return the last line of a block; the position of some ends at the start of the next line.
  *
  * @param {Node} node
  */
 export const lastLine = ({ position: { end } }) => (end.column === 1 ? end.line - 1 : end.line);
 
 /**
- * Whether `node` stays with the one after it. A definition's title may follow on the next line and looks like a
- * paragraph until it is closed; and beside indented code micromark lets some marks begin no list, also after an
- * empty line.
+ * Return whether `node` must not be cut from the next one. A definition's title may follow on the next line and looks
+ * like a paragraph until it is closed; and next to indented code, even after a blank line, micromark does not let some
+ * markers begin a list.
  *
  * @param {Node} node
  * @param {Node} next
@@ -46,7 +46,7 @@ const MARKER = /^(?:[-+*]|\d{1,9}[.)])([ \t]*)/;
 const NOTE_MARKER = /^\[\^[^\\[\]]+\]:[ ]*/;
 
 /**
- * The last of what a node holds, which is not empty.
+ * Return the last child of a node that is not empty.
  *
  * @param {Parent} node
  */
@@ -74,7 +74,8 @@ class Cut {
   }
 
   /**
-   * A line that opens the list's item, or the footnote, anew, with an empty heading in it; null if it cannot be said.
+   * Return a line that opens the list item or footnote again, with an empty heading in it; null if there is no such
+   * line.
    *
    * @param {Node} node
    */
@@ -90,7 +91,8 @@ class Cut {
   }
 
   /**
-   * The seam behind a cut within `path`, blocks each of which holds the next; `begin` opens the leaf that goes on.
+   * Return the seam after a cut within `path`, blocks of which each contains the next; `begin` opens the leaf that
+   * continues.
    *
    * @param {Node[]} path
    * @param {{ leaf: string | null, lines: string[], line?: number }} [begin]
@@ -109,7 +111,7 @@ class Cut {
   }
 
   /**
-   * The cut before the last block of the deepest block that has a finished one; or within a leaf that is alone.
+   * Return the cut before the last child of the deepest block with a finished child, or within an only leaf.
    *
    * @param {Node} node
    */
@@ -141,11 +143,11 @@ class Cut {
   }
 
   /**
-   * The last line that is not blank, from `line` up.
+   * Return the last line that is not blank, from `line` upwards.
    *
    * @param {number} line
    */
-  lastSaying(line) {
+  lastNonBlank(line) {
     while (line > 1 && BLANK.test(this.lines[line - 1])) line -= 1;
     return line;
   }
@@ -167,11 +169,11 @@ class Cut {
     const first = this.lines[start - 1];
     if (leaf.type === "table" && childrenOf(leaf).length > 1)
       return this.result(end + 1, node, seam("table", first, this.lines[start]));
-    if (this.lastSaying(this.lines.length) > end) return null; // something follows
+    if (this.lastNonBlank(this.lines.length) > end) return null; // something follows
     if (leaf.type === "plain" && leaf.isOpen && end === this.lines.length - 1)
       return this.result(end + 1, node, seam("text", `${first.slice(0, this.column(leaf))}x`), true);
     const isFenced = leaf.type === "code" && /[`~]/.test(this.source[leaf.position.start.offset]);
-    const line = this.lastSaying(end);
+    const line = this.lastNonBlank(end);
     if ((leaf.type !== "html" && leaf.type !== "code") || (isFenced && FENCE_END.test(this.lines[line - 1])))
       return null;
     const count = line - start - (isFenced ? 1 : 0);
@@ -183,7 +185,7 @@ class Cut {
 }
 
 /**
- * The first of `path`, blocks each of which holds the next as its last, without the last child of the last.
+ * Copy the first of `path`, blocks of which each ends with the next, without the last child of the innermost one.
  *
  * @param {Parent[]} path
  * @returns {Node}
@@ -195,7 +197,7 @@ function without(path) {
 }
 
 /**
- * The first of `path` with `leaf` in place of what the last of them holds last.
+ * Copy the first of `path` with `leaf` in place of the last child of the innermost one.
  *
  * @param {Parent[]} path
  * @param {Node} leaf
@@ -208,8 +210,8 @@ function replaced(path, leaf) {
 }
 
 /**
- * The cut of `node`, the last of `lines`, of which `source` was parsed: its `line`, the finished `node`, the `seam`
- * that the rest begins with, and whether it is within a leaf (`isLeaf`). Null if there is no such place.
+ * Return the cut of `node`, the last block of `lines`, of which `source` was parsed: its `line`, the finished `node`,
+ * the `seam` that the rest begins with, and whether the cut is within a leaf (`isLeaf`). Null if it cannot be cut.
  *
  * @param {Node} node
  * @param {string[]} lines
@@ -233,7 +235,7 @@ const LEAVES = {
 };
 
 /**
- * A block of what is finished of it and its rest, which was parsed behind the head of `seam`.
+ * Join the finished part of a block and its rest, which was parsed after the head of `seam`.
  *
  * @param {Node} before
  * @param {Node} after
@@ -253,7 +255,7 @@ export function graft(before, after, seam, level = 0) {
 }
 
 /**
- * `node` as spread as `old`, which was read together with what follows it.
+ * Copy the looseness (`spread`) of `old`, which was parsed together with the text after it, to `node`.
  *
  * @param {Node} node
  * @param {Node | undefined} old
@@ -283,7 +285,7 @@ const OWN = [
 ];
 
 /**
- * Whether two blocks, or lists of them, say the same, wherever they stand.
+ * Return whether two blocks, or lists of them, are equal apart from their positions.
  *
  * @param {any} a
  * @param {any} b

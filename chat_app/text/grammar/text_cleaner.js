@@ -1,14 +1,15 @@
-// Removes from a text what is not to be parsed: terminal colour escapes, carriage returns, and marks piled up on one
+// Removes what must not be parsed from a text: terminal escapes, carriage returns, and excess combining marks on one
 // letter. https://ecma-international.org/publications-and-standards/standards/ecma-48/
 
-const MARKS = 16; // on one letter; more are no writing, and take a browser seconds to lay out
+const MAX_MARKS = 16; // on one letter; more are not writing, and take the browser seconds to lay out
 const CONTROL = /[\u001b\u009b\r]|\p{M}{16}/u;
 const ESCAPE =
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
-const BEGUN = /(?:\r|(?:\u001b(?:\[[0-?]*[ -/]*|\][^\u0007\u001b\n]*\u001b?|[ -/]*)?)|\u009b[0-?]*[ -/]*)$/;
+const INCOMPLETE =
+  /(?:\r|(?:\u001b(?:\[[0-?]*[ -/]*|\][^\u0007\u001b\n]*\u001b?|[ -/]*)?)|\u009b[0-?]*[ -/]*)$/;
 const PILE = /(\p{M}{16})\p{M}+/gu;
-const PILED = /(?<!\p{M})\p{M}+$/u; // from the first of them: tried from each it takes the square of their number
-const LONGEST_ESCAPE = 2000; // characters
+const PILED = /(?<!\p{M})\p{M}+$/u; // matched from the first mark only: from each it would take quadratic time
+const MAX_ESCAPE_LENGTH = 2000; // characters
 
 /** @param {string} text */
 const clear = (text) =>
@@ -17,22 +18,22 @@ const clear = (text) =>
     .replace(/\r\n?/g, "\n")
     .replace(/[\u001b\u009b]/g, "");
 
-/** Cleans a text that comes in pieces: however it is cut, the same is left. */
+/** Cleaner of a text that arrives in pieces; the result does not depend on where it is split. */
 export class Cleaner {
-  #held = ""; // an escape, or the end of a line, that is not whole yet
-  #marks = 0; // with how many marks the text ends so far
+  #held = ""; // an incomplete escape or line ending
+  #marks = 0; // how many marks the text ends with so far
 
   /** @param {string} text */
   feed(text) {
     const piece = this.#held + text;
     this.#held = "";
     if (!CONTROL.test(piece) && !this.#marks && !PILED.test(piece)) return piece;
-    const begun = BEGUN.exec(piece);
-    if (begun && begun[0].length < LONGEST_ESCAPE) this.#held = begun[0];
+    const incomplete = INCOMPLETE.exec(piece);
+    if (incomplete && incomplete[0].length < MAX_ESCAPE_LENGTH) this.#held = incomplete[0];
     return this.#thin(clear(piece.slice(0, piece.length - this.#held.length)));
   }
 
-  /** The rest of the text, once no more comes. */
+  /** Return the rest of the text, once it is complete. */
   end() {
     const rest = clear(this.#held);
     this.#held = "";
@@ -42,10 +43,12 @@ export class Cleaner {
   /** @param {string} text */
   #thin(text) {
     const first = /^\p{M}*/u.exec(text)?.[0] ?? "";
-    const over = this.#marks && Math.max(0, count(first) - (MARKS - this.#marks));
+    const over = this.#marks && Math.max(0, count(first) - (MAX_MARKS - this.#marks));
     const last = PILED.exec(text)?.[0] ?? "";
     this.#marks =
-      last.length === text.length ? Math.min(MARKS, this.#marks + count(last)) : Math.min(MARKS, count(last));
+      last.length === text.length
+        ? Math.min(MAX_MARKS, this.#marks + count(last))
+        : Math.min(MAX_MARKS, count(last));
     const kept = over ? [...first].slice(0, count(first) - over).join("") + text.slice(first.length) : text;
     return kept.replace(PILE, "$1");
   }
@@ -55,7 +58,7 @@ export class Cleaner {
 const count = (text) => [...text].length;
 
 /**
- * A whole text, cleaned.
+ * Clean a complete text.
  *
  * @param {string} text
  */
