@@ -1,4 +1,4 @@
-"""What people complain about when two do something at once: rows 08, 09, 10 and 16."""
+"""Complaints about concurrent writers: rows 08, 09, 10 and 16."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_08_follow_ups_sent_at_once_are_each_answered_once(path: Path) -> 
 
 
 class Deaf(ScriptedModel):
-    """A model that says a word, waits, and then goes on although it is cancelled, as if its process slept."""
+    """Model that writes a word, waits, and ignores its cancellation, as a suspended process does."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -73,7 +73,7 @@ async def test_09_a_worker_without_its_lease_writes_nothing(path: Path, tmp_path
                     asleep = True
                     await lose_leases(one)
                 elif shown[-1].startswith("b"):
-                    sleeper.awake.set()  # and it believes that the thread is its own
+                    sleeper.awake.set()  # the sleeper still considers itself the owner of the thread
                 if view.thread["status"] == "completed":
                     break
             await eventually(lambda: not worker_of(one).pools.steps.busy)
@@ -83,9 +83,9 @@ async def test_09_a_worker_without_its_lease_writes_nothing(path: Path, tmp_path
     assert all(len({word[0] for word in text.split()}) <= 1 for text in shown), shown
 
 
-@pytest.mark.sqlite  # it is SQLite's own complaint
+@pytest.mark.sqlite  # only SQLite raises this error
 async def test_10_writers_of_two_runtimes_wait_for_each_other(tmp_path: Path) -> None:
-    """SQLite's "database is locked" is told to nobody when two runtimes write at once."""
+    """Writes of two runtimes at once never fail with SQLite's "database is locked"."""
     file = prepare(tmp_path / "agents.db")
     async with agent_on(file, []) as one, agent_on(file, []) as two:
         before = await one.create_thread(thread_id="t")
@@ -98,7 +98,7 @@ async def test_10_writers_of_two_runtimes_wait_for_each_other(tmp_path: Path) ->
 
 @contextlib.contextmanager
 def running(*children: ForkServerProcess) -> Generator[None]:
-    """Kill these in the end."""
+    """Kill the processes on exit."""
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def running(*children: ForkServerProcess) -> Generator[None]:
 
 
 async def test_16_two_workers_run_each_step_once(tmp_path: Path) -> None:
-    """Two workers on one database run each step once, and after a restart none again."""
+    """Two workers on one database run each step once, and a restart repeats none."""
     prepare(tmp_path / "agents.db")
     plan = Plan(tmp_path)
     async with Runtime(plan.url, work=False) as watching:
@@ -120,5 +120,5 @@ async def test_16_two_workers_run_each_step_once(tmp_path: Path) -> None:
                 for name in names:
                     assert (await finished(api, name)).status == "completed"
     counts = plan.effects.count()
-    assert len(counts) == 11 * 4  # of each the two model steps and the two tools
+    assert len(counts) == 11 * 4  # two model steps and two tools of each thread
     assert set(counts.values()) == {1}

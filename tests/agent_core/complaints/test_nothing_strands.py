@@ -1,7 +1,7 @@
-"""Nothing strands a thread: whatever a model sends and a tool does, it ends in plain words and goes on.
+"""Odd model output and errors in an agent's code: the turn ends with a clear text, the thread continues.
 
-What other tests hold already (unknown tools, arguments that are no JSON, every odd result, stops,
-timeouts) is not said again here: see test_tool_calls, test_tools, test_loop and test_steps.
+Unknown tools, arguments that are not JSON, odd results, stops and timeouts are covered by test_tool_calls,
+test_tools, test_loop and test_steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.odd_errors import RAISED, add, goes_on
 DEEP = '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"
 
 
-# What the model sends -> (its turns before the thread is idle, how it ends, words of the outcome)
+# Kind of answer -> (the model's turns until the thread is idle, part of the call's error, end of the text)
 MODEL: dict[str, tuple[list[list[Any]], str, str]] = {
     "arguments that break off": (
         [[ToolUse("add", '{"a": 1, "b'), Finish("length")], ["Oh."]],
@@ -63,7 +63,7 @@ async def test_answer_of_any_form_ends_its_turn(path: Path, case: str) -> None:
         await goes_on(api, thread)
 
 
-# A step without text, call, file or refusal -> words of the error when no attempt brings more
+# Step without text, call, file or refusal -> (the model's turn, part of the error after the last attempt)
 SILENT: dict[str, tuple[list[Any], str]] = {
     "nothing": ([], "gave no answer"),
     "nothing but thoughts": ([Reasoning("Hm.")], "gave no answer"),
@@ -76,7 +76,7 @@ SILENT: dict[str, tuple[list[Any], str]] = {
 }
 
 
-@pytest.mark.sqlite  # the loop decides, which knows no database
+@pytest.mark.sqlite  # decided by the loop, which does not use the database
 @pytest.mark.parametrize("case", SILENT)
 async def test_a_silent_model_is_asked_again_until_the_thread_fails(path: Path, case: str) -> None:
     silence, words = SILENT[case]
@@ -109,7 +109,7 @@ async def test_an_answer_cut_before_its_first_word_says_so(path: Path, turn: lis
 
 
 class Wild:
-    """A model adapter that raises, after a word or before it."""
+    """Model adapter that raises, before or after its first word."""
 
     name = "wild"
 
@@ -144,7 +144,7 @@ async def test_error_of_any_adapter_ends_the_turn(database_url: str, case: str, 
         await goes_on(api, thread)
 
 
-@pytest.mark.sqlite  # an adapter's errors, above, bring the same texts to PostgreSQL
+@pytest.mark.sqlite  # the adapter's errors above write the same texts to PostgreSQL
 @pytest.mark.parametrize("place", ["transform_messages", "factory"])
 @pytest.mark.parametrize("case", RAISED)
 async def test_error_in_code_of_the_agent_ends_the_turn(database_url: str, case: str, place: str) -> None:
@@ -183,8 +183,10 @@ async def test_a_step_that_fails_while_it_writes_arguments_is_asked_again(path: 
 
 
 @pytest.mark.sqlite
-async def test_an_answer_that_goes_on_and_on(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Fewer rows than chunks, memory for its words and no more, and gone after the next turn but one."""
+async def test_a_very_long_answer_takes_few_rows_and_little_memory(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chunks share rows, memory grows with the text only, and the deltas are deleted two turns later."""
     chunks = 20_000
 
     def turn(messages: list[dict[str, Any]]) -> Any:
@@ -213,7 +215,7 @@ async def test_an_answer_that_goes_on_and_on(path: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("state", ["output-available", "output-error", "input-available", "input-streaming"])
 async def test_calls_that_a_provider_ran_go_back_in_pairs(path: Path, state: str) -> None:
-    """A call that a provider has run itself, in a history that was brought along, ended or not."""
+    """A client's history may contain calls that a provider ran itself, with or without an outcome."""
     part = {
         "type": "tool-web_search",
         "toolCallId": "s",

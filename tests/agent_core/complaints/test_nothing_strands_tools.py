@@ -1,4 +1,4 @@
-"""Whatever a tool raises, returns or never does, its thread ends in plain words and goes on."""
+"""Tools that raise, return odd values or never return: the turn ends clearly and the thread continues."""
 
 from __future__ import annotations
 
@@ -87,8 +87,10 @@ async def test_result_of_any_tool_is_an_outcome(path: Path, case: str) -> None:
 
 @pytest.mark.parametrize("asynchronous", [True, False])
 @pytest.mark.parametrize("end", ["timeout", "stop"])
-async def test_a_tool_that_never_returns(path: Path, end: str, asynchronous: bool) -> None:
-    """It swallows its cancellation, or is a thread, which cannot be ended."""
+async def test_a_tool_that_never_returns_fails_by_timeout_or_stop(
+    path: Path, end: str, asynchronous: bool
+) -> None:
+    """The tool swallows its cancellation, or runs in an OS thread, which cannot be cancelled."""
     let_go, began = threading.Event(), asyncio.Event()
     running = asyncio.get_running_loop()
 

@@ -1,6 +1,6 @@
-"""What people complain about in durable agents, row by row: each has a test that is named after its row.
+"""Common complaints about durable agents, one per row; each row has a test that is named after it.
 
-Such a test (`test_07_…`) plays the scenario of the complaint and asserts that it ends well here.
+Such a test (`test_07_…`) runs the scenario of the complaint and asserts that it does not happen here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROWS = {
 
 
 def names_in(file: Path) -> list[str]:
-    """Return the names of a file's functions."""
+    """Return the names of the functions in a file."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return [node.name for node in ast.parse(file.read_text()).body if isinstance(node, functions)]
 

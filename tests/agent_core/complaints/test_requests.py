@@ -1,4 +1,4 @@
-"""What people complain about between an agent and its provider: rows 02, 03, 11, 12, 13 and an error's words of 17."""
+"""Complaints about requests to a provider: rows 02, 03, 11, 12 and 13, and the error text of row 17."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MANY = RetryPolicy(max_attempts=20, initial_delay=0, jitter=0)
 
 @contextlib.asynccontextmanager
 async def asking(path: Path, server: Provider, retry: RetryPolicy = MANY) -> AsyncGenerator[AgentApi]:
-    """Run an agent that asks a provider."""
+    """Run an agent whose model is served by `server`."""
     async with Runtime(url(prepare(path))) as runtime:
         model = LitellmModel("openai/gpt-4o-mini", api_base=server.url, api_key="sk-test")
         yield define_internal_agent_api(runtime, Agent("assistant", model, retry=retry))
 
 
 async def test_02_a_retry_repeats_no_earlier_step(path: Path) -> None:
-    """A retry asks the model again, and does not run a tool of an earlier step again."""
+    """A retry repeats the model request but no tool of an earlier step."""
     mails: list[str] = []
 
     @action_tool
@@ -47,7 +47,7 @@ async def test_02_a_retry_repeats_no_earlier_step(path: Path) -> None:
 
 
 async def test_03_a_call_that_was_stopped_is_sent_with_an_outcome(path: Path) -> None:
-    """A stop while a tool runs gives its call an outcome, so the next request is one that a provider takes."""
+    """A stop during a tool gives its call an outcome, so that the provider accepts the next request."""
     entered = asyncio.Event()
 
     @action_tool
@@ -67,7 +67,7 @@ async def test_03_a_call_that_was_stopped_is_sent_with_an_outcome(path: Path) ->
 
 
 async def test_03_an_outcome_without_its_call_is_not_sent(path: Path) -> None:
-    """An outcome whose call `transform_messages` has cut off is not sent."""
+    """An outcome whose call was removed by `transform_messages` is not sent."""
 
     @action_tool
     async def ping() -> str:
@@ -84,7 +84,7 @@ async def test_03_an_outcome_without_its_call_is_not_sent(path: Path) -> None:
 
 
 async def test_11_a_context_overflow_is_not_tried_again(path: Path) -> None:
-    """A request that is too long is made once and fails in the provider's words, however many attempts there are."""
+    """A request that is too long is sent once and fails with the provider's error, without a retry."""
     words = "This model's maximum context length is 8192 tokens."
     overflow = Answer(400, {"error": {"message": words, "code": "context_length_exceeded"}})
     async with provider(overflow) as server:
@@ -96,7 +96,7 @@ async def test_11_a_context_overflow_is_not_tried_again(path: Path) -> None:
 
 
 async def test_12_a_truncated_stream_is_no_answer(path: Path) -> None:
-    """An answer that breaks off fails as truncated; a resumed thread replaces what it had."""
+    """A truncated answer fails the turn, and resuming the thread replaces the partial text."""
     cut, whole = Stream([delta("Half a sen")], end="eof"), Stream([delta("Whole."), delta(finish="stop")])
     async with provider(cut) as server, asking(path, server, AT_ONCE) as api:
         failed = await finished(api, await api.create_thread("Hi"))
@@ -108,11 +108,11 @@ async def test_12_a_truncated_stream_is_no_answer(path: Path) -> None:
         assert await texts(api, failed) == ["Hi", "Whole."]
 
 
-@pytest.mark.sqlite  # the loop decides, which knows no database
+@pytest.mark.sqlite  # decided by the loop, which does not use the database
 @pytest.mark.parametrize("reason", ["tool_calls", "stop", "length", "content_filter"])
 @pytest.mark.parametrize("what", ["no call", "an unknown tool", "one id twice", "arguments that are cut off"])
 async def test_13_an_odd_end_of_a_step_strands_no_thread(path: Path, reason: str, what: str) -> None:
-    """Whatever finish_reason comes with odd calls, each call has an outcome and the thread is completed."""
+    """Each call gets an outcome and the thread completes, whatever finish_reason comes with odd calls."""
 
     @action_tool
     async def ping(ctx: ToolContext) -> str:
@@ -121,7 +121,7 @@ async def test_13_an_odd_end_of_a_step_strands_no_thread(path: Path, reason: str
 
     uses = {
         "no call": [],
-        "an unknown tool": [ToolUse("web_search", {"query": "x"})],  # as one that the provider runs itself
+        "an unknown tool": [ToolUse("web_search", {"query": "x"})],  # like a tool that the provider runs
         "one id twice": [ToolUse("ping", id="c"), ToolUse("ping", id="c")],
         "arguments that are cut off": [ToolUse("ping", '{"a": "')],
     }[what]
@@ -136,7 +136,7 @@ async def test_13_an_odd_end_of_a_step_strands_no_thread(path: Path, reason: str
 
 
 async def test_17_the_providers_own_words_reach_the_page(path: Path) -> None:
-    """The real error text swallowed: who could mend it is told that something went wrong."""
+    """The page shows the provider's error text, not only that something went wrong."""
     words = "Your organisation must be verified to stream this model."
 
     refused = Answer(403, {"error": {"message": words}})

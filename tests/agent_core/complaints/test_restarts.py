@@ -1,4 +1,4 @@
-"""What people complain about after a process died: rows 01, 04, 05, 14 and 18."""
+"""Complaints about what happens after a process died: rows 01, 04, 05, 14 and 18."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ KILLED = -signal.SIGKILL
 
 
 def run(plan: Plan) -> int | None:
-    """Run a worker in a process of its own; return how it ended."""
+    """Run a worker in its own process and return the exit code."""
     child = spawn(plan)
     child.join(60)
     return child.exitcode
 
 
 def test_01_a_side_effect_is_not_repeated_on_resume(tmp_path: Path) -> None:
-    """A process dies after a tool has run and before that is written: the next one does not run it again."""
+    """A process dies between a tool's run and the write of its outcome; the next one does not rerun it."""
     prepare(tmp_path / "agents.db")
     for die_at in (("tool.ran", 1), None):
         plan = Plan(tmp_path, pace=0.005, send=("first",), die_at=die_at)
@@ -40,7 +40,7 @@ def test_01_a_side_effect_is_not_repeated_on_resume(tmp_path: Path) -> None:
 
 
 async def test_04_a_thread_is_finished_after_a_restart(path: Path, tmp_path: Path) -> None:
-    """A thread whose process died is finished by the next one."""
+    """A thread whose process was killed in mid-answer is finished by the next process."""
     plan = Plan(tmp_path, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
     assert run(plan) == KILLED
     async with Runtime(plan.url) as restarted:
@@ -53,7 +53,7 @@ async def test_04_a_thread_is_finished_after_a_restart(path: Path, tmp_path: Pat
 
 
 async def test_05_approvals_survive_a_restart_and_are_decided_once(path: Path) -> None:
-    """Fifty-six approvals of one step outlive a restart, and each is decided once, by whoever comes first."""
+    """Fifty-six approvals of one step outlive a restart, and only the first decision on each counts."""
     paid: list[int] = []
 
     @action_tool(needs_approval=True)
@@ -80,7 +80,7 @@ async def test_05_approvals_survive_a_restart_and_are_decided_once(path: Path) -
         )
         assert sorted(type(end).__name__ for end in ends) == ["NoneType", "ToolCallFinishedError"]
         with pytest.raises(errors.ToolCallFinishedError):
-            await one.deny_tool_calls("t", no)  # one of them is decided, so none of them is
+            await one.deny_tool_calls("t", no)  # "c49" is decided already, so the whole request is refused
         await one.deny_tool_calls("t", no[1:])
         await finished(one, "t")
         outputs = [part.get("output") for part in await tool_parts(one, "t")]
@@ -89,7 +89,7 @@ async def test_05_approvals_survive_a_restart_and_are_decided_once(path: Path) -
 
 
 async def test_14_an_answer_survives_a_reload(path: Path, tmp_path: Path) -> None:
-    """The words that a reader saw before the server was killed are there for a reader who comes after."""
+    """Text that a reader saw before the server was killed is also shown to later readers."""
     plan = Plan(tmp_path, pace=0.02, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
     async with Runtime(plan.url, work=False) as watching:
         page = define_internal_agent_api(watching, make_agent(plan.effects, 0))
@@ -108,7 +108,7 @@ async def test_14_an_answer_survives_a_reload(path: Path, tmp_path: Path) -> Non
 
 
 async def test_18_a_step_that_kills_its_process_each_time_fails(tmp_path: Path) -> None:
-    """A step that killed three processes fails its thread, which says why."""
+    """A step that killed three processes fails its thread, with an error that says so."""
     prepare(tmp_path / "agents.db")
     plan = Plan(tmp_path, pace=0, send=("poison once more",))
     assert [run(plan) for _ in range(4)] == [KILLED] * 3 + [0]

@@ -1,4 +1,4 @@
-"""What people complain about while an answer is written, read, stopped and kept: rows 06, 07, 14 and 17."""
+"""Complaints about streaming, following, stopping and storing answers: rows 06, 07, 14 and 17."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from agent_core.streaming.fold import ThreadView
 from agent_core.testing import eventually
 from tests.support.agents import Follower, agent_on, finished, held, rows, texts, view_text, worker_of
 
-LONG = 30.0  # seconds that a scripted model would take if nobody stopped it
+LONG = 30.0  # seconds that a scripted model takes unless it is stopped
 
 
 async def test_06_a_history_takes_room_in_proportion_to_its_turns(path: Path, tmp_path: Path) -> None:
-    """What is stored grows with the number of turns and not with its square."""
+    """Storage grows linearly with the number of turns, not quadratically."""
     said, sizes = "x" * 600, list[int]()
     async with agent_on(path, lambda _: [said], throttle_ms=100) as api:
         thread = await api.create_thread()
@@ -34,7 +34,7 @@ async def test_06_a_history_takes_room_in_proportion_to_its_turns(path: Path, tm
 
 
 async def test_07_stop_reaches_the_process_that_runs_the_turn(path: Path) -> None:
-    """A process that only follows a thread stops it in the process that runs it, each time it is resumed."""
+    """A process without a worker can stop a thread that runs elsewhere, again after each resume."""
     asked: list[int] = []
 
     def turn(_: Any) -> list[Any]:
@@ -43,7 +43,7 @@ async def test_07_stop_reaches_the_process_that_runs_the_turn(path: Path) -> Non
 
     async with agent_on(path, turn) as worker:
         thread = await worker.create_thread("Count")
-        for round in range(3):  # stopped, resumed, stopped again, by whoever has just joined
+        for round in range(3):  # each round stops the thread from a new process and resumes it
             await eventually(lambda round=round: len(asked) > round)
             async with agent_on(path, [], runtime={"work": False}) as tab:
                 async for update in tab.subscribe(thread.id):
@@ -60,7 +60,7 @@ async def test_07_stop_reaches_the_process_that_runs_the_turn(path: Path) -> Non
 
 
 async def test_07_a_closed_tab_is_not_a_stop(path: Path) -> None:
-    """An answer is finished although its only reader has left."""
+    """An answer is finished even if its only reader has left."""
     async with agent_on(path, [["A ", 0.1, "B ", 0.1, "C"]]) as api:
         thread = await api.create_thread("Hi")
         async for update in api.subscribe(thread.id):
@@ -71,7 +71,7 @@ async def test_07_a_closed_tab_is_not_a_stop(path: Path) -> None:
 
 
 async def test_14_an_answer_survives_a_chat_switch(path: Path) -> None:
-    """A reader who leaves and comes back by its cursor is told what was said meanwhile."""
+    """A reader who returns with a cursor gets the text that was written in the meantime."""
     left, said, back = (asyncio.Event() for _ in range(3))
 
     def turn(_: Any) -> Iterator[Any]:
@@ -102,7 +102,7 @@ async def test_14_an_answer_survives_a_chat_switch(path: Path) -> None:
 
 
 async def test_17_a_replay_repeats_nothing(path: Path) -> None:
-    """A reader who reconnects after each update is told each word once."""
+    """A reader who reconnects after each update gets each word once."""
     deltas = ["Once ", "upon ", "a time."]
     async with agent_on(path, [[item for word in deltas for item in (word, 0.05)]]) as api:
         thread = await api.create_thread()
@@ -111,7 +111,7 @@ async def test_17_a_replay_repeats_nothing(path: Path) -> None:
         while not idle:
             async with aclosing(
                 api.subscribe(thread.id, cursor)
-            ) as updates:  # it loses its connection each time
+            ) as updates:  # each round is a new connection
                 update = await anext(updates)
             assert update.type == "chunks"
             cursor = update.cursor
@@ -121,7 +121,7 @@ async def test_17_a_replay_repeats_nothing(path: Path) -> None:
 
 
 def _thread(chunks: Any) -> dict[str, Any]:
-    """Return what chunks say of the thread itself."""
+    """Return the thread's own fields from the chunks."""
     return {k: v for chunk in chunks if chunk["type"] == "data-thread" for k, v in chunk["data"].items()}
 
 
@@ -130,7 +130,7 @@ WORDS = [f"{n} " for n in range(7)]
 
 @pytest.mark.parametrize("abort", ["stopped", "interrupted", "failed", "closed"])
 async def test_17_a_tail_is_written_on_abort(path: Path, abort: str) -> None:
-    """Words that wait for the next flush are written when their turn ends in any way."""
+    """Text that waits for the next flush is written however its turn ends."""
     shown, said = asyncio.Event(), asyncio.Event()
 
     def turn(messages: list[dict[str, Any]]) -> Iterator[Any]:
@@ -141,7 +141,7 @@ async def test_17_a_tail_is_written_on_abort(path: Path, abort: str) -> None:
             said.set()
             yield errors.ModelError("No.", kind="auth") if abort == "failed" else LONG
 
-    async with agent_on(path, turn, throttle_ms=60_000) as api:  # the first word goes at once
+    async with agent_on(path, turn, throttle_ms=60_000) as api:  # the first word is flushed at once
         thread = await api.create_thread("Go")
         async with Follower(api, thread.id) as page:
             await page.until(lambda _: page.text == WORDS[0])

@@ -1,4 +1,4 @@
-"""The context of branches and forks: each goes on from the cut of its own past."""
+"""Context of branches and forks: each uses the cut of its own history."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLICY = TrimOldest(max_tokens=1_500)
 
 
 def words(request: list[dict[str, Any]]) -> list[str]:
-    """Return what a request says, without the words that make it long."""
+    """Return the texts of a request without their padding."""
     return [str(message["content"]).split(" word")[0] for message in request]
 
 
@@ -36,7 +36,7 @@ async def test_an_edited_message_is_sent_with_the_same_past(path: Path):
 
 
 async def test_branch_from_before_the_cut_has_a_cut_of_its_own(path: Path):
-    """An early message is edited: the cut that came later is not of this branch."""
+    """The cut was made after the edited message, so it does not apply to the new branch."""
     model = ScriptedModel(lambda _: ["Well."])
     async with agent_on(path, model, context=POLICY) as api:
         thread = await api.create_thread("one", messages=old_messages(60))

@@ -1,4 +1,4 @@
-"""History: what a provider is sent, and the repair of what it would refuse."""
+"""Provider messages: conversion of the history, and repair of what a provider would refuse."""
 
 from __future__ import annotations
 
@@ -171,12 +171,12 @@ REPAIRS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize(("broken", "repaired"), REPAIRS.values(), ids=REPAIRS)
-def test_repair(broken: list[dict[str, Any]], repaired: list[dict[str, Any]]):
+def test_a_broken_history_is_repaired(broken: list[dict[str, Any]], repaired: list[dict[str, Any]]):
     assert repair(broken) == repaired
 
 
 def assert_paired(history: list[dict[str, Any]]) -> None:
-    """Fail unless every call is followed by its one outcome, and every outcome by its call."""
+    """Fail unless every call is followed by exactly one outcome and every outcome follows its call."""
     expected: list[str] = []
     seen: list[str] = []
     for each in history:

@@ -1,4 +1,4 @@
-"""Summaries: made once, stored with the step that was sent them, built on; never a reason to fail."""
+"""Summaries: made once, stored with their step, extended later, and never a reason for a turn to fail."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def is_summary(messages: list[dict[str, Any]]) -> bool:
 
 
 def one_model(*summaries: str | Exception | float) -> ScriptedModel:
-    """A model that sums up in these words when it is asked to, and else answers."""
+    """Return a model that gives these summaries when asked for one, and otherwise answers."""
     left = list(summaries)
     return ScriptedModel(lambda messages: [left.pop(0)] if is_summary(messages) else ["Well. " * 30])
 
@@ -189,7 +189,7 @@ async def test_a_stop_ends_the_summary(path: Path):
 
 
 def _dying(database: str) -> None:
-    """Sum up, ask, and be killed just before the step is committed."""
+    """Summarise and answer, and be killed just before the step is committed."""
     faults.install("commit.before", lambda: os.kill(os.getpid(), signal.SIGKILL))
     asyncio.run(_work(database, "first"))
 

@@ -1,4 +1,4 @@
-"""A thread's title: a model is asked once, after the first answer; whoever names the thread wins."""
+"""Thread titles: a model is asked once, after the first answer, and a person's title is never replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def named(api: Any, thread_id: str, title: str) -> None:
 
 
 async def quiet(api: Any) -> None:
-    """Wait until no hook is under way: what has not been asked by then is not asked."""
+    """Wait until no hook is running, after which no title will be requested."""
     await eventually(lambda: not api.store.hooks._newest)
 
 
@@ -64,7 +64,7 @@ async def test_followers_are_told_of_the_title(path: Path) -> None:
         async with Follower(api, thread.id) as follower:
             await follower.until(
                 lambda view: "title" in view.thread
-            )  # else its snapshot may have the new one
+            )  # otherwise the snapshot may already have the new title
             await api.send_message(thread.id, "How do I get to Rome?")
             await follower.until(lambda view: view.thread["title"] == "Rome by train")
 

@@ -1,4 +1,4 @@
-"""The context of running threads: every request fits, and the thread says what was left out, once."""
+"""Context of running threads: every request fits, and one note in the thread says what was left out."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def look(page: int) -> str:
 
 
 def looker(steps: int) -> ScriptedModel:
-    """A model that looks at so many pages in each turn, and then answers."""
+    """Return a model that calls `look` `steps` times in each turn and then answers."""
 
     def answer(messages: list[dict[str, Any]]) -> list[Any]:
         newest = max(place for place, message in enumerate(messages) if message["role"] == "user")
@@ -63,7 +63,7 @@ def looker(steps: int) -> ScriptedModel:
 
 
 async def test_thread_of_two_thousand_messages_goes_on(path: Path):
-    """Each request stays under the window; the cut moves seldom; a restart does not move it."""
+    """Each request stays within the window, and the cut moves rarely and never because of a restart."""
     policy = TrimOldest(max_tokens=3_000)
     model = looker(4)
     async with agent_on(path, model, tools=[look], system="Be kind.", context=policy) as api:
@@ -141,7 +141,7 @@ async def test_a_message_that_is_too_long_fails_and_the_thread_goes_on(path: Pat
         assert (note["dropped_messages"], note["dropped_turns"]) == (1, 1)
 
 
-async def test_an_outcome_of_a_mebibyte(path: Path):
+async def test_an_outcome_of_a_mebibyte_is_stored_whole_and_sent_shortened(path: Path):
     @action_tool
     async def read() -> str:
         """Read everything."""
@@ -163,7 +163,7 @@ async def test_an_outcome_of_a_mebibyte(path: Path):
 
 
 async def test_a_lost_attempt_is_cut_again_in_the_same_way(path: Path):
-    """Two runtimes: the first sleeps through its lease in mid-answer, the second asks the same."""
+    """The first runtime loses its lease in mid-answer; the second sends the same request."""
     held, asked = asyncio.Event(), []
 
     async def answer(messages: list[dict[str, Any]]) -> list[Any]:
@@ -202,7 +202,7 @@ async def test_an_attempt_that_breaks_off_keeps_its_note_with_its_words(path: Pa
     assert kinds[-1] == ["step-start", "text"]
 
 
-async def test_a_policy_of_ones_own(path: Path):
+async def test_a_custom_policy_gets_its_note_and_decides_what_is_sent(path: Path):
     seen: list[ContextRequest] = []
 
     async def last_only(request: ContextRequest) -> ContextResult:
@@ -246,7 +246,7 @@ async def test_a_policy_that_fails_fails_the_turn_in_its_words(path: Path, resul
 
 
 async def test_a_restart_while_the_policy_works_is_no_crash(path: Path):
-    """A worker that ends gives the step back; three such restarts would seal it otherwise."""
+    """A worker that shuts down releases the step; otherwise three such restarts would fail it."""
     reached = asyncio.Event()
 
     async def slow(request: ContextRequest) -> ContextResult:

@@ -1,4 +1,4 @@
-"""Tokens: litellm's table and tokenizer, asked off the net, late, and only when it matters."""
+"""Token meter: litellm's table and tokenizer, used offline and only when the count matters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
         ("openai/nobody-knows-me", {}, None),
     ],
 )
-async def test_the_window_of_a_model(name: str, options: dict[str, Any], window: int | None):
+async def test_the_window_leaves_room_for_the_answer(name: str, options: dict[str, Any], window: int | None):
     assert await LitellmModel(name, **options).context_window({}) == window
     assert await LitellmModel(name).context_window(options) == window
 
@@ -108,7 +108,7 @@ async def test_a_tokenizer_that_fails_is_no_reason_to_fail(monkeypatch: pytest.M
 
 
 class Sized(ScriptedModel):
-    """A model that knows its window and counts a token for each word."""
+    """Model that knows its window and counts one token per word."""
 
     def __init__(self, window: int) -> None:
         super().__init__([])
@@ -129,7 +129,7 @@ async def test_a_short_thread_is_not_counted():
     assert (result.messages, model.counted) == (messages, 0)
 
 
-async def test_an_adapter_of_ones_own_may_know_its_window():
+async def test_a_custom_adapter_may_know_its_window():
     model = Sized(1_000)
     talk = [{"role": ("user", "assistant")[number % 2], "content": "word " * 100} for number in range(20)]
     result = await TrimOldest()(ContextRequest(talk, [], model))
@@ -143,7 +143,7 @@ async def test_an_adapter_of_ones_own_may_know_its_window():
 
 
 async def test_a_thread_outgrows_a_real_model(tmp_path: Path):
-    """What goes over the wire fits, by the provider's own tokenizer."""
+    """Requests on the wire fit the window, as counted by the provider's own tokenizer."""
     litellm = await litellm_module()
     path = prepare(tmp_path / "agents.db")
     async with (
@@ -193,7 +193,7 @@ async def test_a_provider_that_finds_it_too_long_is_asked_once(tmp_path: Path):
         assert len(server.requests) == 1
 
 
-async def test_a_server_that_does_not_tell_its_window_holds_nobody_up(monkeypatch: pytest.MonkeyPatch):
+async def test_a_hanging_server_leaves_the_window_unknown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tokens, "_WINDOW_TIMEOUT", 0.3)
     async with provider(Hang()) as server:
         model = LitellmModel("ollama/tiny", api_base=server.url)
@@ -204,7 +204,7 @@ async def test_a_server_that_does_not_tell_its_window_holds_nobody_up(monkeypatc
         assert len(server.requests) == 1
 
 
-async def test_a_server_of_ones_own_tells_its_window():
+async def test_the_window_of_a_local_server_is_asked_for_once():
     shown = {"model_info": {"llama.context_length": 4_096}, "template": ""}
     async with provider(Answer(200, shown)) as server:
         model = LitellmModel("ollama/tiny", api_base=server.url)

@@ -1,4 +1,4 @@
-"""The context: of any history, what is sent fits, is paired and ends with the newest turn."""
+"""Trimming: the request of any history fits, is paired and ends with the newest turn."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def talk(turns: int, words: int = 50) -> list[dict[str, Any]]:
 def attempt(
     policy: ContextPolicy, history: list[dict[str, Any]], note: Any = None
 ) -> ContextResult | ModelError:
-    """Apply a policy; that nothing fits is an answer, too."""
+    """Apply a policy and return its result, or the error that says that nothing fits."""
     try:
         return apply(policy, history, note)
     except ModelError as error:
@@ -99,7 +99,7 @@ def smallest(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @settings(max_examples=100, deadline=None)
 @given(histories(), windows, st.lists(st.sampled_from(["hi", "word " * 300]), max_size=12))
 def test_a_cut_moves_only_when_it_must(history: list[dict[str, Any]], window: int, more: list[str]):
-    """A thread that goes on is sent with the same beginning until it is over the window again."""
+    """Requests of a growing thread keep the same beginning until they exceed the window again."""
     policy, note, sent = TrimOldest(max_tokens=window), None, None
     for text in ["hi", *more]:
         history = [*history, user(text), says("Well.")]
