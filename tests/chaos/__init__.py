@@ -1,1 +1,1 @@
-"""Real processes that die at random or at a named point, and the count of what that cost."""
+"""Chaos tests: kill real processes at random or at a named point, and count losses and repetitions."""

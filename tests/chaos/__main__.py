@@ -1,4 +1,4 @@
-"""`make chaos KILLS=1000`: kill the runtime at random and print what it cost."""
+"""Kill the runtime at random and print the losses: `make chaos KILLS=1000`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tools.postgresql import PostgreSQL
 
 
 def main() -> int:
-    """Run the harness; exit 1 if anything was lost, doubled or stuck."""
+    """Run the harness; return 1 if anything was lost, doubled or stuck."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--workers", type=int, default=3)

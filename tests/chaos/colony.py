@@ -1,9 +1,9 @@
-"""Real workers that are started again each time they die, and work of which some kills its process.
+"""Real workers that are restarted whenever they die, and turns of which some kill their process.
 
-The first words of a prompt say what its turn does, and how long that takes: "say 0.5", "die 2" (in the model
-adapter, after two seconds of streaming), "die-elsewhere 2" (in a thread that it has started), "work 3" (steps with tools that may run again), "call 0.5" and
-"call-die 1" (a tool that may run again, and one that ends its process), "once 0.5" and "once-die 1" (the same
-with a tool that may not).
+The first words of a prompt say what its turn does, and for how long: "say 0.5", "die 2" (in the model
+adapter, after two seconds of streaming), "die-elsewhere 2" (in a thread that the adapter has started),
+"work 3" (steps with tools that may run again), "call 0.5" and "call-die 1" (a tool that may run again, and
+one that kills its process), "once 0.5" and "once-die 1" (the same with a tool that may not run again).
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from tests.chaos.worker import start
 
 
 def kill_me() -> None:
-    """End this process as the kernel does."""
+    """Kill this process with SIGKILL."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Lethal:
-    """A pause after which the process ends, in a scripted turn."""
+    """Pause in a scripted turn, after which the process is killed."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -97,19 +97,19 @@ async def once(seconds: float, ctx: ToolContext, lethal: bool = False) -> str:
 
 
 def agent() -> Agent:
-    """Return the agent of all of them."""
+    """Return the agent that all workers and the sender use."""
     return Agent("assistant", ScriptedModel(answer), tools=[again, once], max_steps=1_000)
 
 
 @dataclass
 class Colony:
-    """Workers on one database, a keeper that starts them again, and a sender that only sends.
+    """Workers on one database, which are restarted when they die, and a sender that runs no steps.
 
     Attributes:
-        url: the database.
-        workers: how many.
-        engine: let Procrastinate deliver.
-        settings: of the runtimes; the defaults.
+        url: URL of the database.
+        workers: number of workers.
+        engine: whether Procrastinate delivers the work.
+        settings: settings of the runtimes that differ from the defaults.
     """
 
     url: str
@@ -122,7 +122,7 @@ class Colony:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncGenerator[AgentApi]:
-        """Start everything; yields the sender's API."""
+        """Start the sender and the workers, and yield the sender's API."""
         pools = await asyncio.to_thread(_pools, self)
         async with Runtime(self.url, work=False, settings=Settings(**self.settings), **pools) as runtime:
             api = define_internal_agent_api(runtime, agent())
@@ -139,7 +139,7 @@ class Colony:
 
     @property
     def plan(self) -> Colony:
-        """Settings of a child."""
+        """The part of the colony that a child needs."""
         return Colony(self.url, self.workers, self.engine, self.settings)
 
     async def _keep(self) -> None:
@@ -148,11 +148,11 @@ class Colony:
                 if child.exitcode is not None:
                     self.deaths += 1
                     child.join()
-                    self.children[place] = start(_live, self.plan)  # see Harness._replace
+                    self.children[place] = start(_live, self.plan)  # not in a thread: see Harness._replace
             await asyncio.sleep(0.02)
 
     async def kill(self, times: int, pause: tuple[float, float], dice: random.Random) -> None:
-        """Kill from outside, each time so long after the start of the one that is killed."""
+        """Kill a random worker `times` times, each time after a random pause."""
         for _ in range(times):
             child = dice.choice(self.children)
             await asyncio.sleep(dice.uniform(*pause))
@@ -177,7 +177,7 @@ async def _work(colony: Colony) -> None:
 
 
 async def settled(api: AgentApi, names: list[str], within: float) -> dict[str, Thread]:
-    """Wait until these threads are idle and return them; those that are not are returned as they are."""
+    """Return the threads once all are idle, or as they are after `within` seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
             await asyncio.gather(*(api.wait_until_idle(name, within) for name in names))
@@ -186,5 +186,5 @@ async def settled(api: AgentApi, names: list[str], within: float) -> dict[str, T
 
 
 async def send(api: AgentApi, prompts: dict[str, str]) -> None:
-    """Begin a thread for each name, all of them before any worker looks."""
+    """Create a thread for each name, all at once."""
     await asyncio.gather(*(api.create_thread(prompt, thread_id=name) for name, prompt in prompts.items()))

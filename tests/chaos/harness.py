@@ -1,4 +1,4 @@
-"""The SIGKILL harness: workers on one database are killed at random while they work; then we count."""
+"""SIGKILL harness: kill workers on one database at random while they work, then count the damage."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _ALIVE = 12  # threads under way at any time, so that every kill hits work
 
 @dataclass
 class Harness:
-    """One run.
+    """One run of the harness.
 
     Attributes:
-        folder: where its files go.
-        kills: how many; the first one hits a tool that must not happen twice.
-        workers: how many at once.
-        pauses: the share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
-        alone: one worker makes its threads itself; nobody else touches the database.
-        database: its URL; none: a SQLite file in the folder.
-        patience: seconds after the last kill until what still runs is counted as stuck.
-        seed: for the moments of the kills.
-        pause: the shortest and the longest time between two kills.
-        stories: what people do.
-        rounds: how many stories of each kind are begun, at the least.
-        poisons: how many turns end their process each time, one after the other; none where it is `alone`.
+        folder: folder of the run's files.
+        kills: number of kills; the first one hits a tool that must not run twice.
+        workers: number of workers at a time.
+        pauses: share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
+        alone: whether one worker creates its threads itself and nobody else touches the database.
+        database: URL of the database; None means a SQLite file in the folder.
+        patience: seconds after the last kill until a running thread counts as stuck.
+        seed: seed of the random choices, such as the moments of the kills.
+        pause: shortest and longest time between two kills, in seconds.
+        stories: stories that people act out.
+        rounds: least number of stories of each kind.
+        poisons: number of turns that kill each process that runs them, one after the other; 0 if `alone`.
     """
 
     folder: Path
@@ -66,7 +66,7 @@ class Harness:
     _poisoned: bool = False
 
     async def run(self) -> Verdict:
-        """Run it and return the verdict."""
+        """Run the workers, the stories and the kills, and return the verdict."""
         began, self._verdict = time.monotonic(), Verdict()
         settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5}
         self.plan = Plan(self.folder, 0.01, self.alone, settings=settings, database=self.database)
@@ -93,7 +93,7 @@ class Harness:
         return self._verdict
 
     async def _live(self, api: AgentApi, place: int) -> None:
-        """Be one of the people: one story after the other, each on a thread of its own."""
+        """Act out one story after the other, each on a new thread."""
         number = place
         while not self._over:
             kind = self.stories[number % len(self.stories)]
@@ -104,7 +104,7 @@ class Harness:
             number += 1
 
     async def _poison(self, api: AgentApi) -> None:
-        """Be the one whose turns end their process."""
+        """Act out the poison stories, whose turns kill their process."""
         for number in range(0 if self.alone else self.poisons):
             thread = await api.create_thread(thread_id=f"poison{number}")
             story = Poison(api, self.plan.effects, thread.id, self._random)
@@ -114,7 +114,7 @@ class Harness:
         self._poisoned = False
 
     async def _keep(self) -> None:
-        """Start again what a poison has ended; nothing else ends by itself."""
+        """Restart workers that a poison has killed; no worker ends in another way."""
         while True:
             for place, child in enumerate(self._children):
                 if child.exitcode is not None and child is not self._victim:
@@ -127,12 +127,12 @@ class Harness:
 
     def _replace(self, place: int) -> None:
         self._children[place].join()
-        # Not in a thread: a start looks for ended children, too, and of two that read one's exit code at once, one
-        # gets 255 (multiprocessing.popen_forkserver).
+        # Not in a thread: a start polls for ended children, too, and if two threads read a child's exit code
+        # at once, one of them gets 255 (multiprocessing.popen_forkserver).
         self._children[place] = spawn(self.plan)
 
     async def _wait(self, people: asyncio.Future[list[None]]) -> None:
-        """Let people end their stories; who is kept waiting for too long is heard all the same."""
+        """Wait until all stories end, but no longer than `patience`; unfinished stories are judged, too."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(people, self.patience)
 
@@ -150,7 +150,7 @@ class Harness:
             child = self._children[place]
             assert child.pid is not None
             if child.exitcode is not None:
-                continue  # a poison was faster
+                continue  # a poison has just killed the worker
             if int(number * self.pauses) > int((number - 1) * self.pauses):
                 self._verdict.pauses += 1
                 os.kill(child.pid, signal.SIGSTOP)
@@ -173,7 +173,7 @@ class Harness:
                 story.judge(self._verdict, thread, await api.list_messages(thread.id))
 
     async def _of_children(self, api: AgentApi) -> list[Story]:
-        """Wait for the threads that a worker has made itself, which are all work."""
+        """Wait for the threads that the worker has created itself; return a `Story` for each."""
         deadline = time.monotonic() + self.patience
         names = [thread.id for thread in await api.list_threads(100_000)]
         for name in names:

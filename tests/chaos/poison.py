@@ -1,4 +1,4 @@
-"""A story of poison: a turn that ends its process each time, until it is found alone and sealed."""
+"""Story of a poisoned step, which kills each process that runs it until it is isolated and sealed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEALED = "PoisonedStepError"
 
 
 class Poison(Story):
-    """It is sealed with its reason, and is asked no more after that."""
+    """Send a turn that kills its process: the step is sealed with its reason and never runs again."""
 
     name: ClassVar[str] = "poison"
     ends: ClassVar[tuple[str, ...]] = ("failed",)

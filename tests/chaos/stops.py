@@ -1,4 +1,4 @@
-"""Stories that stop: a stop is honoured at once and for good, and what it stopped can go on."""
+"""Stories of stops: a stop takes effect at once and for good, and the stopped turn can be resumed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STOPPED = "stopped"
 
 
 class Stop(Story):
-    """A person stops a turn; from then on nothing is written, asked or begun."""
+    """Stop a turn: afterwards nothing is written, asked or started."""
 
     name = "stop"
     ends = ("stopped", "completed")
@@ -32,8 +32,8 @@ class Stop(Story):
             for part in message.parts:
                 if "toolCallId" in part:
                     verdict.call(self.thread_id, part, {STOPPED})
-        # What had been claimed by then may still begin, in a process that has not heard yet: one step,
-        # or the calls of one step. Nothing may come after it.
+        # A step, or the calls of one step, claimed before the stop may still start in a process that does
+        # not know of the stop yet. Nothing may follow it.
         later = verdict.lines[verdict.lines.index(f"stopped {self.thread_id}") :]
         asked = [line for line in later if line.startswith(f"ask stop {self.thread_id} ")]
         charged = [line for line in later if line.startswith(f"charge {self.thread_id}:")]
@@ -42,7 +42,7 @@ class Stop(Story):
 
 
 class Resume(Story):
-    """A turn is stopped three times and resumed each time, and is whole in the end."""
+    """Stop and resume a turn three times: its answer is complete in the end."""
 
     name = "resume"
 
@@ -60,7 +60,7 @@ class Resume(Story):
 
 
 class Interrupt(Story):
-    """A person breaks in with another question; what the first answer had come to stays as it was."""
+    """Interrupt a turn with another question: the part of the first answer that exists is kept."""
 
     name = "interrupt"
 

@@ -1,6 +1,6 @@
-"""Stories: what people do with one thread each, and what must then be true of it.
+"""Stories: what a person does with one thread, and what must be true of the thread afterwards.
 
-People live in the one process that is never killed, so what they were told is known when it comes to judging.
+Stories run in the one process that is never killed, so each remembers which of its calls succeeded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects
 
 LATE = "No outcome came in time."
-PATIENCE = 300.0  # of people who wait for something; the harness gives up earlier
+PATIENCE = 300.0  # seconds that a story waits for an event; the harness gives up earlier
 
 
 class Story:
-    """Two prompts of work, the second one queued behind the first."""
+    """Send two prompts of work, the second one queued behind the first."""
 
     name: ClassVar[str] = "work"
     ends: ClassVar[tuple[str, ...]] = ("completed",)
@@ -32,13 +32,13 @@ class Story:
         self.complaints: list[str] = []
 
     async def act(self) -> None:
-        """Live it, to its end."""
+        """Act out the story to its end."""
         await self.send(f"work {self.thread_id}a")
         await self.send(f"work {self.thread_id}b", when_busy="queue")
         await self.idle()
 
     def judge(self, verdict: Verdict, thread: Thread, messages: list[Message]) -> None:
-        """Say what is wrong with the thread, after all processes had all the time they needed."""
+        """Report to `verdict` what is wrong with the thread, once the run is over."""
         verdict.threads += 1
         verdict.stories[self.name] += 1
         for complaint in self.complaints:
@@ -61,13 +61,13 @@ class Story:
         await asyncio.sleep(self.dice.uniform(0, seconds))
 
     async def calls(self, verb: str, state: str) -> list[str]:
-        """Return the ids of the calls of one tool that are in a state."""
+        """Return the ids of one tool's calls that are in `state`."""
         parts = [part for message in await self.api.list_messages(self.thread_id) for part in message.parts]
         found = [part for part in parts if part["type"] == f"tool-{verb}" and part["state"] == state]
         return [part["toolCallId"] for part in found]
 
     async def refused(self, deed: Callable[[], Awaitable[Any]], what: str) -> None:
-        """Do what must be refused because it was done already."""
+        """Repeat an action, and complain unless it is refused because the call is finished."""
         try:
             await deed()
         except errors.ToolCallFinishedError:
@@ -76,7 +76,7 @@ class Story:
 
 
 class Approval(Story):
-    """Two people decide about the same calls at once; one edits the arguments; one call is denied."""
+    """Decide about the same calls from two sides at once; one side edits arguments; one call is denied."""
 
     name = "approval"
     SHOWN = (1, 2, 3)
@@ -128,7 +128,7 @@ class Approval(Story):
 
 
 class Outside(Story):
-    """An outcome comes from outside, twice; another one never comes."""
+    """Deliver an outcome from outside twice; another call never gets one."""
 
     name = "outside"
     delivered = False
@@ -141,7 +141,7 @@ class Outside(Story):
             await self._answer(call_id, self.thread_id)
             self.delivered = True
         except errors.ToolCallFinishedError:
-            pass  # its callback's process died: in doubt
+            pass  # the process died that ran the tool's callback: in doubt
         await self.refused(lambda: self._answer(call_id, "another"), "took a second outcome")
         await self.idle()
 
@@ -166,7 +166,7 @@ class Outside(Story):
 
 
 class Flaky(Story):
-    """The model and the tools fail again and again, and are tried again."""
+    """Send a prompt whose model and tools fail repeatedly and are retried."""
 
     name = "flaky"
 
@@ -176,7 +176,7 @@ class Flaky(Story):
 
 
 class Queue(Story):
-    """Five messages at once, each sent by two tabs."""
+    """Send five messages, each from two tabs at once."""
 
     name = "queue"
 

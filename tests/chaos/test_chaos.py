@@ -1,4 +1,4 @@
-"""Killed at random, again and again: nothing may be lost, done twice or left running for ever."""
+"""Test that workers killed at random lose nothing, do nothing twice and leave nothing running."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 async def test_three_workers_on_one_database(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
-    """One kill in twenty is a pause beyond the lease instead, from which a zombie wakes."""
+    """One kill in twenty is a pause past the lease instead, after which the worker is a zombie."""
     harness = Harness(tmp_path, kills=60 if database == "sqlite" else 45, pauses=0.05, pause=(0.15, 0.6))
     if database == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
@@ -37,7 +37,7 @@ async def test_three_workers_on_one_database(
 async def test_worker_without_others_recovers_after_each_kill(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody else has the database open: the next process alone finds what the last one left."""
+    """No other process has the database open, so the next worker has to find the orphans by itself."""
     harness = Harness(tmp_path, kills=4, workers=1, alone=True, pause=(0.6, 1.2))
     verdict = await harness.run()
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""What the judge sees: the same run is judged again, with one thing forged."""
+"""Test the judge: judge a clean run again with one forged fact, and expect the right complaint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Case = tuple[list[str], Thread, list[Message]]
 
 
 def again(verb: str) -> Callable[[Case], Case]:
-    """The tool ran once more."""
+    """Forge another run of the tool."""
 
     def forge(case: Case) -> Case:
         lines, thread, _ = case
@@ -32,7 +32,7 @@ def again(verb: str) -> Callable[[Case], Case]:
 
 
 def never(verb: str) -> Callable[[Case], Case]:
-    """The tool never ran."""
+    """Forge that the tool never ran."""
     return lambda case: (
         [line for line in case[0] if not line.startswith(f"{verb} {case[1].id}:")],
         *case[1:],
@@ -40,7 +40,7 @@ def never(verb: str) -> Callable[[Case], Case]:
 
 
 def other_amount(case: Case) -> Case:
-    """It paid what nobody approved."""
+    """Forge a payment of an amount that nobody approved."""
     lines = [re.sub(rf"(pay {case[1].id}:\S.*) \d+$", r"\1 7", line) for line in case[0]]
     return lines, *case[1:]
 
@@ -72,7 +72,7 @@ def another_output(tool: str) -> Callable[[Case], Case]:
 
 
 def twice(case: Case) -> Case:
-    """The first message stands there two times."""
+    """Repeat the first message and its answer."""
     return *case[:2], [case[2][0], case[2][1], *case[2]]
 
 
@@ -81,7 +81,7 @@ def went_on(case: Case) -> Case:
 
 
 class Approved(Approval):
-    """The one who approves is faster than the one who denies, so that something is paid."""
+    """Approval story in which the approval comes before the denial, so that something is paid."""
 
     async def _deny(self, ids: list[str], after: float) -> None:
         await eventually(self._decided, PATIENCE)
@@ -120,7 +120,7 @@ FORGED: list[tuple[str, str, Callable[[Case], Case]]] = [
 
 
 @pytest.mark.chaos
-async def test_each_forgery_is_seen(tmp_path: Path) -> None:
+async def test_judge_finds_each_forgery(tmp_path: Path) -> None:
     harness = Harness(tmp_path, kills=1, workers=1, pause=(2.5, 2.5), seed=1, rounds=3)
     harness.stories = tuple(Approved if story is Approval else story for story in STORIES)
     verdict = await harness.run()
@@ -137,7 +137,7 @@ async def test_each_forgery_is_seen(tmp_path: Path) -> None:
                 assert judged(story, case).clean
                 try:
                     forged = forge(case)
-                except StopIteration:  # this one never got so far
+                except StopIteration:  # this story never got so far
                     continue
                 seen += getattr(judged(story, forged), figure)
             assert seen, (kind, figure, forge)

@@ -1,6 +1,6 @@
-"""A trap: a tool that must not happen twice waits in it for its process to be killed.
+"""Trap for a tool that must not run twice: the tool waits in the trap for its process to be killed.
 
-A kill at random hits such a tool only now and then, and on a busy machine perhaps never.
+A random kill hits such a tool only now and then, and on a busy machine perhaps never.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _HELD = 60.0
 
 
 class Trap:
-    """A file that says that the trap is set; who steps in takes it away and leaves its number.
+    """File that marks the trap as set; the process that steps in renames it to its process id.
 
     Args:
-        path: where the file is put.
+        path: path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def step_in(self) -> None:
-        """Wait for the end of this process, if the trap is set; for tools."""
+        """Wait for this process to be killed, if the trap is set; called by tools."""
         try:
             self._path.rename(self._path.with_suffix(f".{os.getpid()}"))
         except FileNotFoundError:
@@ -35,7 +35,7 @@ class Trap:
         raise AssertionError("The process stood in the trap and was not killed.")
 
     async def victim(self) -> int:
-        """Set the trap and return the number of the process that stepped in."""
+        """Set the trap and return the id of the process that stepped in."""
         self._path.touch()
         await eventually(lambda: not self._path.exists(), _PATIENCE)
         (found,) = self._path.parent.glob(f"{self._path.stem}.*")

@@ -1,4 +1,4 @@
-"""What runs in a child process: a worker that works until it dies, or one that sends and waits."""
+"""Child process: a worker that works until it dies, or one that sends prompts and waits for the answers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _ALIVE = 12  # threads under way at any time, so that every kill hits work
 
 @dataclass(frozen=True)
 class Plan:
-    """What a child is to do.
+    """Instructions for a child.
 
     Attributes:
-        folder: where the database and the effects stand.
+        folder: folder of the database and the effects.
         pace: seconds of each small wait of the model.
-        feed: make threads, too.
-        die_at: the crash point to die at, and at which time it is passed.
-        send: prompts to send to the thread of this name; the child ends when they are answered.
-        database: the URL; none: a SQLite file in the folder.
+        feed: whether to create threads, too.
+        die_at: crash point to die at, and how many times the child passes it, the last one included.
+        send: prompts to send to `thread_id`; the child ends once they are answered.
+        database: URL of the database; None means a SQLite file in the folder.
     """
 
     folder: Path
@@ -46,29 +46,29 @@ class Plan:
 
     @property
     def url(self) -> str:
-        """The database."""
+        """URL of the database."""
         return self.database or f"sqlite:///{self.folder / 'agents.db'}"
 
     @property
     def effects(self) -> Effects:
-        """The file of effects."""
+        """Effects in the folder."""
         return Effects(self.folder / "effects.log")
 
 
 def spawn(plan: Plan) -> ForkServerProcess:
-    """Start a child that does what it is to do."""
+    """Start a child with a plan."""
     return start(work, plan)
 
 
 def start(target: Callable[..., object], *args: Any) -> ForkServerProcess:
-    """Start a child; everything is imported already, so it is up within some 50 ms."""
+    """Start a child; its modules are imported already, so it is up within about 50 ms."""
     process = FORKED.Process(target=target, args=args, daemon=True)
     process.start()
     return process
 
 
 def work(plan: Plan) -> None:
-    """Be the child."""
+    """Run the plan in a child."""
     logging.getLogger().addHandler(logging.FileHandler(plan.folder / f"{os.getpid()}.log"))
     if plan.die_at is not None:
         faults.install(plan.die_at[0], _Death(plan.die_at[1]))
@@ -76,7 +76,7 @@ def work(plan: Plan) -> None:
 
 
 async def feed(api: AgentApi, prefix: str) -> None:
-    """Keep threads under way: each gets two prompts, the second one queued behind the first."""
+    """Keep `_ALIVE` threads under way, each with two prompts, the second one queued behind the first."""
     waiting: set[asyncio.Task[Thread]] = set()
     try:
         for number in itertools.count():
@@ -93,7 +93,7 @@ async def feed(api: AgentApi, prefix: str) -> None:
 
 
 class _Death:
-    """Kills this process the nth time it is called."""
+    """Kill this process at the nth call."""
 
     def __init__(self, times: int) -> None:
         self._left = times

@@ -1,7 +1,7 @@
-"""A small world in which every loss and every repetition can be seen afterwards.
+"""Agent whose every loss and every repetition can be detected afterwards.
 
-The model is a function of what it is sent, so each step has one right answer; the tools write each
-execution to a file that is only ever appended to, which a SIGKILL cannot take back.
+The model is a function of its request, so each step has one right answer; the tools append each execution to
+a file, which a SIGKILL cannot take back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agent_core.tools import action_tool, async_tool
 from tests.chaos.trap import Trap
 
 ROUNDS = 3
-"""Model steps with tool calls in a turn of work; one more step ends it."""
+"""Model steps with tool calls in a turn of work; one more step ends the turn."""
 
 Use = tuple[str, dict[str, Any]]
 WORK: list[list[Use]] = [[("charge", {}), ("measure", {})]] * ROUNDS
@@ -30,7 +30,7 @@ SCRIPTS: dict[str, list[list[Use]]] = {
     "queue": [],
     "short": [[("charge", {}), ("measure", {})]],
 }
-"""What the model calls in each step, by the first word of the prompt; work is what any other word means."""
+"""Tool calls of each step, by the first word of the prompt; any other word means `WORK`."""
 
 
 def script(prompt: str) -> list[list[Use]]:
@@ -39,26 +39,26 @@ def script(prompt: str) -> list[list[Use]]:
 
 
 def texts(prompt: str) -> list[str]:
-    """Return what the model says in each step of it."""
+    """Return the model's text in each step of the turn that `prompt` begins."""
     steps = range(len(script(prompt)))
     return [*(f"Step {step} of {prompt}." for step in steps), f"The end of {prompt}."]
 
 
 class Effects:
-    """What really happened, one line each: a verb and whom it happened to."""
+    """Log of the effects, one line each: a verb and its object."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.trap = Trap(path.with_name("trap.set"))
 
     def note(self, *words: object) -> None:
-        """Write one line; lines of several processes do not mix (O_APPEND)."""
+        """Append one line; lines of several processes do not mix (O_APPEND)."""
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(file, (" ".join(map(str, words)) + "\n").encode())
         os.close(file)
 
     def first(self, *words: object) -> bool:
-        """Whether nobody has asked this before."""
+        """Return whether no process has asked with these words before."""
         folder = self._path.with_suffix(".once")
         folder.mkdir(exist_ok=True)
         try:
@@ -72,7 +72,7 @@ class Effects:
         return self._path.read_text().splitlines() if self._path.exists() else []
 
     def count(self) -> dict[str, int]:
-        """Return how often each line stands there."""
+        """Return how often each line occurs."""
         counts: dict[str, int] = {}
         for line in self.lines():
             counts[line] = counts.get(line, 0) + 1
@@ -80,7 +80,7 @@ class Effects:
 
 
 def make_agent(effects: Effects, pace: float) -> Agent:
-    """Return the agent of this world; `pace` is how long each of its small waits takes, in seconds."""
+    """Return the agent; `pace` is the length of its small waits, in seconds."""
     return Agent(
         "chaos",
         ScriptedModel(_model(effects, pace)),
@@ -117,7 +117,7 @@ def _tools(effects: Effects, pace: float) -> list[Any]:
         """Charge: must not happen twice."""
         time.sleep(pace)
         effects.note("charge", ctx.idempotency_key)
-        if ctx.thread_id.startswith("work"):  # where nobody stops it, so that it is in doubt in the end
+        if ctx.thread_id.startswith("work"):  # nobody stops these threads, so the call ends in doubt
             effects.trap.step_in()
         time.sleep(pace)
         return "charged"

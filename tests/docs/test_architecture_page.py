@@ -1,4 +1,4 @@
-"""docs/explanation/architecture.md lists the layers that are held; docs/reference/configuration.md every setting of the library."""
+"""Test that the docs list the layers of import-linter's contracts and every setting of the library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(("package", "end"), [("chat_app", "agent_core:"), ("agent_core", "```")])
-def test_the_layers_are_those_that_are_held(package: str, end: str) -> None:
+def test_layers_on_the_page_are_those_that_are_enforced(package: str, end: str) -> None:
     page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     listed = page.split(f"{package}: ", 1)[1].split(end, 1)[0]
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

@@ -1,4 +1,4 @@
-"""docs/how-to/http-client.md: its client follows a thread of its server, over a real socket."""
+"""Test that the client of docs/how-to/http-client.md follows a thread of the page's server over a socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 from agent_core.testing import eventually
 from tests.support.docs.doc_pages import environment, run, steps
 
-PORT = 8000  # the page's
+PORT = 8000  # as on the page
 
 
 def free_port() -> int:

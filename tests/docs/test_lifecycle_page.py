@@ -1,4 +1,4 @@
-"""docs/explanation/lifecycle.md draws exactly what agent_core.domain.states allows."""
+"""Test that docs/explanation/lifecycle.md draws exactly the transitions of agent_core.domain.states."""
 
 from __future__ import annotations
 

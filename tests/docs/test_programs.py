@@ -1,4 +1,4 @@
-"""The programs in docs/ and examples/ run as they stand, and print what is said that they print."""
+"""Test that the programs in docs/ and examples/ run unchanged and print the output that they promise."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PROSE = {
     "demo.md",
     "lifecycle.md",
     "providers.md",
-}  # these describe; they have nothing to run
+}  # pages that only describe
 ELSEWHERE = {"http-client.md", "proxy.md", "use-chat.md"}
-"""Their programs are run in test_http_client.py, browser/connection/test_proxies.py and providers/test_clients.py."""
+"""Pages that test_http_client.py, browser/connection/test_proxies.py and providers/test_clients.py run."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
 PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
-TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # what a person types
+TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # typed by a person
 SAYS = {"human_in_the_loop.py": "The e-mail: sent to ann@example.com"}
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "ten_lines.py"})
-"""Those that need no key; the other one asks a provider, in tests/docs/test_readme.py."""
+"""Examples that need no key; the other one asks a provider, in tests/docs/test_readme.py."""
 
 
 def programs() -> Iterator[Any]:
@@ -56,7 +56,7 @@ def test_a_page_has_a_program_that_is_run(page: Path):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_as_a_program_without_a_key(path: Path, tmp_path: Path):
-    strict = path.name != "custom_page.py"  # Reflex warns of its own things
+    strict = path.name != "custom_page.py"  # Reflex itself causes warnings
     out, err, code = run_program(path, cwd=tmp_path, told=TOLD.get(path.name, ""), strict=strict)
     assert (err, code) == ("", 0)
     promised = PRINTS.search(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""docs/explanation/architecture.md lists the public modules; the contract and the examples keep to them."""
+"""Test that the contract, the examples and the docs use only the public modules of architecture.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def imported(source: str) -> Iterator[str]:
             yield node.module
 
 
-def test_the_contract_allows_no_other_module() -> None:
+def test_contract_allows_only_public_modules() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (held,) = [one for one in contracts if one["name"].endswith("public modules only")]
     allowed = {one.split(" -> ")[1] for one in held["ignore_imports"]}

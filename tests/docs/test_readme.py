@@ -1,4 +1,4 @@
-"""The README's program, run as it stands, against a provider on loopback."""
+"""Test that the README's program runs unchanged, against a provider on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site builds with its links whole, and its reference has every public name, each with a docstring."""
+"""Test that the site builds without broken links, and that each public name has a docstring and an entry."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODULES = (
 
 
 def public_names(module: str) -> Iterator[str]:
-    """Return the names of `__all__`; without one, those of the functions and classes that are defined there."""
+    """Return the names in `__all__`, else those of the functions and classes that the module defines."""
     loaded = importlib.import_module(module)
     for name, value in vars(loaded).items():
         defined = (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module
@@ -35,7 +35,7 @@ def public_names(module: str) -> Iterator[str]:
 
 
 def inventory(site: Path) -> set[str]:
-    """Return the names that the site describes; objects.inv has four lines of text, then zlib."""
+    """Return the names that the site describes; objects.inv has four lines of text, then zlib data."""
     packed = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
     return {line.split(" ", 1)[0] for line in zlib.decompress(packed).decode().splitlines()}
 

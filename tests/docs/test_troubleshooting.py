@@ -1,4 +1,4 @@
-"""Every sentence that docs/troubleshooting.md explains is one that the code writes."""
+"""Test that the code writes every sentence that docs/troubleshooting.md explains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def constants(path: Path) -> Iterator[str]:
 
 @functools.cache
 def written() -> str:
-    """Return all that the two packages, and the words of the page, hold as strings."""
+    """Return all strings of the two packages and of the page's translations."""
     files = [path for package in ("agent_core", "chat_app") for path in (ROOT / package).rglob("*.py")]
     return "\n".join([*(text for path in files for text in constants(path)), *ENGLISH.values()])
 

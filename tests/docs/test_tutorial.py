@@ -1,4 +1,4 @@
-"""The tutorial, followed to the letter: its files are saved and its commands are run, in their order."""
+"""Test the tutorial to the letter: save its files and run its commands, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""examples/two_agents.py keeps its promise: a death at any point of it loses nothing and asks nothing twice."""
+"""Test that examples/two_agents.py, killed at any point, loses nothing and asks nothing twice."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ asyncio.run(runpy.run_path(sys.argv[4])["main"](url))
 """
 
 
-# The assistant's call is made by commit 1, the researcher's answer is commit 2: a death right after it
-# takes the hook along that would have delivered the answer.
+# Commit 1 makes the assistant's call, commit 2 stores the researcher's answer: a death right after commit 2
+# loses the hook that would have delivered the answer.
 POINTS = [("commit.after", 1), ("commit.after", 2), ("tool.claimed", 1), ("send.after", 2), ("tool.ran", 1)]
 
 

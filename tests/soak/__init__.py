@@ -1,1 +1,1 @@
-"""An hour of light work: what a server that nobody restarts gathers, and whether it stops gathering."""
+"""Soak tests: an hour of light work on a server without restarts, to find leaks."""

@@ -1,4 +1,4 @@
-"""`make soak MINUTES=60`: work lightly for an hour and print what it gathered."""
+"""Run light work for an hour and print what the server accumulated: `make soak MINUTES=60`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.soak.soak import Soak
 
 
 def main() -> int:
-    """Run the soak; exit 1 if it was not steady."""
+    """Run the soak; return 1 unless usage was steady."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5, help="turns per second")

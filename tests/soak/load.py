@@ -1,4 +1,4 @@
-"""People who come and go: each visit is one turn, seen to its end, by readers that come and go too."""
+"""Visitors who come and go: each visit is one turn, followed to its end by readers who come and go, too."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 
 KINDS = ("plain", "tools", "busy", "approve", "deny", "outside", "stop", "queue", "delete")
-THREADS = 40  # alive at once, so that the database has a size to come to
+THREADS = 40  # alive at once, so that the database's size can settle
 LIFE = 6  # turns until a thread is deleted
 _RETRY = RetryPolicy(max_attempts=25, backoff="fixed", initial_delay=0.02, jitter=0)
 
 
 def make_agent(seed: int | None = None) -> Agent:
-    """Return the agent: what its model does stands in the prompt's first word, and it remembers nothing."""
+    """Return the agent; its model acts on the prompt's first word and keeps no requests."""
     dice = random.Random(seed)
 
     @action_tool
@@ -54,7 +54,7 @@ def make_agent(seed: int | None = None) -> Agent:
     }
 
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
-        model.requests.clear()  # it keeps them for tests; here that would be the leak
+        model.requests.clear()  # kept for tests; here that would be a leak
         asked = max(n for n, message in enumerate(messages) if message["role"] == "user")
         prompt = str(messages[asked]["content"])
         kind = prompt.split()[0]
@@ -74,12 +74,12 @@ def make_agent(seed: int | None = None) -> Agent:
 
 
 class Load:
-    """Keeps visits coming at a steady rate, and counts them.
+    """Start visits at a steady rate, and count them.
 
     Args:
-        api: the API of a runtime that is open.
+        api: API of an open runtime.
         rate: visits per second.
-        seed: for who does what.
+        seed: seed of the random choices.
     """
 
     def __init__(self, api: AgentApi, rate: float, seed: int | None = None) -> None:
@@ -92,7 +92,7 @@ class Load:
         self._visits: set[asyncio.Task[None]] = set()
 
     async def run(self, seconds: float) -> None:
-        """Let visitors come for so long; some are still there afterwards."""
+        """Start visits for `seconds`; some are still going on afterwards."""
         loop = asyncio.get_running_loop()
         until, due = loop.time() + seconds, loop.time()
         while (due := due + 1 / self._rate) < until:
@@ -103,7 +103,7 @@ class Load:
                 visit.add_done_callback(self._visits.discard)
 
     async def calm(self) -> None:
-        """Wait until the last visitor has left."""
+        """Wait until the last visit has ended."""
         while self._visits:
             await asyncio.wait(set(self._visits))
 
@@ -167,7 +167,7 @@ class Load:
         return ""
 
     async def _check(self, thread_id: str, prompt: str, view: ThreadView) -> None:
-        """The turn ended well, and who followed it saw what is stored."""
+        """Assert that the turn completed and that its follower saw the stored messages."""
         thread = await self._api.get_thread(thread_id)
         assert thread is not None, "it is gone"
         assert thread.status == "completed", thread
@@ -188,7 +188,7 @@ class Load:
 
 
 class _Reader:
-    """Somebody who follows a thread, as a tab does."""
+    """Follow a thread, as a tab does."""
 
     def __init__(self, api: AgentApi, thread_id: str) -> None:
         self.view = ThreadView()

@@ -1,10 +1,10 @@
-"""A tab that is never closed: it turns to a thread, sends, reads the answer, turns to the next.
+"""Soak of a tab that is never closed: it opens a thread, sends, reads the answer and opens the next one.
 
-`python -m tests.soak.page --minutes 30`, which is `make soak-page MINUTES=30`. What is used is as much at the
-end as after the warm-up, so that what grows is a leak: a thread is deleted after so many turns and a new one
-begun in its place, and the long ones are turned to and read only. (Six threads that were written to without
-end made the server grow by 32 to 42 MB an hour, and none of it was one: the histories that it remembers, the
-open thread's own rows, and what the allocator keeps of reading longer and longer threads whole.)
+Run `make soak-page MINUTES=30`, which is `python -m tests.soak.page --minutes 30`. The data is as large at
+the end as after the warm-up, so any growth is a leak: each thread is deleted after some turns and replaced by
+a new one, and the long threads are only read. (Six threads that were written to without end made the server
+grow by 32 to 42 MB an hour without a leak: the histories that the server caches, the open thread's own rows,
+and memory that the allocator keeps after reading longer and longer threads whole.)
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from tests.support.browser.server import running
 from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
-THREADS = 6  # that are written to, in turns
+THREADS = 6  # written to, in turns
 LIFE = 8  # turns until a thread is deleted
-LONG = (60, 90)  # messages of those that are only read
+LONG = (60, 90)  # messages of the threads that are only read
 PROMPT = "Go on"
 WORDS = 60
 _CHAT = re.compile(r"/chat/([^/#?]+)")
 
 
 def answer(words: int, pause: float) -> list[str | float]:
-    """Return what the provider says: so many paragraphs, and seconds between them."""
+    """Return the provider's answer: `words` paragraphs with `pause` seconds between them."""
     return [item for n in range(words) for item in (f"Word {n} of **an answer** with `code`.\n\n", pause)]
 
 
 @dataclass
 class Used:
-    """A thread that is written to, its newest message, and how many turns it has left."""
+    """Thread that is written to, with its newest message and the turns left until its deletion."""
 
     id: str
     last: str
@@ -54,13 +54,13 @@ class Used:
 
 
 class PageSoak:
-    """One tab and what it is made to do.
+    """One tab and its actions.
 
     Args:
-        page: a tab on the app's first page.
-        long: the ids and titles of the threads that are only read.
-        server: the processes whose memory is the server's.
-        last: the last words of every answer.
+        page: tab on the app's first page.
+        long: ids and titles of the threads that are only read.
+        server: processes of the server, whose memory is counted.
+        last: last words of every answer.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class PageSoak:
         self._cdp.send("HeapProfiler.enable")
 
     def run(self, seconds: float, every: float, say: Callable[[str], Any] = print) -> PageVerdict:
-        """Go on for so long, looking once in `every` seconds."""
+        """Repeat rounds for `seconds`, and take a sample every `every` seconds."""
         began, due = time.monotonic(), 0.0
         while (at := time.monotonic() - began) < seconds:
             if at >= due:
@@ -92,11 +92,11 @@ class PageSoak:
         return self.verdict
 
     def round(self) -> None:
-        """Send to the thread that was left longest ago, or begin another; now and then read a long one."""
+        """Send to the thread used longest ago, or create another; now and then read a long one."""
         if self.rounds % THREADS == 0:
             self._read(*next(self._long))
         if len(self._used) < THREADS:
-            # Of the first ones each has one turn less than the next, so that they end by and by.
+            # The first threads get fewer turns each, so that they do not all end at once.
             self._used.append(self._begin(LIFE * (len(self._used) + 1) // THREADS))
         elif self._used[0].left > 0:
             self._used[0].left -= 1
@@ -152,10 +152,10 @@ class PageSoak:
         expect(row).to_have_count(0)
 
     def look(self, at: float) -> None:
-        """Collect the garbage and count what is left, on the page of a new chat."""
+        """Take a sample on the page of a new chat, after a garbage collection."""
         self._page.get_by_test_id("new-chat").click()
         expect(self._page.get_by_test_id("suggestion").first).to_be_visible()
-        for _ in range(2):  # what a finaliser lets go is found by the second
+        for _ in range(2):  # the second one frees what finalisers of the first released
             self._cdp.send("HeapProfiler.collectGarbage")
         counted = {m["name"]: m["value"] for m in self._cdp.send("Performance.getMetrics")["metrics"]}
         heap, nodes, listeners = (counted[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners"))
@@ -164,7 +164,7 @@ class PageSoak:
 
 
 def main() -> int:
-    """Start everything, soak, print; exit 1 if it was not steady."""
+    """Start the app, run the soak and print its figures; return 1 unless usage was steady."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     seconds = parser.parse_args().minutes * 60
@@ -181,7 +181,7 @@ def main() -> int:
             page.goto(server.url)
 
             def say(line: str) -> None:
-                provider.requests.clear()  # it keeps them for tests
+                provider.requests.clear()  # kept for tests
                 print(line, flush=True)
 
             soak = PageSoak(page, long, server.processes())

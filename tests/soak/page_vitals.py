@@ -1,8 +1,8 @@
-"""What a tab and its server hold, and whether it grows.
+"""Samples of the resources of a tab and its server, and their growth.
 
-What a tab holds is counted after its garbage is collected: bytes of scripts' objects, nodes of the
-document, listeners. A page that keeps what it no longer shows grows with every round; one that does
-not comes to a level, and the line through the later samples is flat.
+A tab is sampled after a garbage collection: bytes of its scripts' objects, document nodes, listeners. A page
+that keeps what it no longer shows grows with every round; otherwise its figures level off, and the line
+through the later samples is flat.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import statistics
 from dataclasses import dataclass, field
 
 LIMITS = {"heap": 6.0, "nodes": 6_000.0, "listeners": 3_000.0, "server": 24.0}
-"""What may be added in an hour: MB of the tab's scripts, nodes, listeners, MB of the server."""
+"""Allowed growth in an hour: MB of the tab's scripts, nodes, listeners, MB of the server."""
 
-ENOUGH = 8  # samples after the warm-up; a line through fewer says nothing
+ENOUGH = 8  # samples after the warm-up; a line through fewer is meaningless
 
 
 @dataclass(frozen=True)
 class Look:
-    """One sample: seconds since the soak began, rounds so far, and what is held."""
+    """One sample: seconds since the soak began, rounds so far, and the resources in use."""
 
     at: float
     rounds: int
@@ -37,7 +37,7 @@ class Look:
 
 @dataclass
 class PageVerdict:
-    """What the samples add up to; those of the first third of the time are the warm-up."""
+    """Result of the samples, of which those in the first third of the time are the warm-up."""
 
     looks: list[Look] = field(default_factory=list[Look])
 
@@ -46,9 +46,9 @@ class PageVerdict:
         return [look for look in self.looks if look.at >= self.looks[-1].at / 3]
 
     def growth(self, what: str) -> float:
-        """Return how much is added in an hour: the slope between the medians of the later samples.
+        """Return the growth in an hour: the Theil-Sen slope of the later samples.
 
-        Theil and Sen's line, which a single sample that caught the page at work does not bend.
+        A single sample that caught the page at work does not bend this line.
         https://en.wikipedia.org/wiki/Theil-Sen_estimator
         """
         pairs = itertools.combinations(self.steady(), 2)
@@ -57,7 +57,7 @@ class PageVerdict:
         )
 
     def complaints(self) -> list[str]:
-        """Return what is wrong; nothing where all is well."""
+        """Return the figures that exceed their limits."""
         if len(self.steady()) < ENOUGH:
             return [f"only {len(self.steady())} samples after the warm-up; {ENOUGH} are needed"]
         return [
@@ -67,7 +67,7 @@ class PageVerdict:
         ]
 
     def table(self) -> str:
-        """Return the figures, for people."""
+        """Return the figures as text."""
         lines = [f"after warm-up {self.steady()[0]}", f"at the end    {self.looks[-1]}"]
         if len(self.steady()) >= ENOUGH:
             grows = (f"{what} {self.growth(what):+,.1f}" for what in LIMITS)

@@ -1,4 +1,4 @@
-"""The soak: one runtime with a child beside it, visited steadily, looked at every minute."""
+"""The soak: a runtime and a child process under steady load, sampled every minute."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.soak.load import Load, make_agent
 from tests.soak.vitals import MB, Verdict, give_back, sample
 from tests.support.children import FORKED
 
-_ASKED = -1  # in place of the child's count of tasks: it is to count now
-_HANDS = 6  # threads of an event loop's default executor; all of them are made before the first look
-_WATCHERS = 2  # threads of the scheduler, which read too
+_ASKED = -1  # set in place of the child's count of tasks to request a new count
+_HANDS = 6  # threads of an event loop's default executor; all are created before the first sample
+_WATCHERS = 2  # threads of the scheduler, which also read
 
 
 @dataclass
@@ -36,12 +36,12 @@ class Soak:
     """One soak.
 
     Attributes:
-        url: the database.
-        seconds: how long visitors come.
-        every: seconds between two looks.
+        url: URL of the database.
+        seconds: duration of the load.
+        every: seconds between two samples.
         rate: visits per second.
         limit: MB an hour by which a process may grow after the first sixth of the time.
-        say: prints a line.
+        say: called with each line to print.
     """
 
     url: str
@@ -52,7 +52,7 @@ class Soak:
     say: Callable[[str], Any] = print
 
     async def run(self) -> Verdict:
-        """Run it and return the verdict."""
+        """Run the soak and return the verdict."""
         self._verdict = Verdict(self.seconds / 6, self.limit)
         async with Runtime(self.url) as runtime:
             await fill_pools(runtime)
@@ -63,7 +63,7 @@ class Soak:
             assert child.pid is not None
             self._processes = {"main": psutil.Process(), "worker": psutil.Process(child.pid)}
             try:
-                await self._counted(60)  # it has to start first, and that is no time of the soak
+                await self._counted(60)  # the child's start is not part of the soak
                 self._began = time.monotonic()
                 await self._watch(api, runtime)
             finally:
@@ -85,7 +85,7 @@ class Soak:
             self.say(self._line(states[True], states[False]))
 
     async def _look(self) -> None:
-        """Take a sample once all is quiet: readers have gone, hooks have run, deleted work has ended."""
+        """Take a sample once the readers have left, the hooks have run and deleted work has ended."""
         await asyncio.sleep(1.0)
         give_back()
         await self._counted(20)
@@ -110,14 +110,14 @@ class Soak:
 
 
 async def fill_pools(runtime: Runtime) -> None:
-    """Make at once the threads and the connections that a process would make by and by."""
+    """Create at once the threads and connections that a process would create over time."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_HANDS))
     all_there = threading.Barrier(_HANDS)
     await asyncio.gather(*(asyncio.to_thread(all_there.wait, 20) for _ in range(_HANDS)))
     with contextlib.ExitStack() as stack:
-        # More than the pool keeps. SQLite does not close the file of one that goes beyond it while others
-        # have locks, but gives it to the next.
+        # More than the pool keeps. While other connections hold locks, SQLite does not close the file of a
+        # connection beyond the pool's size, but gives it to the next one.
         for _ in range(_HANDS + _WATCHERS):
             stack.enter_context(runtime.store.reads.session()).connection()
 
@@ -127,7 +127,7 @@ def _count() -> tuple[int, int]:
 
 
 def work(url: str, counts: Any) -> None:
-    """Be the child: work beside the main process until it is asked to end."""
+    """Run the child, which works beside the main process until SIGTERM."""
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(_work(url, counts))
 

@@ -1,4 +1,4 @@
-"""A soak of seconds: it is steady, and says no when something leaks."""
+"""Test that a soak of seconds is steady, and that a leak is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process holds, sampled while nobody visits, and what the samples add up to."""
+"""Samples of a process's resources, taken while no visit is going on, and their verdict."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import psutil
 
 MB = 1 << 20
 BLOCKS = 10_000
-"""Blocks of memory an hour by which a process may grow: at five turns a second one in every other turn."""
+"""Memory blocks by which a process may grow in an hour: one every other turn, at five turns a second."""
 
-_ENOUGH = 10  # samples after the warm-up; through fewer a line says nothing
+_ENOUGH = 10  # samples after the warm-up; a line through fewer is meaningless
 
 _libc = ctypes.CDLL(None) if os.name == "posix" else None
 
@@ -26,7 +26,7 @@ class Vitals:
     Attributes:
         at: seconds since the soak began.
         rss: resident bytes.
-        blocks: of memory in use by Python's objects, up to half a kilobyte each.
+        blocks: memory blocks in use by Python's objects, up to half a kilobyte each.
         handles: open file descriptors.
         tasks: asyncio tasks.
         threads: threads of the operating system.
@@ -47,18 +47,18 @@ class Vitals:
 
 
 def give_back() -> None:
-    """Let go of garbage, and of what the C library keeps for later: what is left is held by somebody.
+    """Collect garbage and return the C library's free memory to the system, so that only used memory is left.
 
-    How much that library keeps depends on the busiest moment so far; a soak would find each of them to be
-    a leak. https://man7.org/linux/man-pages/man3/malloc_trim.3.html
+    The amount that the library keeps depends on the busiest moment so far, so a soak would report each new
+    peak as a leak. https://man7.org/linux/man-pages/man3/malloc_trim.3.html
     """
     gc.collect()
-    if (trim := getattr(_libc, "malloc_trim", None)) is not None:  # glibc has it
+    if (trim := getattr(_libc, "malloc_trim", None)) is not None:  # glibc only
         trim(0)
 
 
 def sample(process: psutil.Process, at: float, tasks: int, blocks: int) -> Vitals:
-    """Look at a process from outside; it has counted its tasks and blocks itself."""
+    """Sample a process from outside; the process has counted its tasks and blocks itself."""
     with process.oneshot():
         times = process.cpu_times()
         rss, threads = process.memory_info().rss, process.num_threads()
@@ -66,12 +66,12 @@ def sample(process: psutil.Process, at: float, tasks: int, blocks: int) -> Vital
 
 
 def slope(samples: list[Vitals]) -> float:
-    """Return by how many MB an hour the resident memory grows: the line of least squares."""
+    """Return the growth of the resident memory in MB an hour, by least squares."""
     return _slope(samples, [s.rss / MB for s in samples])
 
 
 def slope_of_blocks(samples: list[Vitals]) -> float:
-    """Return by how many blocks an hour Python's objects grow."""
+    """Return the growth of Python's objects in blocks an hour."""
     return _slope(samples, [s.blocks for s in samples])
 
 
@@ -81,14 +81,14 @@ def _slope(samples: list[Vitals], values: list[float]) -> float:
 
 @dataclass
 class Verdict:
-    """What a soak found.
+    """Result of a soak.
 
     Attributes:
-        warm: seconds that count as the warm-up.
+        warm: seconds of the warm-up.
         limit: MB an hour by which a process may grow.
-        samples: of each process, in order; the first one is taken before the first visit.
-        failures: visits that did not end as they should.
-        turns: visits that did.
+        samples: samples of each process, in order; the first one is taken before the first visit.
+        failures: visits that failed.
+        turns: number of visits that completed their turn.
     """
 
     warm: float
@@ -98,17 +98,17 @@ class Verdict:
     turns: int = 0
 
     def add(self, name: str, vitals: Vitals) -> None:
-        """Take in one sample."""
+        """Add one sample of a process."""
         self.samples.setdefault(name, []).append(vitals)
 
     def steady(self, name: str) -> list[Vitals]:
-        """Return the samples since the warm-up, without the first of all; at least the last two."""
+        """Return the samples after the warm-up, except the very first one, but at least the last two."""
         samples = self.samples[name]
         steady = [s for s in samples[1:] if s.at >= self.warm]
         return steady if len(steady) > 1 else samples[-2:]
 
     def complaints(self) -> list[str]:
-        """Return what is wrong; nothing where all is well."""
+        """Return the failures and the figures that exceed their limits."""
         found = [f"a visit failed: {failure}" for failure in self.failures[:10]]
         if not self.turns:
             found.append("nobody came")
@@ -129,7 +129,7 @@ class Verdict:
         return found
 
     def table(self) -> str:
-        """Return the figures, for people."""
+        """Return the figures as text."""
         lines = [f"{self.turns} turns, {len(self.failures)} failed"]
         for name in self.samples:
             first, *_, last = steady = self.steady(name)
