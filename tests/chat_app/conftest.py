@@ -1,4 +1,4 @@
-"""A service on a database of the test's own, with a model that says what the test tells it."""
+"""Fixtures of the app's tests: a service with a scripted model on a fresh database, a tab, and page scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.scripts.markdown import Scripts
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
-    """Open the app's service with `turns` as what the model says."""
+    """A function that opens the app's service with a model scripted by `turns`."""
 
     @asynccontextmanager
     async def start(
@@ -52,7 +52,7 @@ async def tab() -> Tab:
 
 @pytest.fixture(scope="session")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Scripts:
-    """Lay out the page's markdown with the npm packages that it and its references need."""
+    """The page's markdown scripts, laid out with the npm packages for them and their references."""
     scripts = Scripts(tmp_path_factory.mktemp("markdown"))
     try:
         scripts.install()

@@ -1,4 +1,4 @@
-"""What the tests of the state handlers share."""
+"""Helpers for the tests of state handlers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
 
 class Tab:
-    """One browser tab: its state, and a follower that the test moves by hand."""
+    """One browser tab: its states, and a follower that the test advances by hand."""
 
     def __init__(self, thread: OpenThread, stream: OpenThreadText, threads: ThreadList) -> None:
         self.thread = thread
@@ -25,7 +25,7 @@ class Tab:
         self.follower = Follower()
 
     async def read(self, service: Service, until: Callable[[], bool], *, seconds: float = 20) -> None:
-        """Follow the open thread until something holds."""
+        """Follow the open thread until a condition holds."""
         reader = ThreadReader(service.api, self.thread.open_id)
         self.follower = reader.follower
         async with asyncio.timeout(seconds), aclosing(reader.read()) as readings:

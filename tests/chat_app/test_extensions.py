@@ -1,4 +1,4 @@
-"""What others add to the app: registered once, refused with a sentence, and part of what is built."""
+"""Test extensions of the app: registration, refusals with a sentence, and their part in the build."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ APP_PAGES = extensions.PAGES
 
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers, no other sees."""
+    """Isolate the registrations of each test."""
     for name in ("PAGES", "AGENTS", "OFFERED", "TOOL_VIEWS"):
         getattr(extensions, name)
         monkeypatch.setattr(extensions, name, {})
@@ -40,7 +40,7 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A module of somebody's own."""
+    """File of a module outside the app."""
     path = tmp_path / "mine_for_a_test.py"
     path.write_text("from chat_app.extensions import register_tool_view\nregister_tool_view('t', str)\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -59,7 +59,7 @@ def test_a_page_is_a_decorated_function() -> None:
 
     page = extensions.PAGES["/desk"]
     assert (page.title, page.on_load, page.component) == ("Help desk", (print,), help_desk)
-    register_page("/desk", "Again")(help_desk)  # a reload of its module
+    register_page("/desk", "Again")(help_desk)  # like a reload of its module
     with pytest.raises(ValidationError, match="Two pages"):
         register_page("/desk")(lambda: rx.el.p("Another"))
     with pytest.raises(ValidationError, match="slash"):
@@ -88,7 +88,7 @@ def test_a_tool_has_one_view() -> None:
         register_tool_view("u", "no")  # pyright: ignore[reportArgumentType]
 
 
-def test_only_a_tool_with_a_view_of_its_own_is_sent_its_values_twice() -> None:
+def test_only_a_tool_with_a_registered_view_receives_its_values_twice() -> None:
     part = {"type": "tool-t", "toolCallId": "c", "state": "output-available", "input": {"a": 1}, "output": 7}
     assert (tool_view(part, MessageContext()).input, tool_view(part, MessageContext()).output) == ({}, {})
     register_tool_view("t", str)  # pyright: ignore[reportArgumentType]
@@ -145,7 +145,7 @@ async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serv
         assert "nobody" in tab.thread.notice
 
 
-def test_a_theme_is_another_pair_of_dicts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_colour_of_a_theme_reaches_the_style_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
     from chat_app.ui import styles
 
     before: dict[str, Any] = dict(styles.LIGHT)

@@ -1,4 +1,4 @@
-"""The app's log: one escaped line a record, libraries at WARNING, and a level that is checked."""
+"""Test the app's log: one escaped line for each record, libraries at WARNING, and a checked level."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_record_is_one_line(given: logging.LogRecord) -> None:
     assert line.encode()
 
 
-def test_a_traceback_can_be_read_again() -> None:
+def test_a_logged_traceback_can_be_restored() -> None:
     line = OneLineFormatter().format(record("It failed", error=raised()))
     assert "\\nTraceback (most recent call last):\\n" in line
     assert "in raised" in line
 
 
-def test_records_alike_are_counted_instead_of_written() -> None:
+def test_similar_records_are_counted_instead_of_written() -> None:
     alike = RepeatFilter(["chat_app"])
     again = [record("Error processing event") for _ in range(MAX_REPEATS + 5)]
     assert [alike.filter(each) for each in again] == [True] * MAX_REPEATS + [False] * 5
@@ -100,7 +100,7 @@ for name in ("agent_core.runners", "chat_app.thread", "shop.tools", "apscheduler
 @pytest.mark.parametrize(
     ("level", "ours", "others"), [("INFO", "iwe", "we"), ("DEBUG", "diwe", "we"), ("ERROR", "e", "e")]
 )
-def test_the_level_is_of_ours_and_libraries_say_warnings(level: str, ours: str, others: str) -> None:
+def test_the_level_applies_to_the_app_and_libraries_log_warnings(level: str, ours: str, others: str) -> None:
     script = SCRIPT.format(level=level)
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     lines = run.stderr.splitlines()

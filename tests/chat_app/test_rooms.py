@@ -1,4 +1,4 @@
-"""The rooms of the app: scripts keep to the layers that the import linter holds for Python, and old names forward."""
+"""Test the folders of the app: scripts keep to the import linter's layers, and old names forward."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMPORTED = re.compile(r"""["'](\.[^"']+\.jsx?)["']""")
 
 
 def layers() -> dict[str, int]:
-    """Return how high each room is."""
+    """Return the layer of each room, as a number."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (held,) = [contract["layers"] for contract in contracts if contract.get("containers") == ["chat_app"]]
     return {room: -place for place, layer in enumerate(held) for room in re.findall(r"\w+", layer)}

@@ -1,4 +1,4 @@
-"""The scripts of the pages: one address each, which is the path on disk; imports of files and versions that are there."""
+"""Test the scripts of the pages: addresses that equal the paths on disk, imports, and versions of packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person wants for new chats: taken over when one is begun, overruled by what is chosen for it."""
+"""Test the defaults of new chats: each new chat takes them over, and choices for the chat override them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FORM = {"agent": "assistant", "model": "b", "instructions": " Be brief. ", "temp
 MINE = AnswerOptions("b", "Be brief.", 0.5)
 
 
-async def test_a_new_chat_takes_them_over_in_every_tab(shared: Service, tab: Tabs) -> None:
+async def test_a_new_chat_takes_over_the_defaults_in_every_tab(shared: Service, tab: Tabs) -> None:
     (settings, here), (_, there_before) = await tab(), await tab()
     await settings.save(FORM)
     assert (settings.notice, settings.saved) == ("", True)
@@ -70,7 +70,7 @@ async def test_choice_for_a_chat_wins_and_the_next_chat_begins_anew(shared: Serv
     settings, here = await tab()
     await settings.save(FORM)
     await here.choose_model("a")
-    await settings.open()  # as a reload does
+    await settings.open()  # like a reload
     await here.send("Hi", "msg_1", [])
     thread = await shared.api.get_thread(here.open_id)
     assert thread is not None
@@ -103,7 +103,7 @@ async def test_another_agent_is_taken_over_without_what_only_the_apps_own_takes(
         ({"instructions": "x" * 20_001}, "most"),
     ],
 )
-async def test_unusable_defaults_are_told_and_change_nothing(
+async def test_unusable_defaults_are_reported_and_change_nothing(
     shared: Service, tab: Tabs, wrong: dict[str, str], words: str
 ) -> None:
     settings, _ = await tab()

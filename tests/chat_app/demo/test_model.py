@@ -1,4 +1,4 @@
-"""The demo's model, which needs no key: what it says, and which tools it plans to call."""
+"""Test the demo's model, which needs no key: its replies, and the tool calls that it plans."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def reply(prompt: str, tools: set[str] = TOOLS) -> Reply:
     return reply_to([{"role": "system", "content": "s"}, {"role": "user", "content": prompt}], tools)
 
 
-# What it says
+# Replies
 
 
 @pytest.mark.parametrize("prompt", ["hi", "Who are you?", "", "こんにちは", "x" * 100_000])
@@ -57,7 +57,7 @@ def test_lengths_are_bounded_and_thousands_may_have_a_comma():
     assert len(reply("write 99999999 words").text.split()) == 20_000
 
 
-def test_code_and_markdown_and_long_answers():
+def test_demo_model_writes_code_markdown_long_answers_and_reasoning():
     assert reply("write 25 lines of code").text == code(25)
     assert code(25).count("\n") == 26
     assert "| Tool | Runs |" in reply("show me markdown").text
@@ -85,7 +85,7 @@ async def test_a_long_echo_arrives_whole_and_in_time():
 
 
 async def test_demo_model_streams_at_a_human_pace(monkeypatch: pytest.MonkeyPatch):
-    """By the waits that it asks for: how long a busy machine makes of them is not its own."""
+    """Measured by the requested sleeps, because a busy machine prolongs the real ones."""
     waits: list[float] = []
 
     async def wait(seconds: float) -> None:
@@ -116,7 +116,7 @@ def test_describing_an_outcome_never_fails():
             assert reply_to(messages, TOOLS).text
 
 
-# What it plans
+# Planned tool calls
 
 
 @pytest.mark.parametrize(
@@ -154,18 +154,18 @@ def test_describing_an_outcome_never_fails():
         ),
     ],
 )
-def test_words_become_tools(prompt: str, batches: list[list[tuple[str, dict[str, Any]]]]):
+def test_words_of_a_prompt_select_the_tools(prompt: str, batches: list[list[tuple[str, dict[str, Any]]]]):
     found = [[(use.tool, use.arguments) for use in batch] for batch in plan(prompt, TOOLS)]
     assert found == batches
 
 
-def test_only_tools_that_are_offered_are_asked():
+def test_only_offered_tools_are_called():
     assert reply("What time is it?", set()).batch == ()
     assert reply("What time is it?", {"calculator"}).text == ABOUT
 
 
 def test_the_same_conversation_gets_the_same_answer():
-    """After a crash a step is asked again; its calls must be the same ones."""
+    """After a crash the step is requested again, and must plan the same calls."""
 
     async def once() -> list[Any]:
         request = ModelRequest(

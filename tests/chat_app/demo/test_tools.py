@@ -1,4 +1,4 @@
-"""The demo's tools, which really do something: they count, search, tell the time and write a letter."""
+"""Test the demo's tools, which have real effects: they calculate, search, tell the time and write emails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chat_app.demo import library
 from chat_app.demo.calculator import calculate
 from chat_app.demo.tools import calculator, demo_tools
 
-# The calculator
+# Calculator
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from chat_app.demo.tools import calculator, demo_tools
         ("2 ** 0.5", pytest.approx(1.41421356)),
     ],
 )
-def test_arithmetic(expression: str, value: float):
+def test_calculator_evaluates_arithmetic(expression: str, value: float):
     assert calculate(expression) == value
 
 
@@ -39,7 +39,7 @@ def test_arithmetic(expression: str, value: float):
     ("expression", "shown"),
     [("(17.5 + 3) * 248", "5084"), ("1 / 2", "0.5"), ("2.0 ** 60", "1.152921504606847e+18")],
 )
-def test_a_whole_number_is_shown_as_one(expression: str, shown: str):
+def test_calculator_shows_whole_numbers_without_a_fraction(expression: str, shown: str):
     assert json.dumps(calculator.handler(expression=expression)["result"]) == shown
 
 
@@ -77,7 +77,7 @@ def test_calculator_refuses_at_once_what_is_not_arithmetic(expression: str):
     assert time.thread_time() - started < 1
 
 
-# The library
+# Documentation search
 
 
 def test_search_finds_sections_and_ignores_code(tmp_path: Path):
@@ -99,7 +99,7 @@ def test_the_projects_own_docs_are_found():
     assert any("configuration.md" in found.file for found in library.search("CHAT_DEMO_SPEED"))
 
 
-# The clock and the outbox
+# Clock and outbox
 
 
 def test_the_clock_knows_time_zones():

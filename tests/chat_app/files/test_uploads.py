@@ -1,4 +1,4 @@
-"""Files: told by what is in them, sent with a message, and given back as what can do no harm."""
+"""Test files: type detection by content, sending with a message, and serving them harmlessly."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ async def test_an_upload_that_its_page_cancels_keeps_nothing_and_is_no_error() -
         (b"print(1)", "a.py", "text/plain"),
     ],
 )
-def test_a_kind_is_told_by_the_bytes(data: bytes, name: str, kind: str) -> None:
+def test_a_file_type_is_detected_by_its_bytes(data: bytes, name: str, kind: str) -> None:
     assert kind_of(data, name) == kind
 
 

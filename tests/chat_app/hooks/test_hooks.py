@@ -1,4 +1,4 @@
-"""The hooks, called directly: a state class for each API, and what its vars say."""
+"""Test the hooks, called directly: the state class of each API, its vars and its events."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ States = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def make() -> AsyncIterator[Make]:
-    """Make the API of an agent that says what the test tells it."""
+    """A function that makes the API of an agent with a scripted model."""
     async with Runtime("sqlite://") as runtime:
         names = iter("abcdefgh")
 
@@ -48,7 +48,10 @@ async def make() -> AsyncIterator[Make]:
 
 @pytest.fixture
 def state() -> States:
-    """A tab's instance of a state class; a tab that opens knows the classes there are by then."""
+    """A function that returns an instance of a state class in a new tab.
+
+    A tab knows only the state classes that were defined before it opened.
+    """
 
     async def instance(kind: type[rx.State]) -> Any:
         root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
@@ -134,7 +137,7 @@ async def test_stop_keeps_the_text_and_resume_finishes_it(make: Make, state: Sta
     assert (chat.is_complete, chat.messages[-1].text) == (True, "A whole sentence.")
 
 
-async def test_a_failure_and_a_thread_that_is_not_there_are_told(make: Make, state: States) -> None:
+async def test_a_failure_and_a_missing_thread_are_reported(make: Make, state: States) -> None:
     api = make([ModelError("No key.", kind="auth", retryable=False)])
     chat = await state(use_agent_chat(api))
     await chat.send_message("Hi")
@@ -146,9 +149,7 @@ async def test_a_failure_and_a_thread_that_is_not_there_are_told(make: Make, sta
     assert "thread_gone" in chat.notice
 
 
-async def test_a_new_thread_is_given_what_the_page_says_and_goes_to_its_route(
-    make: Make, state: States
-) -> None:
+async def test_a_new_thread_gets_the_pages_options_and_goes_to_its_route(make: Make, state: States) -> None:
     api = make(["Yes."])
     kind = use_agent_chat(api, route="/desk/[thread_id]", title="Help", metadata={"desk": 1})
     chat = await state(kind)
@@ -194,14 +195,14 @@ async def test_a_tool_that_waits_for_a_person_is_answered_on_such_a_page(
     assert chat.messages[-1].text == "Blue it is."
 
 
-async def test_the_apps_own_api_is_meant_where_none_is_given(serve: Serve, state: States) -> None:
+async def test_hook_without_an_api_uses_the_apps_own(serve: Serve, state: States) -> None:
     async with serve([["Hello."]]) as shared:
         chat = await state(use_agent_chat())
         await chat.send_message("Hi")
         assert [thread.id for thread in await shared.api.list_threads()] == [chat.open_id]
 
 
-def test_text_that_is_written_is_sent_by_leaps_of_an_eighth() -> None:
+def test_live_text_is_sent_whenever_it_has_grown_by_an_eighth() -> None:
     chat, follower = SimpleNamespace(_sent_length=0), SimpleNamespace(live_text="")
     sendings = total = 0
     for _ in range(1700):

@@ -1,4 +1,4 @@
-"""Sentences that the server says, which the page knows by their codes and says in its language."""
+"""Test the translation of the server's sentences, which the page recognises by their codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ console.log(JSON.stringify(said.map(([text, info]) => told(text, info, words, la
 
 
 def composed() -> dict[str, str]:
-    """Return the app's own sentences by code, as its sources compose them."""
+    """Return the app's own sentences by code, as composed in its sources."""
     found: dict[str, str] = {}
     for path in Path(str(chat_app.__file__)).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -58,12 +58,12 @@ def test_english_says_every_sentence_as_its_source_does_but_for_chats_and_no_oth
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
 def test_every_language_has_words_for_every_code(language: str) -> None:
-    """That these ask for no other params than the English ones is held with all the other words."""
+    """The params of these words are checked in test_words.py, together with those of all other words."""
     assert {f"told.{code}" for code in TEMPLATES | composed()} <= set(read(language))
 
 
 def speak(said: list[tuple[str, Any]], language: str = "de") -> list[str]:
-    """Say sentences in a language, as the page does."""
+    """Return sentences translated as the page translates them."""
     words = json.loads((HERE / f"{language}.json").read_text(encoding="utf-8"))
     given = {"words": words, "language": language, "said": said}
     return run_script(TELL.replace("./phrase.js", str(HERE / "phrase.js")), given)
@@ -74,11 +74,11 @@ def in_german(*sentences: str) -> list[str]:
 
 
 class MidStreamFallbackError(Exception):
-    """As litellm calls a stream that broke."""
+    """An error with the name that litellm gives to a broken stream."""
 
 
 def provider(kind: str, message: str, status: int | None = None) -> str:
-    """What the library says of an error that a provider, or the way to it, raised."""
+    """Return the library's sentence for an error of a provider or its connection."""
     base = MidStreamFallbackError if kind == "MidStreamFallbackError" else Exception
     error: Any = type(kind, (base,), {"status_code": status, "message": message})(message)
     if kind == "MidStreamFallbackError":
@@ -87,20 +87,20 @@ def provider(kind: str, message: str, status: int | None = None) -> str:
 
 
 def tool_server(code: int, message: str) -> str:
-    """What the library says of an error between it and a tool server."""
+    """Return the library's sentence for an error of a tool server or its connection."""
     source: Any = SimpleNamespace(_source=SimpleNamespace(name="files", secrets=()), _fault=None)
     return words_of(ServerClient._translated(source, MCPError(code, message)))
 
 
 def refused(call: Any) -> str:
-    """What the library, or the app, says to what a person typed."""
+    """Return the sentence with which the library or the app refuses a user's input."""
     with pytest.raises(AgentCoreError) as caught:
         call()
     return words_of(caught.value)
 
 
 def made() -> dict[str, str]:
-    """A real sentence of each kind that is put together, and what it is in German."""
+    """Return a real sentence of each composed kind, with its German translation."""
     doubt = "Vielleicht hat das Werkzeug schon gewirkt, vielleicht nicht. Sieh nach, bevor du es erneut versuchst."
     return {
         provider("APIConnectionError", ""): "Das Modell m/x war nicht zu erreichen.",
@@ -128,7 +128,7 @@ def made() -> dict[str, str]:
     }
 
 
-def test_sentence_of_several_is_told_whole() -> None:
+def test_sentence_made_of_several_is_translated_whole() -> None:
     wanted = made()
     assert in_german(*wanted) == list(wanted.values())
 
@@ -144,7 +144,7 @@ def test_sentence_may_hold_another() -> None:
 
 
 def test_sentence_without_a_code_stays_as_it_is() -> None:
-    """A provider's words, a row from before there were codes, and a code of a newer version."""
+    """Covers a provider's words, a row older than the codes, and a code of a newer version."""
     newer = {"code": "of_a_newer_version", "params": {}}
     said: list[tuple[str, Any]] = [
         ("", {}),
@@ -158,7 +158,7 @@ def test_sentence_without_a_code_stays_as_it_is() -> None:
 
 
 def test_values_in_a_sentence_are_data() -> None:
-    """Braces and dollars come through as they were given, and numbers as the language writes them."""
+    """Braces and dollars stay unchanged, and numbers are written as usual in the language."""
     assert in_german(
         sentence("tool_timed_out", tool="{tool} $& {count}", seconds=0.5),
         sentence("tool_gone", tool="it'"),

@@ -1,4 +1,4 @@
-"""The words of the pages: every language says the same things, in its own forms of number."""
+"""Test the words of the pages: every language has the same messages, with its own plural forms."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ print(renderToStaticMarkup(createElement(Said)));
 
 
 def phrase(messages: Any, key: str, given: list[dict[str, Any]], language: str) -> dict[str, Any]:
-    """Say a message with each of some values, as the page does; and name the language's forms by number."""
+    """Return a message as the page says it with each of the values, and the language's plural forms."""
     asked = {"messages": messages, "key": key, "given": given, "language": language}
     return run_script(PHRASE, asked)
 
 
 def stems(messages: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return messages by key without the ending that names a form, then by that ending."""
+    """Return messages by key without the suffix for the plural form, then by that suffix."""
     found: dict[str, dict[str, str]] = {}
     for key, text in messages.items():
         stem = FORM.sub("", key)
@@ -62,7 +62,7 @@ def test_every_language_says_the_same_things(language: str) -> None:
     assert set(spoken) == set(english)
     for key, texts in spoken.items():
         assert all(text.strip() for text in texts.values())
-        # A sentence of the server names more than a person needs: the id of a thread, for one.
+        # A sentence of the server has params that a translation may omit, such as the id of a thread.
         asked = holes(english[key])
         assert holes(texts) <= asked if key.startswith("told.") else holes(texts) == asked, key
 
@@ -115,11 +115,11 @@ def test_a_number_chooses_the_form_of_its_language(
 
 
 def test_a_message_that_a_file_lacks_is_left_to_english() -> None:
-    """As are a group of messages in place of one, and names that every object has."""
+    """English also replaces a group in place of a message, and names that every JavaScript object has."""
     messages = {"usage": {"unmetered_other": "{{count}} zapytania", "days": "dni"}}
     assert phrase(messages, "usage.unmetered", [{"count": 5}], "pl")["said"] == [
         "5 zapytania"
-    ]  # a form is lacking
+    ]  # one plural form is missing
     assert phrase(messages, "usage.days", [{"count": 5}], "pl")["said"] == ["dni"]
     for key in ("usage.title", "usage", "share.title", "usage.days.title", "constructor", "usage.toString"):
         assert phrase(messages, key, [{}, {"count": 1}], "pl")["said"] == [None, None]
@@ -152,13 +152,13 @@ def test_a_file_of_an_older_version_is_refused_with_what_to_do(
     assert "write {{name}} for {name}, and key_one and key_other" in str(caught.value)
 
 
-def test_a_script_says_only_what_there_is() -> None:
+def test_scripts_use_existing_words_only() -> None:
     said = {key for path in APP.rglob("*.jsx") for key in SAID.findall(path.read_text(encoding="utf-8"))}
     assert len(said) > 100
     assert said <= set(stems(ENGLISH))
 
 
-def test_no_words_are_kept_that_nobody_says() -> None:
+def test_every_word_is_used_by_a_page() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8") for path in APP.rglob("*") if path.suffix in (".py", ".jsx", ".js")
     )
@@ -166,7 +166,7 @@ def test_no_words_are_kept_that_nobody_says() -> None:
     assert [key for key in said if f'"{key}"' not in sources] == []
 
 
-def test_a_slip_of_the_developer_is_found_when_the_page_is_made() -> None:
+def test_unknown_words_and_values_fail_when_the_page_is_made() -> None:
     with pytest.raises(KeyError, match=r"no\.such\.words"):
         say("no.such.words")
     with pytest.raises(ValueError, match="was given"):

@@ -1,4 +1,4 @@
-"""The inbox: what waits in any thread is there, and can be answered there."""
+"""Test the inbox: it lists the open requests of all threads, and can answer them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
 
 
 async def until(shared: Service, count: int) -> None:
-    """Wait until so many things wait."""
+    """Wait until the inbox holds `count` open requests."""
     version = -1
     async with asyncio.timeout(20):
         while len(shared.everybody[INBOX].items) != count or not shared.everybody[INBOX].version:
             version = await shared.everybody[INBOX].after(version)
 
 
-async def test_inbox_answers_what_waits_in_any_thread(serve: Serve, tab: Tab, tmp_path: Path) -> None:
+async def test_inbox_answers_the_open_requests_of_any_thread(serve: Serve, tab: Tab, tmp_path: Path) -> None:
     def turn(messages: list[dict]) -> list:
         if messages[-1]["role"] == "tool":
             return ["Done."]

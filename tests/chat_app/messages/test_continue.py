@@ -1,4 +1,4 @@
-"""Continue: after a stop, and where an answer ended before its end, with the reason why it did."""
+"""Test Continue: after a stop, and after an answer that ended early, with its reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_an_answer_that_was_cut_says_why_and_goes_on(serve: Serve, tab: Ta
         assert len(await shared.api.list_messages(tab.thread.open_id)) == 4, "a whole answer stays as it is"
 
 
-async def test_the_model_is_not_sent_why_it_ended(serve: Serve, tab: Tab) -> None:
+async def test_the_reason_of_an_early_end_is_not_sent_to_the_model(serve: Serve, tab: Tab) -> None:
     sent: list[Any] = []
 
     def say(messages: list[dict[str, Any]]) -> list[Any]:
@@ -65,7 +65,7 @@ async def test_continue_at_the_step_limit_goes_on_in_the_same_answer(serve: Serv
         assert len(await shared.api.list_messages(tab.thread.open_id)) == 2
 
 
-async def test_cut_of_a_tool_call_is_no_end(serve: Serve, tab: Tab) -> None:
+async def test_an_answer_cut_after_a_tool_call_continues_to_its_end(serve: Serve, tab: Tab) -> None:
     async with serve([[ToolUse("look", {}), Finish("length")], ["Done."]], {"look": look}) as shared:
         await tab.thread.send("Look", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.status == "completed")

@@ -1,4 +1,4 @@
-"""What a person does with a message, called directly, on the real runtime with a scripted model."""
+"""Test actions on messages, called directly, on the real runtime with a scripted model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.chat_app.support import Serve, Tab
 
 
 async def begin(tab: Tab, shared: Service, text: str = "Hi") -> tuple[MessageView, MessageView]:
-    """Send from the page of a new chat, and return the prompt and its answer."""
+    """Send a message from the page of a new chat, and return the prompt and its answer."""
     await tab.thread.send(text, "msg_1", [])
     return await shown(tab, shared)
 
@@ -32,7 +32,7 @@ def words(row: MessageView) -> str:
     return " ".join(part.text for part in row.parts if part.kind == "text")
 
 
-async def test_an_edited_message_is_answered_anew_and_both_versions_stay(serve: Serve, tab: Tab) -> None:
+async def test_an_edited_message_is_answered_again_and_both_versions_stay(serve: Serve, tab: Tab) -> None:
     async with serve([["Rome?"], ["Oslo."]]) as shared:
         actions = await tab.thread.get_state(Actions)
         first, _ = await begin(tab, shared, "Where to?")
@@ -72,7 +72,7 @@ async def test_a_fork_turns_to_a_thread_of_its_own(serve: Serve, tab: Tab) -> No
         assert [message.text for message in await shared.api.list_messages(copy.id)] == ["Hi", "One."]
 
 
-async def test_refused_action_is_told_and_changes_nothing(serve: Serve, tab: Tab) -> None:
+async def test_refused_action_is_reported_and_changes_nothing(serve: Serve, tab: Tab) -> None:
     async with serve([["Half a ", 60.0]]) as shared:
         actions = await tab.thread.get_state(Actions)
         await tab.thread.send("Hi", "msg_1", [])
@@ -124,7 +124,7 @@ async def test_attempts_and_durations_are_known_after_a_reload(serve: Serve, tab
     async with serve(turns, {"flaky_once": flaky_once, "slow_to_retry": slow_to_retry}) as shared:
         await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: [call.state for call in calls(tab)] == ["done", "retrying"])
-        for _ in range(2):  # as it came, and after a reload
+        for _ in range(2):  # live, and after a reload
             done, waits = calls(tab)
             assert (done.state, done.attempt) == ("done", 2)
             assert 0 <= done.took < 60

@@ -1,4 +1,4 @@
-"""How a thread wants to be answered: chosen on the page, kept in the thread, heeded at the next step."""
+"""Test the answer options of a thread: chosen on the page, stored in the thread, applied at the next step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_default_is_offered_first_the_demo_last_and_nothing_twice() -> None:
 
 
 async def test_each_step_is_answered_as_the_thread_says_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that is chosen while the thread runs answers the very next step."""
+    """A model chosen while the thread runs answers the next step."""
     asked: list[tuple[str, str, float | None]] = []
 
     def build(
@@ -115,14 +115,14 @@ async def test_a_new_chat_after_a_thread_begins_with_nothing_chosen(serve: Serve
         assert (tab.thread.instructions, tab.thread.agent) == ("", "assistant")
 
 
-async def test_a_choice_leaves_alone_what_another_tab_has_just_written(serve: Serve, tab: Tab) -> None:
+async def test_a_choice_keeps_the_simultaneous_change_of_another_tab(serve: Serve, tab: Tab) -> None:
     async with serve([["Hi."]]) as shared:
         await tab.thread.send("Hi", "msg_1", [])
         await tab.read(shared, lambda: tab.thread.status == "completed")
         read = shared.api.get_thread
 
         async def late(*args: Any, **options: Any) -> Any:
-            """Read the thread, and be overtaken by another tab's change before anything is written."""
+            """Read the thread, then let another tab change it before this tab writes."""
             thread = await read(*args, **options)
             await shared.api.change_metadata(args[0], {"vote": "up"})
             return thread

@@ -1,4 +1,4 @@
-"""Which model answers: the order of the choice, and what is made of servers that are there or not."""
+"""Test the choice of the model: its order of precedence, and servers that answer or fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOWHERE = "http://127.0.0.1:9/v1"
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server of these tests answers, however busy the machine is."""
+    """Timeouts long enough for a server on a busy machine."""
     monkeypatch.setattr("chat_app.model.model_choice.PROBE_TIMEOUT", 10.0)
 
 
@@ -43,7 +43,7 @@ def choose(settings: Settings | None = None, ollama: str = NOWHERE, **environ: s
 
 @contextmanager
 def server(models: Any, capabilities: dict[str, list[str]] | None = None, status: int = 200) -> Iterator[str]:
-    """A model server on loopback: lists models, and tells their capabilities as Ollama does."""
+    """Run a model server on loopback that lists models, and their capabilities as Ollama does."""
 
     class Handler(BaseHTTPRequestHandler):
         disable_nagle_algorithm = True
@@ -244,7 +244,7 @@ def test_answer_that_cannot_be_read_is_no_json(body: bytes):
 
 
 @pytest.mark.parametrize("key", ["sk-secret\nX-Header: 1", "sk-secret-ключ", "sk-secret\x7f"])
-def test_key_that_no_request_can_carry_is_a_problem_and_not_told(key: str):
+def test_key_that_no_request_can_carry_is_a_problem_and_not_shown(key: str):
     with server(named("qwen3-4b")) as url:
         choice = choose(Settings(openai_base_url=url), OPENAI_API_KEY=key)
     assert "OPENAI_API_KEY has letters that no key has" in choice.problem
@@ -292,7 +292,7 @@ def test_server_of_the_model_that_is_named_need_only_answer():
     assert choose().problem == ""
 
 
-def test_password_in_the_address_is_not_told():
+def test_password_in_the_address_is_not_shown():
     url = "http://anna:secret@127.0.0.1:9/v1"
     choice = choose(Settings(openai_base_url=url))
     assert "secret" not in choice.problem
@@ -378,7 +378,7 @@ def test_litellm_knows_every_model_that_is_chosen():
 
     for provider in PROVIDERS:
         name = provider.model
-        # Of a gateway's models litellm may know only the maker's.
+        # Of a gateway's models, litellm may know only the maker's name.
         known = next((found for each in _ends(name) if (found := litellm.model_cost.get(each))), None)
         assert known is not None, name
 

@@ -1,4 +1,4 @@
-"""The page of schedules: what a form means, and what its buttons do, on the real runtime."""
+"""Test the page of schedules on the real runtime: the form and the buttons."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_form_of_a_schedule_becomes_its_trigger(kind: str) -> None:
         ({"kind": "cron", "cron": ""}, "cron", ""),
     ],
 )
-def test_unusable_value_is_told_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
+def test_unusable_value_is_reported_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
     with pytest.raises(FieldError) as wrong:
         trigger_of(START | fields, ZONE)
     assert wrong.value.field == field
@@ -149,7 +149,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
     page.ask_delete(item.id)
     await page.delete(item.id)
     assert (page.items, page.confirming, page.opened) == ([], "", "")
-    await page.delete(item.id)  # another tab was faster
+    await page.delete(item.id)  # another tab has already deleted the schedule
     assert page.notice == ""
     assert len(await shared.api.list_threads()) == 1, "what it has sent stays"
 
@@ -181,7 +181,7 @@ async def test_a_time_zone_that_nobody_knows_is_utc(page: Schedules) -> None:
     assert page.zone == "Asia/Tokyo"
 
 
-async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_chosen_agent(
+async def test_a_schedule_writes_to_the_chosen_thread_or_begins_threads_with_the_chosen_agent(
     shared: Service, page: Schedules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(OFFERED, "poet", "The poet")
@@ -190,7 +190,7 @@ async def test_a_schedule_is_sent_to_the_chosen_thread_or_begins_them_with_the_c
     await shared.api.wait_until_idle(thread.id, 20)
 
     async def offered() -> list[Option]:
-        await page._lists()[THREADS].reach(ListWindow())  # which reads what it has been told of by now
+        await page._lists()[THREADS].reach(ListWindow())  # reads the changes reported so far
         page._offer()
         return page.threads
 

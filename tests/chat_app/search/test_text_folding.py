@@ -1,4 +1,4 @@
-"""The page marks what the server's search found: both fold words in the same way."""
+"""Test that the page's highlighting and the server's search fold words in the same way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLD = Path(chat_app.search.__file__).with_name("text_folding.js")
 
 
 def run(expression: str, given: object) -> object:
-    """Evaluate an expression on `given`, with text_folding.js imported."""
+    """Return the value of an expression on `given`, with text_folding.js imported."""
     code = (
         f"import {{ searchKey, split }} from {json.dumps(str(FOLD))};\n"
         f"const given = await Bun.stdin.json();\nconsole.log(JSON.stringify({expression}));"

@@ -1,4 +1,4 @@
-"""Origins and hosts: every spelling of a place is that place, and nothing else is one."""
+"""Test parsing of origins and hosts: equivalent spellings are equal, and malformed ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and that the table in the docs is the table in the code."""
+"""Test the settings: parsing, refusals, and the agreement of the docs' table with the code."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_unusable_values_are_refused_in_one_sentence(name: str, value: str):
         "http://127.0.0.1/v1#secret",
     ],
 )
-def test_password_in_a_refused_address_is_not_told(value: str):
+def test_password_in_a_refused_address_is_not_shown(value: str):
     with pytest.raises(ValidationError, match=r"^OPENAI_BASE_URL must be an address") as caught:
         read_settings({"OPENAI_BASE_URL": value})
     assert "secret" not in str(caught.value)
@@ -147,7 +147,7 @@ def test_a_file_is_no_data_folder(tmp_path: Path):
 
 def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / ".env").write_text("CHAT_PORT=4000\nCHAT_HOST=0.0.0.0\nGROQ_API_KEY=from-the-file\n")
-    for name in ("CHAT_PORT", "GROQ_API_KEY"):  # registered, so that they are removed afterwards
+    for name in ("CHAT_PORT", "GROQ_API_KEY"):  # registered with monkeypatch, which removes them afterwards
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("CHAT_HOST", "127.0.0.2")

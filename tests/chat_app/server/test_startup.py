@@ -1,4 +1,4 @@
-"""Starting the app: what stands in its way is one clear sentence, and nothing is touched."""
+"""Test startup of the app: a problem is reported in one clear sentence, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ start("/__base__/", "<b>&amp;</b>")
 
 
 def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m chat_app`, which is expected to refuse."""
+    """Run `python -m chat_app`, which is expected to refuse to start."""
     variables = {"CHAT_PORT": str(free_port_pair()), "CHAT_DATA_DIR": str(data), "CHAT_MODEL": "demo"}
     return subprocess.run(
         [sys.executable, "-m", "chat_app"],
@@ -46,7 +46,7 @@ def start(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """One line on stderr that has these words, and an exit code."""
+    """Assert a failing exit code, and one line on stderr with these words."""
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
@@ -134,7 +134,7 @@ def test_a_demo_without_its_supervisor_says_how_to_get_it(tmp_path: Path) -> Non
 
 @pytest.fixture
 def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project in place of this one, with its pages built."""
+    """A small project with built pages, in place of the real one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REFLEX_WEB_WORKDIR", ".web")
     for path, text in {
@@ -173,7 +173,7 @@ def test_files_that_python_and_reflex_leave_behind_are_no_change(sources: Path) 
 
 
 def read(folder: Path, name: str) -> str:
-    """Return what a server would send of a file, after checking that its compressed form is the same."""
+    """Return the served content of a file, after checking that its compressed form is equal."""
     file = folder / "build" / "client" / name
     compressed = file.with_name(f"{file.name}.gz")
     assert not compressed.exists() or gzip.decompress(compressed.read_bytes()) == file.read_bytes()
@@ -197,7 +197,7 @@ def test_placed_pages_stay_until_the_next_build(sources: Path) -> None:
     (frontend.built_pages() / "assets" / "page-2.js").write_text("new")
     (frontend.built_pages() / "assets" / "page-1.js").unlink()
     (sources / ".web" / "fingerprint").write_text("another build")
-    (folder.with_name("+.new")).mkdir()  # somebody was killed here
+    (folder.with_name("+.new")).mkdir()  # left by a killed process
     assert pages.place("") == folder
     assert not (folder / "build" / "client" / "assets" / "page-1.js").exists()
     assert read(folder, "assets/page-2.js") == "new"
@@ -290,7 +290,7 @@ async def test_a_forked_worker_dies_with_its_killed_supervisor() -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process runs; one that only waits to be reaped does not."""
+    """Return whether a process runs; zombies do not count."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:

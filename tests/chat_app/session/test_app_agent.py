@@ -1,4 +1,4 @@
-"""The demo's agent, the whole way: through litellm and the durable runtime to its tools and back."""
+"""Test the demo's agent end to end, through litellm and the durable runtime to its tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs for a tab is found by the handlers of that tab, and is gone with the last that ran."""
+"""Test tab sessions: a tab's handlers find its background work, and the session ends with its last work."""
 
 from __future__ import annotations
 

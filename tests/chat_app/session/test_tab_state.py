@@ -1,4 +1,4 @@
-"""What keeps the states of open tabs, one round at a time."""
+"""Test the keepalive of open tabs, one round at a time: kept states, reloads and failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chat_app.session.tab_state import TabKeepalive
 
 
 class Open:
-    """An app whose tabs are connected and have loaded their page, and what they are sent besides."""
+    """An app with connected tabs, which records the reloads that the tabs receive."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with RegistrationContext.ensure_context().fork():
@@ -46,7 +46,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Open:
     return Open(monkeypatch)
 
 
-async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open) -> None:
+async def test_only_a_tab_whose_state_is_gone_reloads_its_page(open_app: Open) -> None:
     for token in ("kept", "gone"):
         await open_app.connect(token)
     await open_app.connect("still loading", loaded=False)
@@ -55,11 +55,11 @@ async def test_only_a_tab_whose_state_is_gone_loads_its_page_anew(open_app: Open
     open_app.let_go("gone")
     await keepalive.touch()
     assert open_app.sent == ["gone"]
-    await keepalive.touch()  # it is asked once: what it loads may take longer than a round
+    await keepalive.touch()  # the tab reloads once only, because a reload may take longer than a round
     assert open_app.sent == ["gone"]
 
 
-async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
+async def test_a_busy_tab_is_touched_afterwards_and_does_not_delay_the_others(
     open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tab_state, "TAB_TIMEOUT", 0.5)
@@ -77,7 +77,7 @@ async def test_a_tab_in_use_is_known_afterwards_and_costs_the_others_nothing(
     assert caplog.records == []
 
 
-async def test_a_tab_that_can_not_be_read_is_named_in_the_log_and_costs_the_others_nothing(
+async def test_an_unreadable_tab_is_logged_and_does_not_affect_the_others(
     open_app: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for token in ("broken", "gone"):

@@ -1,4 +1,4 @@
-"""Two people in two browsers: what one has, the other neither sees nor reaches."""
+"""Test that two users in two browsers neither see nor reach each other's data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by_header(headers: Mapping[str, str]) -> CallContext | None:
 
 @pytest.fixture
 def people() -> Iterator[None]:
-    """An app in which a header says who asks."""
+    """An app that identifies users by a header."""
     register_identity(by_header)
     yield
     IDENTITY.clear()
@@ -49,7 +49,7 @@ def people() -> Iterator[None]:
 
 @pytest.fixture
 def tab() -> Tabs:
-    """A state of a tab in somebody's browser."""
+    """A function that returns a state of a tab in a named user's browser."""
 
     async def opened(kind: type[rx.State], name: str) -> Any:
         root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
@@ -79,7 +79,7 @@ def who(state: rx.State) -> CallContext | None:
     return by_header(state.router.headers.raw_headers)
 
 
-async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab: Tabs) -> None:
+async def test_a_page_of_hooks_identifies_its_user_in_every_call(api: AgentApi, tab: Tabs) -> None:
     chat = use_agent_chat(api, context=who)
     ada, bob = await tab(chat, "ada"), await tab(chat, "bob")
     await ada.send_message("A secret")
@@ -91,7 +91,7 @@ async def test_a_page_of_hooks_says_who_asks_with_every_call(api: AgentApi, tab:
     assert [row.text for row in ada.messages] == ["A secret", "Hello."]
     await bob.load(ada.open_id)
     assert (bob.phase, bob.messages) == ("missing", [])
-    bob.open_id = ada.open_id  # as a browser that lies would have it
+    bob.open_id = ada.open_id  # as a manipulated browser would claim
     for act in (bob.stop, bob.resume, lambda: bob.send_message("Mine?"), lambda: bob.go_on("More")):
         bob.notice, bob.ended = "", "length"
         await act()
@@ -245,7 +245,7 @@ async def test_lists_of_whoever_has_only_the_inbox_open_are_kept(api: AgentApi) 
     await users.close()
 
 
-def test_headers_are_read_whatever_their_letters_and_one_function_says_who(people: None) -> None:
+def test_identity_headers_ignore_case_and_only_one_function_identifies_users(people: None) -> None:
     assert (found := caller({"X-Person": "ada"})) is not None
     assert found.user_id == "ada"
     with pytest.raises(AccessDeniedError, match="Sign in"):

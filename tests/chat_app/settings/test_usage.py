@@ -1,4 +1,4 @@
-"""The page of usage: every day has its bar, and the figures are those of the library."""
+"""Test the usage page: every day has a bar, and the figures come from the library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.chat_app.support import Serve
 FIRST = datetime(2026, 2, 27, tzinfo=UTC)
 
 
-def test_a_day_without_a_request_has_its_place() -> None:
+def test_a_day_without_requests_has_a_bar_too() -> None:
     tally = Tally(requests=2, metered=1, total_tokens=30, cost=0.5)
     day = (FIRST + timedelta(days=2)).date()
     found = report(UsageSummary(tally, {day: tally}, {"m": tally}, {"a": tally}), FIRST, 7)
@@ -34,7 +34,7 @@ async def test_requests_are_counted_and_another_span_is_read(serve: Serve) -> No
         await shared.api.wait_until_idle(thread.id, 20)
         await page.choose("7")
         assert (page.report["total"]["requests"], len(page.report["by_day"])) == (1, 7)
-        # The newest day; the one before it if a day has begun meanwhile.
+        # The newest day, or the one before if a new day has just begun.
         assert sum(day["requests"] for day in page.report["by_day"][-2:]) == 1
         assert [row["name"] for row in page.report["by_agent"]] == ["assistant"]
         await page.choose("100000")

@@ -1,4 +1,4 @@
-"""A thread as a file, as a link to be read, and what the person thinks of its answers."""
+"""Test export and import of threads, read-only links, and votes on answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def browser() -> httpx.AsyncClient:
 
 
 def downloaded(event: Any) -> tuple[str, str]:
-    """The name and the text of a download."""
+    """Return the name and the text of a download."""
     assert isinstance(event, rx.event.EventSpec)
     given = {str(name): str(value) for name, value in event.args}
     data = re.search(r"base64,([A-Za-z0-9+/=]+)", given["url"])
@@ -45,7 +45,7 @@ def downloaded(event: Any) -> tuple[str, str]:
     return json.loads(given["filename"]), base64.b64decode(data[1]).decode()
 
 
-async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: Tab) -> None:
+async def test_an_exported_thread_contains_all_its_parts(serve: Serve, tab: Tab) -> None:
     turns = [[Reasoning("Let me see."), ToolUse("calculator", {"expression": "6*7"}, "c")], ["It is **42**."]]
     async with serve(turns, demo_tools(Path())) as shared:
         actions = await tab.thread.get_state(Actions)
@@ -75,7 +75,7 @@ async def test_a_thread_is_kept_as_a_file_with_all_its_parts(serve: Serve, tab: 
         assert "share" not in kept["thread"]["metadata"]
 
 
-async def test_a_file_of_a_thread_becomes_a_thread(serve: Serve, tab: Tab) -> None:
+async def test_an_exported_thread_can_be_imported(serve: Serve, tab: Tab) -> None:
     async with serve([["Yes."]]) as shared, browser() as client:
         await tab.thread.send("Hi", "msg_1", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 20)
@@ -145,7 +145,7 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
 
 
 async def follow_shared(shared: Service, reader: Shared, token: str, until: Callable[[], bool]) -> None:
-    """Follow a link as its page does, until something holds."""
+    """Follow a shared link as its page does, until a condition holds."""
     reader._begin(token)
     follower = Follower(whole=True)
     async with asyncio.timeout(30), aclosing(shared.api.shares.subscribe(token)) as updates:

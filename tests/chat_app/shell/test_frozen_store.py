@@ -1,4 +1,7 @@
-"""The store between the pages and Reflex's: still while a tab's state is sent anew, and never for ever."""
+"""Test the frozen store between the pages and Reflex's store.
+
+It holds the shown state while a tab's state is sent again, but never for ever.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ const look = () => seen.push(frozen.getSnapshot("view").text);
 
 
 def run(script: str) -> object:
-    """Run a script on a store with a root that says whether it is ready, and a view."""
+    """Run a script on a store with a view, and a root that reports whether it is ready."""
     code = f"import {{ frozenStore }} from {json.dumps(str(HOLD))};\n{STORE}\n{script}\nconsole.log(JSON.stringify(seen));"
     return run_script(code)
 

@@ -1,4 +1,4 @@
-"""Markdown as people and models write it, drawn by the page's own components and compared with GitHub's rules."""
+"""Test markdown as rendered by the page's components, against the specifications of CommonMark and GitHub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.scripts.markdown import Scripts
 
-pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
+pytestmark = pytest.mark.timeout(240)  # the first test fetches packages
 
 DRAWN = "print(TEXTS.map((text) => page.plain(page.whole(text))));"
 FORMULAS = 'print(TEXTS.map((text) => [...page.whole(text).matchAll(/class="formula"><code dir="ltr">([^]*?)<\\/code>/g)].map((match) => match[1].replace(/\\s+/g, \' \'))));'
@@ -23,7 +23,7 @@ BY_DESIGN = {
 
 
 def test_the_specifications_examples_are_drawn_as_the_reference_does(scripts: Scripts) -> None:
-    """But raw HTML, which the reference escapes too, where the page knows the element."""
+    """The only exception is raw HTML of the elements that the page supports; the reference escapes it."""
     script = """
 const differ = page.examples.filter((text) => page.plain(page.whole(text)) !== page.plain(page.reference(text)));
 print([page.examples.length, differ]);
@@ -40,7 +40,7 @@ GITHUB_DIFFERS |= dict.fromkeys((633, 634, 635), PROTOCOL)
 
 
 def test_the_examples_of_githubs_specification_are_drawn_as_it_says(scripts: Scripts) -> None:
-    """Where they differ for a reason given here the page does what the reference does, which escapes raw HTML."""
+    """For the exceptions listed here, with reasons, the page equals the reference, which escapes raw HTML."""
     script = """
 const drawn = page.github.map(({ example, markdown, html }) => [example, markdown, page.plain(page.whole(markdown)), page.plain(html)]);
 const differ = drawn.filter(([, , ours, theirs]) => ours !== theirs);

@@ -1,4 +1,4 @@
-"""Growing markdown: however it is cut into pieces, it becomes what it is as a whole."""
+"""Test streamed markdown: any division into pieces renders like the whole text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.scripts.markdown import Scripts
 
-pytestmark = pytest.mark.timeout(240)  # the first of them fetches packages
+pytestmark = pytest.mark.timeout(240)  # the first test fetches packages
 
 DOCUMENTS = [
     "- a\n\n  b\n- c\n\n\n\npara\n\n1. x\n2. y\n   - z\n\n   more\n\nend",
@@ -127,7 +127,7 @@ GROWING = {
 }
 
 
-def test_text_read_again_does_not_grow_with_the_block(scripts: Scripts) -> None:
+def test_reparsed_text_does_not_grow_with_the_block(scripts: Scripts) -> None:
     script = """
 const long = [];
 for (const [name, text] of Object.entries(TEXTS)) {
@@ -195,7 +195,7 @@ ENDLESS = {
 
 
 def test_no_text_takes_the_square_of_its_length(scripts: Scripts) -> None:
-    """The slowest takes half a second of CPU; before, several took minutes or the stack."""
+    """The slowest text takes half a second of CPU; several once took minutes or overflowed the stack."""
     script = """
 const spent = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1000; }; // milliseconds
 const slow = [];
@@ -246,7 +246,7 @@ def test_marks_piled_up_on_a_letter_are_thinned_out(scripts: Scripts) -> None:
 
 
 def test_marks_piled_up_take_no_square_of_their_number(scripts: Scripts) -> None:
-    """In one piece 120,000 marks took two minutes, and take some milliseconds."""
+    """120,000 marks in one piece once took two minutes, and now take some milliseconds."""
     script = "const html = page.whole(TEXT); print([html.match(/\\p{M}/gu).length, process.cpuUsage().user < 5e6]);"
     assert scripts.run(script, TEXT="a" + "\u0301" * 120_000 + " b") == [16, True]
 

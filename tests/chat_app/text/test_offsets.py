@@ -1,4 +1,4 @@
-"""Offsets: what the browser counts and what Python counts must name the same place."""
+"""Test offsets in text: the browser and Python must mean the same place by the same number."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_shorten_keeps_short_text() -> None:
 
 
 def in_the_browser(script: str) -> object:
-    """Run a script beside reveal.js, in the JavaScript engine that builds the pages."""
+    """Run a script next to reveal.js, in the JavaScript engine that builds the pages."""
     return run_script(f"import {{ Reveal, wholeCharacters }} from {json.dumps(str(REVEAL))};\n{script}")
 
 
@@ -79,7 +79,7 @@ def test_shown_text_never_ends_inside_a_character() -> None:
     assert isinstance(shown, list)
     assert shown[-1] == "👩‍👩‍👧‍👦🎉é" * 9
     for text in shown:
-        text.encode()  # a half of a pair cannot be encoded
+        text.encode()  # fails on half of a surrogate pair
         assert not text.endswith("\u200d")
 
 

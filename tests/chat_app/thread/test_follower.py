@@ -1,4 +1,4 @@
-"""One tab's reading of a thread: every way to the same text, and nothing sent twice."""
+"""Test how a tab follows a thread: every path leads to the same text, and nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_another_piece_of_text_changes_no_row() -> None:
         assert follower.rows_changed
 
 
-def test_the_quick_way_and_the_whole_way_lead_to_the_same_text() -> None:
+def test_incremental_and_full_reading_give_the_same_text() -> None:
     quick, whole = Follower(), ThreadView()
     updates = [snapshot(prompt(1)), chunks(*START), *(chunks(delta(letter)) for letter in TEXT)]
     for update in updates:
@@ -135,7 +135,7 @@ def test_the_turn_is_the_last_prompt_and_what_follows() -> None:
     assert follower.known() == ["u1", "u2"]
 
 
-def test_long_history_comes_by_the_page() -> None:
+def test_long_history_is_shown_page_by_page() -> None:
     follower = Follower()
     messages = [
         message for number in range(MESSAGES_PER_PAGE) for message in (prompt(number), answer(number))
@@ -171,7 +171,7 @@ def test_the_times_of_tools_are_asked_for_once_and_for_what_is_shown() -> None:
         f"a{number}" for number in range(MESSAGES_PER_PAGE, 2 * MESSAGES_PER_PAGE - MESSAGES_PER_PAGE // 2)
     ]
     follower.know(follower.untimed(), [])
-    for _ in range(2):  # the second tool of the step ends later
+    for _ in range(2):  # again, as when the step's second tool ends later
         follower.apply(
             chunks({"type": "tool-output-available", "toolCallId": "c99", "output": 1}, message_id="a99")
         )
@@ -209,7 +209,7 @@ def test_an_interrupted_answer_is_said_to_be_taken_up_until_something_comes() ->
 
 
 def test_another_branch_takes_the_place_of_the_one_before() -> None:
-    """An edit, the answer to it in its empty row, and the way back: each begins with a snapshot."""
+    """An edit, its answer in an empty row and the return to the old version each begin with a snapshot."""
     follower = Follower()
     old = snapshot(prompt(1), answer(1), prompt(2), answer(2), status="completed")
     follower.apply(old)

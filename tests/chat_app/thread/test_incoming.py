@@ -1,4 +1,4 @@
-"""To which thread a message goes, called directly: the one that the person saw, once, and back if it must."""
+"""Test the routing of messages: each goes once to the thread that the user saw, or back to the composer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_a_new_chat_is_begun_whatever_is_open_and_once(serve: Serve, tab: 
         begun = tab.thread.open_id
         assert begun == begun_by(message_id) != old.id
         assert await tab.thread.send_to("New", message_id, [], "") is None, "it is open already"
-        tab.thread._open("")  # a page that was loaded anew and does not know
+        tab.thread._open("")  # like a reloaded page that does not know the thread
         assert await tab.thread.send_to("New", message_id, [], "") is not None
         assert (tab.thread.open_id, tab.thread.sent) == (begun, message_id)
         await shared.api.wait_until_idle(begun, 10)
@@ -64,7 +64,7 @@ async def test_a_thread_that_was_deleted_is_not_begun_again(serve: Serve, tab: T
 
 
 async def test_a_page_names_the_thread_that_its_message_begins(serve: Serve, tab: Tab) -> None:
-    """Whatever the tab shows by then, and however often it is sent."""
+    """Holds whatever the tab shows by then, and however often the message is sent."""
     async with serve(lambda messages: ["Yes."]) as shared:
         first, second = new_id("msg"), new_id("msg")
         assert await tab.thread.send_to("New", first, [], named(first)) is not None
@@ -78,7 +78,7 @@ async def test_a_page_names_the_thread_that_its_message_begins(serve: Serve, tab
         assert await asked(shared.api, named(second)) == ["Other"]
 
 
-async def test_a_message_that_stands_in_another_thread_comes_back(serve: Serve, tab: Tab) -> None:
+async def test_a_message_already_in_another_thread_comes_back(serve: Serve, tab: Tab) -> None:
     async with serve(lambda messages: ["Yes."]) as shared:
         old = (await shared.api.create_thread()).id
         message_id = new_id("msg")

@@ -1,4 +1,4 @@
-"""A piece of text that goes past the state of its tab: it must arrive as the state itself would send it."""
+"""Test live text, which bypasses the tab's state: it must arrive as the state would send it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Emitted = list[tuple[str, Mapping[str, Mapping[str, Any]]]]
 
 @pytest.fixture
 async def emitted() -> AsyncIterator[Emitted]:
-    """What the tab "t" is sent besides its state's changes."""
+    """Messages to the tab "t" other than changes of its state."""
     found: Emitted = []
 
     async def emit(token: str, delta: Mapping[str, Mapping[str, Any]]) -> None:

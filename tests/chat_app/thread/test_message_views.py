@@ -1,4 +1,4 @@
-"""From messages to rows: every state of a tool call, and whatever a model or a person may write."""
+"""Test the rows of messages: every state of a tool call, and unusual text of models and users."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_an_async_tool_waits_for_a_person() -> None:
         ([1, 2], "[\n  1,\n  2\n]", -1),
     ],
 )
-def test_progress_in_any_form(progress: Any, words: str, percent: int) -> None:
+def test_progress_of_any_form_has_words_and_a_percentage(progress: Any, words: str, percent: int) -> None:
     row = tool_view(call(state="input-available"), MessageContext(progress={"c": progress}))
     assert (row.progress, row.percent) == (words, percent)
 
@@ -119,7 +119,7 @@ def test_parts_that_show_nothing_have_no_row(part: dict[str, Any]) -> None:
     ("title", "shown"),
     [(None, UNTITLED), ("  ", UNTITLED), ("a\n b", "a b"), ("\x1b[31mred\x1b[0m beans", "red beans")],
 )
-def test_a_thread_has_something_to_be_called_by(title: str | None, shown: str) -> None:
+def test_a_threads_name_is_one_plain_line_with_a_default(title: str | None, shown: str) -> None:
     assert thread_title(title) == shown
 
 

@@ -1,4 +1,4 @@
-"""Which messages are shown: the newest, or those around one far back, and never a hole that cannot be filled."""
+"""Test the window of shown messages: the newest, or those around an old one, with any gap fillable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from chat_app.thread.follower import BEFORE, MESSAGES_PER_PAGE, NEAR, MessageWindow
 
 
-def test_the_newest_page_and_then_more() -> None:
+def test_window_shows_the_newest_page_and_grows_by_a_page() -> None:
     window = MessageWindow()
     assert window.of(1000) == (1000 - MESSAGES_PER_PAGE, 1000)
     window.earlier()

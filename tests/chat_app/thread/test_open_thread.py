@@ -1,4 +1,4 @@
-"""The handlers, called directly, on the real runtime with a scripted model."""
+"""Test the open thread's handlers, called directly, on the real runtime with a scripted model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.chat_app.support import Serve, Tab
 
 
 async def send(tab: Tab, text: str, message_id: str = "msg_1") -> str:
-    """Send from the page of a new chat; returns the thread's id."""
+    """Send a message from the page of a new chat; return the thread's id."""
     event = await tab.thread.send(text, message_id, [])
     assert isinstance(event, rx.event.EventSpec)
     return tab.thread.open_id
@@ -63,14 +63,16 @@ async def test_message_sent_before_the_tab_has_turned_reaches_the_right_thread(
             return [message.text for message in await shared.api.list_messages(thread_id)]
 
         old = await send(tab, "Old")
-        tab.thread._open(old)  # its page; then that of a new chat is shown, and this tab does not know it yet
+        tab.thread._open(old)  # the page then shows a new chat, of which this tab does not know yet
         await tab.thread.send_to("New", "msg_2", [], "")
         new = tab.thread.open_id
-        await tab.thread.send_to("Newer", "msg_3", [], "")  # its address is on its way to the page
+        await tab.thread.send_to("Newer", "msg_3", [], "")  # the page does not have the new address yet
         assert (await said(old), await said(new)) == (["Old", "Yes."], ["New", "Yes.", "Newer", "Yes."])
 
         tab.thread._open(new)
-        await tab.thread.send_to("To the old one", "msg_4", [], old)  # the page still shows the one before
+        await tab.thread.send_to(
+            "To the old one", "msg_4", [], old
+        )  # the page still shows the previous thread
         assert tab.thread.open_id == new
         assert (await said(old))[2:] == ["To the old one", "Yes."]
         await tab.thread.send_to("Another", "msg_5", [], "")
@@ -115,7 +117,7 @@ async def test_stop_keeps_the_text_and_continue_finishes_it(serve: Serve, tab: T
         assert tab.thread.turn[-1].parts[-1].text == "A whole sentence."
 
 
-async def test_a_failure_is_told_in_the_providers_words_with_a_way_out(serve: Serve, tab: Tab) -> None:
+async def test_a_failure_is_shown_in_the_providers_words_with_a_way_out(serve: Serve, tab: Tab) -> None:
     refusal = ModelError("Incorrect API key provided.", kind="auth", retryable=False)
     async with serve([[refusal], ["Better."]]) as shared:
         await send(tab, "Hi")
@@ -179,12 +181,12 @@ async def test_a_person_approves_rejects_and_answers(serve: Serve, tab: Tab, tmp
 
 
 def states(tab: Tab) -> dict[str, str]:
-    """The states of the tool rows on the page, by call id."""
+    """Return the states of the tool rows on the page, by call id."""
     parts = [part for row in tab.thread.turn for part in row.parts if part.kind == "tool"]
     return {part.tool.id: part.tool.state for part in parts}
 
 
-async def test_deletion_is_told_to_a_tab_that_shows_the_thread(serve: Serve, tab: Tab) -> None:
+async def test_a_tab_that_shows_a_deleted_thread_says_so(serve: Serve, tab: Tab) -> None:
     async with serve([["Half", 60.0]]) as shared:
         await send(tab, "Hi")
         await tab.read(shared, lambda: tab.thread.status == "streaming")
@@ -197,7 +199,7 @@ async def test_deletion_is_told_to_a_tab_that_shows_the_thread(serve: Serve, tab
         assert tab.thread.turn == []
 
 
-async def test_turning_to_another_thread_shows_nothing_of_the_one_before(serve: Serve, tab: Tab) -> None:
+async def test_switching_threads_shows_nothing_of_the_previous_one(serve: Serve, tab: Tab) -> None:
     async with serve([["Hello."]]) as shared:
         await send(tab, "Hi")
         await tab.read(shared, lambda: tab.thread.status == "completed")
@@ -211,7 +213,7 @@ async def test_service_is_refused_without_a_running_app() -> None:
 
 
 def test_a_browser_cannot_call_any_method_of_the_api() -> None:
-    """Every public method of a state is an event that a browser may send, whoever it was written for."""
+    """Reflex turns every public method of a state into an event that a browser may send."""
     assert "send" in OpenThread.event_handlers
     assert "_do" in vars(ThreadState)
     assert not [name for name in OpenThread.event_handlers if name.startswith("_") or name == "do"]

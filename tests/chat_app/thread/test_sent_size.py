@@ -1,4 +1,4 @@
-"""What people complain about on a page: row 15. The other rows stand in tests/agent_core."""
+"""Test row 15 of the common complaints about chat pages; tests/agent_core has the other rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIECES = 100
 
 
 def sent(state: rx.State) -> dict[str, Any]:
-    """Return what the browser is sent of everything that changed, by state; and forget it."""
+    """Return the pending changes for the browser by state, and mark them as sent."""
     root = state._get_root_state()
     found = root.get_delta()
     root._clean()
@@ -29,7 +29,7 @@ def size(found: dict[str, Any]) -> int:
 
 
 def say(tab: Tab) -> dict[str, Any]:
-    """Bring a tab another piece, as `OpenThreadText.follow` does; return what its browser is sent."""
+    """Give a tab another piece, as `OpenThreadText.follow` does; return the changes for its browser."""
     tab.follower.apply(chunks(delta(PIECE)))
     if tab.follower.rows_changed:
         tab.thread._show(tab.follower)
@@ -38,10 +38,10 @@ def say(tab: Tab) -> dict[str, Any]:
 
 
 async def test_15_a_long_chat_is_sent_piece_by_piece(tab: Tab) -> None:
-    """A piece of an answer is sent alone, however long the chat and the answer so far."""
+    """Only the new piece is sent, however long the chat and the answer are."""
     history = [message for number in range(100) for message in (prompt(number), answer(number))]
     tab.follower.apply(snapshot(*history, prompt(100), chunks=START))
-    say(tab)  # and all that is there already
+    say(tab)  # includes the history
 
     sizes, states = list[int](), set[str]()
     for _ in range(PIECES):
@@ -49,5 +49,5 @@ async def test_15_a_long_chat_is_sent_piece_by_piece(tab: Tab) -> None:
         sizes.append(size(found))
         states |= found.keys()
     assert max(sizes) < 2 * len(PIECE), "a piece is all that is sent"
-    # Nothing that reads another state (the composer, the history, the list of threads) is drawn again.
+    # Components of other states (the composer, the history, the list of threads) are not rendered again.
     assert states == {OpenThreadText.get_full_name()}

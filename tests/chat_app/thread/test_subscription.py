@@ -1,4 +1,4 @@
-"""A subscription fills the two states of a tab: one with the rows of the open thread, one with its live text."""
+"""Test subscriptions, which fill the two states of a tab: the open thread's rows and its live text."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.chat_app.support import Serve, Tab
 
 
 class OpenTab:
-    """A tab as the server has it: its state is in a manager, and what is sent to its page is kept."""
+    """The server's side of a tab: its state in a manager, and the recorded changes for its page."""
 
     def __init__(self) -> None:
         self.manager = StateManagerMemory()
         self.sent: list[Mapping[str, Mapping[str, Any]]] = []
 
     def context(self) -> EventContext:
-        """Return what each handler of the tab runs in."""
+        """Return the event context for the tab's handlers."""
 
         async def emit(token: str, delta: Mapping[str, Mapping[str, Any]]) -> None:
             self.sent.append(delta)
@@ -51,7 +51,7 @@ class OpenTab:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Run the tab's subscription as Reflex runs a background handler: on a proxy of its state."""
+        """Run the tab's subscription on a proxy of its state, as Reflex runs a background handler."""
         async with self.thread() as thread:
             stream = await thread.get_state(OpenThreadText)
         task = asyncio.create_task(OpenThreadText.event_handlers["follow"].fn(StateProxy(stream)))
@@ -64,11 +64,11 @@ class OpenTab:
                 await task
 
     def of(self, state: type[rx.State]) -> list[Mapping[str, Any]]:
-        """Return what the page was sent of one state."""
+        """Return the changes of one state that were sent to the page."""
         return [delta[state.get_full_name()] for delta in self.sent if state.get_full_name() in delta]
 
     def text(self) -> str:
-        """Return the live text as the page puts it together."""
+        """Return the live text as the page assembles it."""
         text = ""
         for each in self.of(OpenThreadText):
             text = text[: each["offset_rx_state_"]] + each["chunk_rx_state_"]
@@ -98,7 +98,7 @@ async def test_an_answer_reaches_the_page_in_rows_and_pieces(serve: Serve) -> No
         await shared.api.stop_thread(thread.id)
 
 
-async def test_a_tab_that_turns_is_shown_the_other_thread_and_nothing_more_of_the_first(serve: Serve) -> None:
+async def test_a_tab_that_switches_threads_receives_nothing_more_of_the_first(serve: Serve) -> None:
     def says(messages: list[dict[str, Any]]) -> list[Any]:
         word = messages[-1]["content"]
         return [part for _ in range(40) for part in (f"{word} ", 0.05)]
@@ -124,7 +124,7 @@ async def test_a_tab_that_turns_is_shown_the_other_thread_and_nothing_more_of_th
             await shared.api.stop_thread(thread.id)
 
 
-async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
+async def test_switching_threads_drops_the_subscription_and_leaving_ends_it() -> None:
     turned, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -153,20 +153,20 @@ async def test_turning_drops_the_subscription_and_leaving_ends_it() -> None:
     assert ended.is_set()
 
 
-async def test_a_thread_that_cannot_be_read_is_told_where_it_is_open(serve: Serve, tab: Tab) -> None:
+async def test_an_unreadable_thread_is_reported_where_it_is_open(serve: Serve, tab: Tab) -> None:
     async with serve([]):
         subscription = Subscription(tab.thread, tab.stream)
         tab.thread._open("thread_gone")
         await subscription._follow_open()
         assert tab.thread.phase == "missing"
         following = asyncio.create_task(subscription._follow_open())
-        await asyncio.sleep(0)  # it has asked for the thread
+        await asyncio.sleep(0)  # lets the subscription ask for the thread
         tab.thread._open("thread_other")
         await following
         assert tab.thread.phase == "loading", "the tab has another open by now"
 
 
-async def test_an_unexpected_error_is_told_and_logged(
+async def test_an_unexpected_error_is_shown_and_logged(
     serve: Serve, tab: Tab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
@@ -189,7 +189,7 @@ async def test_follower_of_another_thread_shows_nothing_in_this_one(serve: Serve
         with tab_session(tab.thread).attached(OpenThread, subscription):
             async with running(subscription, lambda: bool(tab.thread.turn)):
                 assert tab.thread._followed() is not None
-                tab.thread._open("thread_other")  # or the tab is somebody else's by now
+                tab.thread._open("thread_other")  # or the tab belongs to another user by now
                 await tab.thread.show_earlier()
                 tab.thread.show_more(thread.id)
                 await tab.stream.resend("", 0)
@@ -199,7 +199,7 @@ async def test_follower_of_another_thread_shows_nothing_in_this_one(serve: Serve
 
 @asynccontextmanager
 async def running(subscription: Subscription, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """Run a subscription; begin when something holds."""
+    """Run a subscription for a block, which begins once a condition holds."""
     task = asyncio.create_task(subscription.run())
     try:
         await eventually(until)

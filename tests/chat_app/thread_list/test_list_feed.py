@@ -1,4 +1,4 @@
-"""The list as it is read: whatever happens to threads, it shows what a reading of everything would."""
+"""Test the feed of the thread list: after any changes, it equals a full read of the list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNT, SHOWN = 130, 100
 
 
 async def everything(api: AgentApi, *, archived: bool = False) -> tuple[list[ThreadItem], list[ThreadItem]]:
-    """Read a list whole."""
+    """Return the pinned and the other threads of a whole list."""
     pinned = [] if archived else await api.list_threads(1_000, pinned=True)
     others = await api.list_threads(10_000, pinned=None if archived else False, archived=archived)
     return [thread_item(thread) for thread in pinned], [thread_item(thread) for thread in others]
@@ -34,7 +34,7 @@ def same(feed: ListFeed, whole: tuple[list[ThreadItem], list[ThreadItem]], shown
 
 
 async def something(api: AgentApi, dice: random.Random, ids: list[str]) -> None:
-    """Do to some thread what a person may do."""
+    """Perform a random action of a user on a random thread."""
     thread_id = dice.choice(ids)
     what = dice.randrange(7)
     if what == 0:
@@ -60,7 +60,7 @@ async def something(api: AgentApi, dice: random.Random, ids: list[str]) -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "another process"])
 @pytest.mark.parametrize("archived", [False, True], ids=["main", "archive"])
-async def test_list_far_down_is_what_a_reading_of_all_would_be(
+async def test_list_scrolled_far_down_equals_a_full_read(
     serve: Serve, archived: bool, elsewhere: bool
 ) -> None:
     dice = random.Random(20 + archived + 2 * elsewhere)
@@ -88,7 +88,7 @@ async def test_a_page_far_down_is_read_after_the_one_before_and_nothing_before_i
         asked: list[int] = []
 
         class Counted:
-            """The API, and how many threads it was asked for and gave."""
+            """An API that counts the threads requested and returned."""
 
             async def list_threads(self, limit: int, **given: Any) -> Any:
                 found = await shared.api.list_threads(limit, **given)
@@ -141,7 +141,7 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
         page.take(tab.threads.patch)
         assert len(page.rows) == 100
         root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-        again: ThreadList = await root.get_state(ThreadList)  # a new server knows nothing of the tab
+        again: ThreadList = await root.get_state(ThreadList)  # a restarted server does not know the tab
         again._open()
         again._show()
         assert (len(again.patch.rows), again.patch.limit, again.patch.more) == (50, 50, True)
@@ -151,5 +151,5 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
         assert again.patch.limit == 100
         page.take(again.patch)
         assert (len(page.rows), page.more) == (100, True)
-        await asyncio.gather(again.keep(10), again.keep(0))  # a page that shows less takes nothing away
+        await asyncio.gather(again.keep(10), again.keep(0))  # a shorter page does not shrink the list
         assert again.patch.limit == 100

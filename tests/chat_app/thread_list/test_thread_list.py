@@ -1,4 +1,4 @@
-"""The lists of threads: each tab is sent what changed, and nothing is lost whoever is quicker."""
+"""Test the lists of threads: each tab receives the changes, and no race loses any."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.chat_app.support import Serve, Tab
 
 
 class Page:
-    """What a browser does with the patches of one list; see `rows.js`."""
+    """A browser's side of one list, which applies patches; see `rows.js`."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -31,7 +31,7 @@ class Page:
         self.more = False
 
     def take(self, patch: ThreadPatch | None) -> bool:
-        """Take a patch in; False: one before it was missed."""
+        """Apply a patch; return False if an earlier patch is missing."""
         if patch is None or patch.number == self.number:
             return True
         if patch.base not in (0, self.number):
@@ -50,7 +50,7 @@ class Page:
 
 
 class Rows:
-    """A list as `ListFeed` has it."""
+    """A list with the attributes of `ListFeed`."""
 
     def __init__(self, count: int, pinned: int = 0) -> None:
         self.newest = [row(number) for number in range(count, 0, -1)]
@@ -93,7 +93,7 @@ def test_a_window_shows_so_many_and_says_whether_there_are_more() -> None:
     rows, window, page = Rows(120, pinned=2), ListWindow(), Page()
     assert page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (52, True)
-    for _ in range(2):  # asked twice for the same page
+    for _ in range(2):  # the same page is requested twice
         window.lengthen(52)
         page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (102, True)
@@ -115,7 +115,7 @@ def test_a_page_that_missed_a_patch_finds_out_and_gets_everything() -> None:
     rows, window, page = Rows(3), ListWindow(), Page()
     page.take(window.patch(rows))
     rows.newest[0] = row(3, title="Lost")
-    assert window.patch(rows) is not None  # it never arrives
+    assert window.patch(rows) is not None  # this patch is lost
     rows.newest[1] = row(2, title="Next")
     assert not page.take(window.patch(rows))
     window.forget()
@@ -126,7 +126,7 @@ def test_a_page_that_missed_a_patch_finds_out_and_gets_everything() -> None:
 def test_a_new_window_is_never_taken_for_the_one_before() -> None:
     rows, page, window = Rows(3), Page(), ListWindow()
     page.take(window.patch(rows))
-    again = ListWindow()  # the server was restarted
+    again = ListWindow()  # like a restarted server
     first = again.patch(Rows(2))
     assert first is not None
     assert page.take(first)
@@ -176,7 +176,7 @@ async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: 
 
 
 def opened(state: ThreadRows) -> Page:
-    """Show a list in a tab that has just been loaded."""
+    """Return the page of a freshly loaded tab that shows a list."""
     page = Page()
     state._open()  # pyright: ignore[reportPrivateUsage]
     state._show()  # pyright: ignore[reportPrivateUsage]
@@ -224,7 +224,7 @@ async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(se
         gone = await tab.threads.delete(thread.id)
         assert isinstance(gone, rx.event.EventSpec), "the page of a deleted thread leads nowhere"
         assert await listed(shared) == []
-        await tab.threads.delete(thread.id)  # another tab was slower
+        await tab.threads.delete(thread.id)  # as another tab does a moment later
         assert await tab.threads.restore(thread.id, False) is None
         assert await listed(shared) == [thread.id]
         assert isinstance(await tab.threads.restore(thread.id, True), rx.event.EventSpec)
@@ -252,7 +252,7 @@ async def test_wrong_guess_of_a_page_is_put_right(serve: Serve, tab: Tab) -> Non
         page = opened(tab.threads)
         await shared.api.delete_thread(thread.id)
         page.rows[thread.id] = row(1, id=thread.id, title="New name")
-        await tab.threads.rename(thread.id, "New name")  # another tab was faster
+        await tab.threads.rename(thread.id, "New name")  # as another tab did a moment before
         page.take(tab.threads.patch)
         await seen(shared.everybody[THREADS], lambda: not shared.everybody[THREADS].newest)
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""The run drawer's state: it shows what ran while it is open, reads nothing while it is not, kills only in the demo."""
+"""Test the run drawer's state: it reads only while open, and kills the server only in the demo."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_each_tool_of_a_step_is_taken_over_by_itself() -> None:
     ]
 
 
-def test_waits_say_for_whom() -> None:
+def test_waiting_rows_say_what_they_wait_for() -> None:
     assert rows(
         span("queued", "ok", 0, 1, id="queued:msg_1", seq=0),
         span("queued", "ok", 1, 2, id="queued:7", seq=0),
@@ -99,13 +99,13 @@ def test_the_newest_turn_comes_first_and_is_not_endless() -> None:
     assert oldest.rows == []
 
 
-def test_words_from_outside_can_be_shown() -> None:
+def test_text_from_outside_can_be_shown() -> None:
     (turn,) = turn_views([span("turn", "ok", 0, 1), span("model", "failed", 0, 1, error="\0x\ud800" * 500)])
     assert len(turn.rows[0].error) <= 400
     turn.rows[0].error.encode()
 
 
-# the state
+# State
 
 
 @asynccontextmanager
@@ -123,7 +123,7 @@ async def following(tab: Tab) -> AsyncIterator[Timeline]:
 
 
 def kinds(timeline: Timeline) -> list[tuple[str, str]]:
-    """What ran; what waited for a free worker is left out, for that is the machine's pace."""
+    """Return the spans' kinds and states, without waits for a free worker, which depend on the machine."""
     return [(row.kind, row.status) for row in timeline.turn.rows if row.kind not in ("worker", "turn")]
 
 
@@ -175,7 +175,7 @@ async def test_closed_timeline_reads_nothing_and_shows_all_when_opened_again(ser
                 timeline.show(False)
                 seen = timeline.at
                 if number == 1:
-                    # It may be in the middle of a look; after that there are none.
+                    # A read may be under way; none follows it.
                     feeds = shared.api.store.feeds._feeds  # pyright: ignore[reportPrivateUsage]
                     await eventually(lambda feeds=feeds: tab.thread.open_id not in feeds)
                     await tab.thread.send("More", "msg_2", [])
@@ -215,7 +215,7 @@ async def test_the_server_is_killed_from_the_page_only_in_the_demo(
     serve: Serve, tab: Tab, monkeypatch: pytest.MonkeyPatch, demo: bool
 ) -> None:
     killed: list[tuple[int, int]] = []
-    # A real SIGKILL would end the test run.
+    # A real SIGKILL would kill the test run.
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
     async with serve([], demo=demo):
         timeline = await tab.thread.get_state(Timeline)

@@ -1,4 +1,4 @@
-"""Over a turn stand the first words of what it answers, and a model at work has a name before its step is committed."""
+"""Test the labels of turns: the prompt's first words, and the model's name before its step is committed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_known_captions_are_not_asked_for_again(serve: Serve, tab: Tab) ->
 
 
 class Counting:
-    """An API that counts how often messages are listed."""
+    """An API that counts the calls of `list_messages`."""
 
     def __init__(self, api: Any) -> None:
         self.api = api

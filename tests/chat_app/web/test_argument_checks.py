@@ -1,4 +1,4 @@
-"""A socket may bring anything: no event of the table leads to a traceback, whatever its arguments are."""
+"""Test the argument checks of socket events: no event leads to a traceback, whatever its arguments are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import reflex as rx
 from reflex_base.registry import RegistrationContext
 
-import chat_app.chat_app  # every state of the app is registered by its pages
+import chat_app.chat_app  # the pages register every state of the app
 from chat_app.hooks import use_agent_chat
 from chat_app.session.service import Service
 from chat_app.thread.open_thread import OpenThread
@@ -25,7 +25,7 @@ app = chat_app.chat_app.app
 
 
 def table() -> dict[str, Any]:
-    """Return the event handlers of the app's states and of a page of somebody's own, by name."""
+    """Return the event handlers of the app's states and of a page with hooks, by name."""
     handlers = RegistrationContext.get().event_handlers
     return {
         name: found
@@ -52,7 +52,7 @@ JUNK: list[Any] = [
 
 
 async def sent(root: Any, name: str, found: Any, payload: Any) -> None:
-    """Let the middleware look at an event, and the handler run it if it passes."""
+    """Check an event with the middleware, and run its handler if the event passes."""
     event = SimpleNamespace(name=name, payload=payload)
     if await ArgumentCheck().preprocess(app, root, event) is not None:
         return
@@ -84,7 +84,7 @@ async def tab_of(service: Service) -> Any:
 async def test_no_event_of_the_table_leads_to_a_traceback(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever adds a handler is among these; what runs in the background takes text at the most."""
+    """New handlers are included automatically; background handlers take text, numbers and flags only."""
     caplog.set_level(logging.ERROR)
     handlers = table()
     assert len(handlers) > 60

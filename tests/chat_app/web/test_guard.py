@@ -1,4 +1,4 @@
-"""The guard's rule, request by request: who may ask, and the sentence for who may not."""
+"""Test the guard's rule for each kind of request: which are accepted, and the sentence of each refusal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HERE: Header = ("host", "localhost:3000")
 
 
 async def passed(scope: Any, receive: Any, send: Any) -> None:
-    """Answer everything, as the app behind the guard does."""
+    """Answer every request, as the app behind the guard."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -25,7 +25,7 @@ async def passed(scope: Any, receive: Any, send: Any) -> None:
 
 
 def guard(listening: str = "127.0.0.1", *listed: str, pages_port: int | None = None) -> Guard:
-    """Return a guard before an app that answers everything."""
+    """Return a guard in front of an app that answers every request."""
     origins = [origin for text in listed if (origin := parse_origin(text))]
     assert len(origins) == len(listed)
     return Guard(passed, listening, origins, pages_port)
@@ -152,7 +152,7 @@ async def test_guard_refuses_origin_that_is_none(origin: str, method: str) -> No
 
 
 async def test_guard_tells_https_from_http_where_no_port_does() -> None:
-    """The services at ports 80 and 443 of one name send the same Host and are two origins."""
+    """Services at ports 80 and 443 of one name have the same Host but different origins."""
     bare = ("host", "localhost")
     assert await ask(guard(), bare, ("origin", "http://localhost")) == (200, "in")
     assert (await ask(guard(), bare, ("origin", "https://localhost")))[0] == 403
@@ -180,7 +180,7 @@ async def test_guard_keeps_its_own_pages_beside_listed_ones() -> None:
 @pytest.mark.parametrize(
     "name", ["x-forwarded-host", "x-forwarded-for", "x-original-host", "x-host", "forwarded", "x-real-ip"]
 )
-async def test_guard_does_not_read_what_anybody_can_add(name: str) -> None:
+async def test_guard_ignores_headers_that_anybody_can_add(name: str) -> None:
     value = "host=localhost:3000" if name == "forwarded" else "localhost:3000"
     assert (await ask(guard(), ("host", "evil.example"), (name, value)))[0] == 403
     foreign = ("origin", "http://evil.example")
@@ -223,7 +223,7 @@ async def test_guard_knows_the_development_pages_by_their_port() -> None:
 @pytest.mark.parametrize("name", ["x-forwarded-user", "x-user", "forwarded-user", "tenant", "authorization"])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 async def test_guard_refuses_a_header_that_says_two_things(name: str, kind: str) -> None:
-    """Whoever sends the header that a proxy adds for the person it has signed in would be one of two people."""
+    """A second copy of the header in which a proxy names the signed-in user would make the user ambiguous."""
     doubled = ((name, "mallory"), (name, "admin"))
     status, sentence = await ask(guard(), HERE, *doubled, method="GET", type=kind)
     assert status == (403 if kind == "websocket" else 400)
@@ -237,7 +237,7 @@ async def test_guard_lets_lists_and_equal_lines_be_repeated() -> None:
     assert await ask(guard(), HERE, *lists, ("x-user", "ann"), ("x-user", "ann"), method="GET") == (200, "in")
 
 
-async def test_guard_leaves_the_lifespan_alone() -> None:
+async def test_guard_passes_lifespan_messages_through() -> None:
     seen: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

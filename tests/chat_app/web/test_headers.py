@@ -1,4 +1,4 @@
-"""The headers that each answer gets, and the addresses that stay below the app's path."""
+"""Test the headers of every response, and redirects that stay below the app's path."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def client(base_path: str = "") -> TestClient:
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/page", "/assets/page-1.js"])
-def test_every_answer_is_hardened(path: str) -> None:
+def test_every_response_has_security_headers(path: str) -> None:
     headers = client().get(path).headers
     assert {name: headers[name] for name in HARDENING} == HARDENING
     assert headers["content-security-policy"] == "default-src 'none'"

@@ -1,4 +1,4 @@
-"""The bound of the socket's messages: what has too much in it ends the socket unparsed."""
+"""Test the bound on socket messages: a message with too many values closes the socket before it is parsed."""
 
 from __future__ import annotations
 
