@@ -1,7 +1,7 @@
-"""A running agent on a fresh database, and how an outsider looks at it.
+"""Helpers of the contract tests: an agent on a fresh database, used through public names only.
 
-The tests here are the API's contract, one for each row of its table. They import only what is public,
-so they hold for every way to build the library.
+The tests in this folder are the API's contract, one for each row of its table. They import public names
+only, so they apply to any implementation of the library.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from agent_core.testing import ScriptedModel, eventually
 
 
 class Pools(TypedDict, total=False):
-    """The workpools of a runtime, as keywords."""
+    """Workpools of a runtime, as keyword arguments."""
 
     workpool: Workpool
     tool_workpool: Workpool
 
 
 class Contract:
-    """One database, and the model of the agent that runs on it.
+    """A database, and the model of the agent that runs on it.
 
     Args:
-        url: of an empty database.
-        pools: returns the workpools of each runtime, as keywords.
+        url: URL of an empty database.
+        pools: Function that returns the workpools of each runtime, as keyword arguments.
     """
 
     def __init__(self, url: str, pools: Callable[[], Pools] = Pools) -> None:
@@ -46,7 +46,7 @@ class Contract:
 
     @contextlib.asynccontextmanager
     async def api(self, turns: Any, **options: Any) -> AsyncGenerator[AgentApi]:
-        """Run an agent that answers with `turns`; other options go to it or to `define_agent_api`."""
+        """Run an agent that answers with `turns`; pass other options to the agent or `define_agent_api`."""
         self.model = ScriptedModel(turns)
         ours = {
             name: options.pop(name)
@@ -80,7 +80,7 @@ class Contract:
 
 
 def shown_text(message: Message) -> str:
-    """Return the text of a message, from its parts as they are documented."""
+    """Return the text of a message, joined from its documented parts."""
     return "".join(part["text"] for part in message.parts if part["type"] == "text")
 
 

@@ -23,7 +23,7 @@ from tests.agent_core.contract.support import Contract, shown_text
 
 
 def broken(kind: Any = "provider_5xx", retryable: bool = True) -> errors.ModelError:
-    """Return what a provider does on a bad day."""
+    """Return the error of an overloaded provider."""
     return errors.ModelError("Overloaded.", kind=kind, retryable=retryable)
 
 
@@ -166,7 +166,7 @@ async def test_pools_limit_steps_and_tools_apart(contract: Contract) -> None:
     async def counted(what: str) -> None:
         running[what] += 1
         most[what] = max(most[what], running[what])
-        await eventually(lambda: most[what] >= limits[what])  # however slowly the others begin
+        await eventually(lambda: most[what] >= limits[what])  # until the pool is full
         await asyncio.sleep(0.02)
         running[what] -= 1
 

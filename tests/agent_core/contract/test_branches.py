@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.agent_core.contract.support import Contract, shown_text
 
 
-async def test_edit_regenerate_and_the_way_back(contract: Contract) -> None:
+async def test_an_edited_and_regenerated_thread_can_show_its_first_branch(contract: Contract) -> None:
     async with contract.api([["First."], ["Second."], ["Third."]]) as api:
         thread = await api.create_thread("One?")
         await api.wait_until_idle(thread.id, 20)

@@ -1,4 +1,4 @@
-"""The same tests once more, with Procrastinate delivering the work."""
+"""Repeat the contract tests with Procrastinate delivering the work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.agent_core.contract.test_tools import *  # noqa: F403
 from tests.agent_core.contract.test_turns import *  # noqa: F403
 from tests.tools.postgresql import PostgreSQL
 
-pytestmark = pytest.mark.postgresql  # Procrastinate needs one
+pytestmark = pytest.mark.postgresql  # Procrastinate requires PostgreSQL
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def count(n: int) -> int:
 
 
 async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) -> None:
-    """Two workers and one that only sends; nothing is left behind in any table."""
+    """Two workers share the threads that a third runtime sends, and leave no rows in the queue tables."""
     done: collections.Counter[str] = collections.Counter()
 
     def agent(name: str) -> Agent:
@@ -64,7 +64,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
         for name, runtime in (("one", one), ("two", two)):
             define_internal_agent_api(runtime, agent(name))
         api = define_internal_agent_api(sender, agent("sender"))
-        while min(done["one"], done["two"]) == 0:  # one of them may listen a moment later
+        while min(done["one"], done["two"]) == 0:  # one worker may start listening later than the other
             await api.wait_until_idle((await api.create_thread("Go")).id, 30)
         done.clear()
         threads = [await api.create_thread("Go") for _ in range(40)]
@@ -83,7 +83,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
 
 
 async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract: Contract) -> None:
-    """Its pool's tasks take a cancellation for a failed attempt: one that is left keeps a program from ending."""
+    """A leftover task of the connection pool takes a cancellation for a failed attempt and blocks the exit."""
     engine = ProcrastinateEngine(contract.url)
     await asyncio.to_thread(engine.prepare)
 
@@ -92,7 +92,7 @@ async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract:
 
     before = asyncio.all_tasks()
     running = asyncio.create_task(engine.run(deliver, 1))
-    for _ in range(100_000):  # until the pool has tasks, and no moment longer
+    for _ in range(100_000):  # stop as soon as the pool has tasks
         await asyncio.sleep(0)
         if asyncio.all_tasks() - before > {running}:
             break

@@ -1,4 +1,4 @@
-"""The contract of messages that wait: taken back, and sent at once."""
+"""The contract of queued messages: withdrawing them and sending them now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.agent_core.contract.support import Contract, shown_text
 
 
 async def waiting(api: AgentApi, contract: Contract) -> str:
-    """Begin a thread whose answer lasts, with "b" and "c" waiting behind it; return its id."""
+    """Start a thread with a long answer, queue "b" and "c" behind it, and return the thread's id."""
     thread = await api.create_thread("a")
     await contract.says(api, thread.id, "A")
     for name in ("b", "c"):
@@ -26,7 +26,7 @@ async def said(api: AgentApi, thread_id: str) -> list[str]:
 
 
 async def seen(api: AgentApi, thread_id: str, count: int) -> ThreadView:
-    """Follow the thread until `count` messages are seen in it."""
+    """Follow the thread until it has `count` messages, and return its view."""
     view = ThreadView()
     async with asyncio.timeout(20):
         async for update in api.subscribe(thread_id):
@@ -48,7 +48,7 @@ async def test_a_message_that_is_taken_back_was_never_sent(contract: Contract) -
         view = await follower
         assert [message["id"] for message in view.messages][-1] == "m-c", "a follower is told"
         await api.stop_thread(thread_id)
-        await api.send_message(thread_id, "b", message_id="m-b")  # its id is free again
+        await api.send_message(thread_id, "b", message_id="m-b")  # the id is free again
         await api.wait_until_idle(thread_id, 20)
         assert await said(api, thread_id) == ["a", "A", "c", "b", "C."]
         assert contract.model.requests[-1][-1]["content"] == "b"
@@ -87,7 +87,7 @@ async def test_queued_message_sent_now_interrupts_and_the_others_go_on_waiting(c
         assert [m["content"] for m in contract.model.requests[1] if m["role"] == "user"] == ["a", "c"]
 
 
-async def test_taking_back_and_sending_at_once_is_one_of_the_two(contract: Contract) -> None:
+async def test_concurrent_withdrawals_and_send_now_have_one_winner(contract: Contract) -> None:
     async with contract.api([["A", 30.0], ["B."]]) as api:
         thread_id = await waiting(api, contract)
         await api.withdraw_message(thread_id, "m-c")

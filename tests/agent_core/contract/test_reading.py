@@ -35,7 +35,7 @@ async def test_a_subscription_misses_and_repeats_nothing(contract: Contract) -> 
 
     def turn(_messages: list[dict[str, Any]]) -> Iterator[str | float]:
         for number, word in enumerate(words):
-            while number == 20 and not left.is_set():  # some of it is still to come when the reader leaves
+            while number == 20 and not left.is_set():  # the reader leaves before the answer is complete
                 yield 0.01
             yield from (word, 0.005)
 
@@ -75,7 +75,7 @@ async def test_stream_updates_begin_at_a_seq(contract: Contract) -> None:
         assert [u.seq for u in newest] == [done.seq]
 
 
-async def test_list_messages_with_streams_in_both_forms(contract: Contract) -> None:
+async def test_list_messages_with_streams_returns_both_forms(contract: Contract) -> None:
     async with contract.api([["Hello."]]) as api:
         thread = await api.create_thread("Hi")
         await api.wait_until_idle(thread.id, 20)
@@ -106,7 +106,7 @@ async def test_a_timeline_tells_what_ran(contract: Contract) -> None:
 
 @pytest.fixture
 async def two_apis(contract: Contract) -> AsyncGenerator[tuple[AgentApi, AgentApi]]:
-    """Two runtimes on one database: one sends, the other only watches."""
+    """Yield the APIs of two runtimes on one database; the second runtime has no worker and only reads."""
     async with (
         contract.api([["Hello ", 0.1, "you."]]) as api,
         Runtime(contract.url, **contract.pools(), work=False) as other,

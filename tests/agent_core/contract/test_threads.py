@@ -1,4 +1,4 @@
-"""The contract of threads: created, listed, changed, deleted, and whose they are."""
+"""The contract of threads: creating, listing, changing and deleting them, and authorization."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_a_new_thread_is_idle(contract: Contract) -> None:
         assert await api.get_thread(thread.id) == thread
 
 
-async def test_a_prompt_sets_it_running(contract: Contract) -> None:
+async def test_a_prompt_starts_the_new_thread(contract: Contract) -> None:
     async with contract.api([["Hello."]]) as api:
         thread = await api.create_thread("Hi")
         assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
@@ -99,7 +99,7 @@ async def test_everything_unknown_is_not_found(contract: Contract) -> None:
         assert await api.get_thread("nope") is None
 
 
-# who may
+# authorization
 
 
 async def test_the_callback_is_asked_before_anything_happens(contract: Contract) -> None:

@@ -30,18 +30,18 @@ class Place(BaseModel):
 
 
 async def tool_parts(api: AgentApi, thread: Thread) -> list[dict[str, Any]]:
-    """Return the thread's tool parts."""
+    """Return the tool parts of a thread."""
     messages = await api.list_messages(thread.id)
     return [part for message in messages for part in message.parts if part["type"].startswith("tool-")]
 
 
 async def ran(api: AgentApi, prompt: str = "Go") -> Thread:
-    """Run a new thread to its end."""
+    """Create a thread and return it once it is idle."""
     thread = await api.create_thread(prompt)
     return await api.wait_until_idle(thread.id, 20)
 
 
-async def test_every_way_to_make_a_tool(contract: Contract) -> None:
+async def test_decorated_and_created_tools_both_run(contract: Contract) -> None:
     @action_tool(retry=True, timeout=30.0)
     async def described(location: str, ctx: ToolContext) -> dict[str, Any]:
         """Say where."""
@@ -223,7 +223,7 @@ async def test_approvals_hold_for_the_arguments_shown(contract: Contract) -> Non
         with pytest.raises(errors.ValidationError):
             await api.approve_tool_calls(thread.id, ["p0"], args={"p0": {"amount": "lots"}})
         with pytest.raises(errors.AgentCoreError):
-            await api.approve_tool_calls(thread.id, ["p0", "nobody"])  # all of them or none
+            await api.approve_tool_calls(thread.id, ["p0", "nobody"])  # approves all ids or none
         await api.deny_tool_calls(thread.id, ["p3"], "Too much.")
         await api.approve_tool_calls(thread.id, ["p0", "p1", "p2"], args={"p2": {"amount": 20}})
         with pytest.raises(errors.ToolCallFinishedError):

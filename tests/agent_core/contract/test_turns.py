@@ -1,4 +1,4 @@
-"""The contract of turns: sent, added, stopped and resumed."""
+"""The contract of turns: sending and adding messages, stopping and resuming."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ async def test_stop_closes_open_tool_calls(contract: Contract) -> None:
         await api.stop_thread(thread.id)
         (part,) = [p for p in (await api.list_messages(thread.id))[-1].parts if p["type"].startswith("tool-")]
         assert (part["state"], part["errorText"]) == ("output-error", "stopped")
-        await api.stop_thread(thread.id)  # an idle thread: no effect
+        await api.stop_thread(thread.id)  # no effect on an idle thread
         assert (await api.get_thread(thread.id)).status == "stopped"  # type: ignore[union-attr]

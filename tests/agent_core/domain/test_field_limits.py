@@ -1,4 +1,4 @@
-"""Bounds of every stored field: what is too long, or not what it should be, is refused with a sentence."""
+"""Limits of every stored field: an overlong or malformed value is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOOL = {"type": "tool-a", "toolCallId": "c", "state": "output-available", "input
 
 
 class Seat:
-    """A thread of each kind that a field could be written into."""
+    """An existing thread, message and tool call, into which a field can be written."""
 
     def __init__(self, api: AgentApi, thread_id: str, message_id: str, call_id: str) -> None:
         self.api, self.thread_id, self.message_id, self.call_id = api, thread_id, message_id, call_id
@@ -216,7 +216,7 @@ _IDS = st.sampled_from(["t", "m", "none", "%00", "%ED%A0%80", "a:b", "%20", "x" 
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[str, str, Any, dict[str, str]]:
-    """Return verb, path, body and query of a request that a path could get."""
+    """Draw the verb, path, body and query of a request for one of the API's paths."""
     if draw(st.integers(0, 3)) == 0:
         return "POST", "/chat", draw(_CHAT), {}
     path = draw(st.sampled_from([path for path in PATHS if path.method != "wait_until_idle"]))
@@ -233,7 +233,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, Any, dict[str, str]]:
 
 
 class Served:
-    """The HTTP app of an agent, asked from outside of its loop."""
+    """HTTP app of an agent, called from outside its event loop."""
 
     def __init__(self, runner: asyncio.Runner, path: Path) -> None:
         self._runner, self._path = runner, path
@@ -248,14 +248,14 @@ class Served:
         self._client = httpx.AsyncClient(transport=transport, base_url="http://x", timeout=20)
 
     def ask(self, verb: str, where: str, body: Any, query: dict[str, str]) -> httpx.Response:
-        """Send a request."""
+        """Send a request and return the response."""
         sent = None if verb in ("GET", "DELETE") else json.dumps(body).encode("ascii")
         headers = {"Content-Type": "application/json"}
         asked = self._client.request(verb, where, content=sent, params=query, headers=headers)
         return self._runner.run(asyncio.wait_for(asked, 20))
 
     def close(self) -> None:
-        """Leave."""
+        """Close the client and the runtime."""
         self._runner.run(self._client.aclose())
         self._runner.run(self._runtime.__aexit__(None, None, None))
 
@@ -321,7 +321,7 @@ def test_every_field_of_the_paths_has_a_type() -> None:
     assert limits.MAX_ID < 1_000
 
 
-def test_no_error_of_ours_is_longer_than_what_it_is_about() -> None:
+def test_an_error_does_not_repeat_a_huge_value() -> None:
     with pytest.raises(AgentCoreError) as refused:
         message_parts("user", [{"type": "x" * 1_000_000}])
     assert len(str(refused.value)) < 300

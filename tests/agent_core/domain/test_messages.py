@@ -1,4 +1,4 @@
-"""Messages: what may come in from outside, and what it looks like once it is in."""
+"""Messages: validation and cleaning of input, and conversion to plain JSON."""
 
 from __future__ import annotations
 
@@ -168,6 +168,6 @@ def test_values_turn_into_plain_json():
     assert Update("deleted", 4).to_dict()["thread"] is None
     assert set(plain["thread"]) == {each.name for each in fields(Thread)} - {
         "in_bin"
-    }  # nobody is sent what is in the bin
-    rare = {"branches", "usage", "end_reasons", "error_info"}  # left out where there are none
+    }  # no client is sent a thread that is in the trash
+    rare = {"branches", "usage", "end_reasons", "error_info"}  # omitted if empty
     assert set(plain["messages"][0]) == {each.name for each in fields(Message)} - rare

@@ -1,6 +1,6 @@
-"""Every pair of state and event, legal and illegal, against the real store.
+"""Every pair of state and event, legal or illegal, against the real store.
 
-A legal pair leads where `agent_core.domain.states` says; an illegal one does not land and changes no row.
+A legal pair leads to the state given by `agent_core.domain.states`; an illegal one misses and changes no row.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ ON_CALL: dict[str, Callable[[Tx], Any]] = {
 
 
 class Bench:
-    """A thread with an open stream, whose rows can be put into any state."""
+    """Thread with an open stream, whose rows can be put into any state."""
 
     def __init__(self, runtime: Runtime, path: Path) -> None:
         self._runtime, self._path = runtime, path
@@ -129,7 +129,7 @@ class Bench:
         return rows(self._path)
 
     async def check(self, table: Table, do: Callable[[Tx], Any], leads_to: str | None) -> None:
-        """Do it and check that the first row of `table` went to `leads_to`; None: nothing changed."""
+        """Run `do` and check that the first row of `table` is now `leads_to`; None: no row changed."""
         before = self.rows()
         try:
             await self.do(do)
@@ -169,7 +169,7 @@ async def test_thread_event_leads_to_the_state_of_the_table(
 ) -> None:
     await bench.put(tables.THREAD, status=state)
     if event == "resume" and state == ThreadStatus.COMPLETED:
-        await bench.put(tables.STREAM, status="superseded")  # nothing to run again: it goes on from "m1"
+        await bench.put(tables.STREAM, status="superseded")  # no step to repeat: the turn continues from "m1"
     await bench.check(tables.THREAD, ON_THREAD[event], leads_to)
 
 
@@ -219,7 +219,7 @@ async def test_an_old_attempt_misses(bench: Bench, event: str) -> None:
 
 
 @pytest.mark.parametrize(("table", "event"), [(tables.THREAD, "claim"), (tables.CALL, "claim")])
-async def test_nobody_claims_without_the_lease(bench: Bench, table: Table, event: str) -> None:
+async def test_a_claim_without_the_lease_misses(bench: Bench, table: Table, event: str) -> None:
     await bench.do(ON_THREAD["call_tools"])
     await bench.give_leases()
     await bench.put(tables.WAKE_UP, worker="somebody else")

@@ -1,4 +1,4 @@
-"""Suspects: what died alone is found, and nothing else is ever held against anybody to the end."""
+"""Suspects: work that kills its process is isolated and sealed, and innocent work is never sealed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ran(*work: tuple[int | None, int]) -> list[CrashedWork]:
 
 
 def held(*work: tuple[int | None, int]) -> list[tuple[int, int]]:
-    """Return the suspicion against each of those that died together, as (company, crashes)."""
+    """Return (company, crashes) for each piece of work that ran in a process that died."""
     return [(one.company, one.crashes) for one in suspicions_after(ran(*work), "w").values()]
 
 
@@ -40,16 +40,16 @@ FRESH = (None, 0)
     ("work", "expected"),
     [
         ([], []),
-        ([FRESH], [(1, 1)]),  # alone, if ever anything was
+        ([FRESH], [(1, 1)]),  # ran alone
         ([FRESH] * 2, [(1, 0)] * 2),
         ([FRESH] * 31, [(15, 0)] * 31),
         ([(15, 0)] * 15, [(7, 0)] * 15),
         ([(3, 0)] * 2, [(1, 0)] * 2),
-        ([(3, 0)], [(1, 1)]),  # its company completed before it: nothing ran but it
+        ([(3, 0)], [(1, 1)]),  # the rest of its company had completed, so it ran alone
         ([(1, 0)], [(1, 1)]),
         ([(1, 2)], [(1, 3)]),
-        ([(1, 0), FRESH, FRESH], [(1, 1), (1, 0), (1, 0)]),  # fresh work excuses nobody
-        ([(4, 0), *[FRESH] * 5], [(1, 0), *[(3, 0)] * 5]),  # not isolated before: isolated first
+        ([(1, 0), FRESH, FRESH], [(1, 1), (1, 0), (1, 0)]),  # fresh work does not excuse a suspect
+        ([(4, 0), *[FRESH] * 5], [(1, 0), *[(3, 0)] * 5]),  # isolated first, charged later
         ([(4, 0), (4, 1), *[FRESH] * 4], [(1, 0), (1, 1), *[(3, 0)] * 4]),
     ],
 )
@@ -60,7 +60,7 @@ def test_a_death_is_held_against_what_ran(
 
 
 def test_a_step_that_waited_is_charged_once_in_several_deaths() -> None:
-    """Its company does not keep the others waiting; what ran its own code is charged at once."""
+    """Work that only waited is charged at every `IDLE_DEATHS`-th death; executing work is charged at once."""
     held = Suspicion(1, 0, "w")
     for death in range(1, 2 * IDLE_DEATHS + 1):
         waited = CrashedWork(step_key("0"), held.company, held.crashes, held.idle_deaths, executed=False)
@@ -109,15 +109,15 @@ def test_a_suspect_that_is_to_be_sealed_waits_for_nobody() -> None:
 @pytest.mark.parametrize(
     ("crashes", "seconds"), [(0, 0), (1, 0), (2, 3), (3, 6), (4, 12), (900, MAX_PROBATION)]
 )
-def test_the_charged_run_in_workers_that_have_lived(crashes: int, seconds: float) -> None:
-    """Deaths in quick succession charge nobody to the end; one death delays nothing."""
+def test_charged_work_runs_in_workers_past_their_probation(crashes: int, seconds: float) -> None:
+    """The delay keeps a series of quick deaths from sealing innocent work; a single death delays nothing."""
     patient = Admission(1000, probation=3.0)
     waiting = [suspect("step:x", 1, crashes)]
     assert admitted(patient, [], waiting, ROOM, seconds) == ["step:x"]
     assert not seconds or admitted(patient, [], waiting, ROOM, seconds - 0.1) == []
 
 
-def test_those_with_the_fewest_charges_come_first() -> None:
+def test_suspects_with_the_fewest_charges_come_first() -> None:
     waiting = [suspect("step:a", 1, 1), suspect("step:b", 1, 0, due=5.0), suspect("step:c", 1, 0, due=9.0)]
     assert admitted(ADMISSION, [], waiting, ROOM, 0) == ["step:c"]
 
@@ -135,7 +135,7 @@ class Work:
     death: str = ""
     idle_deaths: int = 0
     worker: int | None = None
-    seen: bool = True  # its own code runs when it kills
+    seen: bool = True  # its own code is running when it kills the process
     due: float = 0.0
     since: int = 0
     state: str = "open"
@@ -143,7 +143,7 @@ class Work:
 
 @dataclass
 class Fleet:
-    """Workers on one database, in ticks; `agent_core.store.threads.suspects` does the same with rows."""
+    """Model, in ticks, of workers on one database; `agent_core.store.threads.suspects` is the real store."""
 
     workers: int
     work: list[Work]
@@ -240,9 +240,9 @@ def test_innocents_complete_and_poisons_are_sealed(
     lasts: list[int],
     fresh: int,
 ) -> None:
-    """Whatever is killed from outside meanwhile, in a fleet of any size, with work that arrives at any rate.
+    """This holds despite kills from outside, for fleets of any size and work that arrives at any rate.
 
-    A kill from outside meets work that waits. The poisons here kill by their own code, early or late.
+    A kill from outside meets waiting work. The poisons here kill by their own code, early or late.
     """
     work = [Work(step_key(f"{n:02}"), lasts[n % len(lasts)], n in poison) for n in range(count)]
     fleet = Fleet(workers, work)
@@ -277,7 +277,7 @@ def test_a_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) ->
 
 @given(seconds=st.integers(1, 30), elsewhere=st.booleans())
 def test_a_poison_that_kills_from_elsewhere_is_found_later(seconds: int, elsewhere: bool) -> None:
-    """From a thread that it has started, for one: then its own code does not run at that moment."""
+    """A poison may kill from a thread that it has started, so its own code is not running at that moment."""
     work = Work(step_key("a"), seconds, True, seen=not elsewhere)
     fleet = Fleet(1, [work])
     while fleet.open:
@@ -287,7 +287,7 @@ def test_a_poison_that_kills_from_elsewhere_is_found_later(seconds: int, elsewhe
 
 
 def test_the_company_grows_again_after_a_series_of_kills() -> None:
-    """Sixty that last long and twenty kills in a row: they are not run one by one for ever after."""
+    """After many kills in a row, sixty long steps do not stay limited to running one by one."""
     work = [Work(step_key(f"{n:02}"), 10, False) for n in range(60)]
     fleet = Fleet(1, work)
     for _ in range(60):
@@ -300,8 +300,8 @@ def test_the_company_grows_again_after_a_series_of_kills() -> None:
     assert fleet.now - began < 60 * 10 / 4
 
 
-def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
-    """Three of them, one after the other, beside one that lasts: it is charged with none to the end."""
+def test_isolated_innocent_work_completes_beside_arriving_poisons() -> None:
+    """Three poisons arrive one after the other beside long innocent work, which is never sealed for them."""
     innocent = Work(step_key("long"), 50, False, company=1, death="w0")
     fleet = Fleet(1, [innocent])
     for number in range(3):
@@ -317,5 +317,5 @@ def test_a_poison_that_arrives_while_an_innocent_is_isolated() -> None:
     assert [one.state for one in fleet.work[1:]] == ["sealed"] * 3
 
 
-def test_a_suspicion_reads_as_its_row() -> None:
+def test_a_suspicion_names_its_death() -> None:
     assert suspicions_after(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7")}

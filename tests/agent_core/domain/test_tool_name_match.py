@@ -1,4 +1,4 @@
-"""Garbled names of tools: which of them are plain, and what is sent in place of the others."""
+"""Garbled tool names: which are recognised, and which names are sent in place of unsuitable ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of a wake-up: a value in the program, a text and columns in its row."""
+"""Wake-up keys: a value in the program, a text and columns in the row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.agents import agent_on, finished, rows
 TEXTS = {
     "step:t": step_key("t"),
     "tool:t:c": tool_key("t", "c"),
-    "tool:t:functions.look:0": tool_key("t", "functions.look:0"),  # ids as Kimi makes them
+    "tool:t:functions.look:0": tool_key("t", "functions.look:0"),  # a call id in Kimi's format
     "timeout:t:c": timeout_key("t", "c"),
     "schedule:s": schedule_key("s"),
 }
@@ -52,7 +52,7 @@ def test_a_text_that_is_no_key_is_refused(text: str) -> None:
 
 
 def columns(path: Path) -> dict[str, tuple[str | None, str | None, str | None]]:
-    """Return kind, thread and call of the wake-ups, by their ids."""
+    """Return kind, thread id and call id of the wake-ups, by wake-up id."""
     places = [WAKE_UP.c.keys().index(name) for name in ("kind", "thread_id", "call_id")]
     found: Any = {row[0]: tuple(row[place] for place in places) for row in rows(path)["agent_wake_up"]}
     return found
@@ -75,7 +75,7 @@ OLD = "insert into agent_wake_up (id, next_run_time, thread_id, worker, job_stat
 
 
 async def test_the_row_of_an_older_version_is_named_and_runs(path: Path) -> None:
-    """One that still works beside this version writes no columns, and may end before its work does."""
+    """An older version that still runs beside this one writes no key columns, and may end before its work."""
     async with agent_on(path, ["Hello."]) as api:
         await api.create_thread(thread_id="t")
 
@@ -91,7 +91,7 @@ async def test_the_row_of_an_older_version_is_named_and_runs(path: Path) -> None
 
 
 async def test_the_unnamed_lease_of_an_older_version_is_not_taken_for_missing(path: Path) -> None:
-    """It could be written between the look for unnamed rows and the look for missing ones."""
+    """Such a row could be written between the search for unnamed rows and the search for missing ones."""
     async with agent_on(path, [], runtime={"work": False}) as api:
         await api.create_thread(thread_id="t")
         wake_ups = api.store.wake_ups
@@ -106,7 +106,7 @@ async def test_the_unnamed_lease_of_an_older_version_is_not_taken_for_missing(pa
 
 
 class _Blind(Tx):
-    """A transaction that does not see unnamed rows where it looks for them first."""
+    """Transaction whose search for unnamed rows finds none."""
 
     def all(self, statement: Any, **values: Any) -> Any:
         return [] if statement is store._UNNAMED else super().all(statement, **values)  # pyright: ignore[reportPrivateUsage]

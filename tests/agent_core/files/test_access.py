@@ -1,4 +1,4 @@
-"""A file belongs to who has sent it and to who may read a thread that has it; its hash opens nothing."""
+"""Access to files: for the sender and for readers of a thread with the file; a hash alone grants nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def idle(api: AgentApi, thread: Thread, ctx: CallContext) -> Thread:
 
 
 class Doors:
-    """Grants by thread: who may read it besides its owner."""
+    """Authorization callback with grants: people who may read a thread besides its owner."""
 
     def __init__(self) -> None:
         self.open: set[tuple[str, str]] = set()
@@ -147,7 +147,7 @@ async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked
         hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
         await api.store.writer.run(files.forget, clock.now() + DAY)
         assert holders(path) == [hers.id]
-        again = await api.create_thread([part], ctx=ANN)  # she has it in a thread of her own
+        again = await api.create_thread([part], ctx=ANN)  # a second thread of hers with the file
         await idle(api, again, ANN)
 
         doors.open = {("bob", hers.id)}
@@ -162,7 +162,7 @@ async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked
         doors.open = {("bob", hers.id)}
         await api.delete_thread(hers.id, ctx=ANN)
         await api.delete_thread(again.id, ctx=ANN)
-        with pytest.raises(ValidationError, match="attach it again"):  # what is gone is nobody's to give
+        with pytest.raises(ValidationError, match="attach it again"):  # the granted thread is deleted
             await api.create_thread([part], ctx=BOB)
 
 
@@ -183,7 +183,7 @@ async def test_a_share_gives_its_files_to_read_and_nothing_once_it_is_taken_back
 
 
 async def test_a_share_gives_no_file_of_a_message_that_it_does_not_show(path: Path) -> None:
-    """Whoever took a file out of a thread by an edit shares it without the file; branches stay their owner's."""
+    """After an edit removed the file, the share no longer gives it, but the owner's other branch does."""
     async with Runtime(url(prepare(path))) as runtime:
         api = await _opened(runtime, None)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
@@ -229,7 +229,7 @@ async def test_two_people_who_send_equal_bytes_have_each_their_own(path: Path) -
             assert await api.read_file(thread.id, str(attachment_id(parts[0]["url"])), ctx=ctx)
 
 
-async def test_files_are_everybodys_where_no_people_are_known(path: Path) -> None:
+async def test_files_belong_to_everybody_without_users(path: Path) -> None:
     async with agent_on(path, lambda _: ["Yes."]) as api:
         part = await api.add_file(PNG, media_type="image/png")
         first = await finished(api, await api.create_thread([part]))
@@ -237,7 +237,7 @@ async def test_files_are_everybodys_where_no_people_are_known(path: Path) -> Non
         second = await finished(api, await api.create_thread([part]))
         assert holders(path) == sorted([first.id, second.id])
         kept = await api.add_file(b"text", media_type="text/plain", ctx=ANN)
-        await api.create_thread([kept])  # the program itself may
+        await api.create_thread([kept])  # a call without a context may attach any file
 
 
 async def test_a_name_cannot_pretend_to_be_another_holder(path: Path) -> None:

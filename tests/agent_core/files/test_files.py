@@ -1,4 +1,4 @@
-"""Files: kept before they are sent, living with their thread, and given to the model as what they are."""
+"""Files: stored before they are sent, deleted with their thread, and sent to the model by their type."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_model_reads_text_files_of_other_encodings(path: Path) -> None:
 
 
 async def test_the_model_gets_each_file_as_what_it_is_at_every_step(path: Path) -> None:
-    """The request bodies are litellm's own, as a server on loopback received them."""
+    """The bodies are checked as a loopback server received them from litellm."""
     said = Stream([delta("Seen.", finish="stop")])
     async with provider(said, said) as server, Runtime(url(path)) as runtime:
         agent = Agent("a", "openai/gpt-4o", api_base=server.url, api_key="none")
@@ -105,7 +105,7 @@ async def test_a_file_that_was_never_sent_is_forgotten_after_a_day(path: Path) -
     clock = FakeClock()
     async with agent_on(path, lambda messages: ["Seen."], runtime={"clock": clock}) as api:
         part = await api.add_file(PNG, media_type="image/png")
-        await api.add_file(PNG, media_type="image/png")  # twice is once
+        await api.add_file(PNG, media_type="image/png")  # the same bytes are stored once
         assert file_rows(path) == [files.WAITING]
         clock.advance(86_000)
         await api.store.writer.run(files.forget, clock.now() - 86_400)
