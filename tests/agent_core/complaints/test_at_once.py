@@ -59,7 +59,7 @@ class Deaf(ScriptedModel):
 
 
 async def test_09_a_worker_without_its_lease_writes_nothing(path: Path, tmp_path: Path) -> None:
-    """A worker that lost its lease and goes on writes nothing into the thread."""
+    """A worker that continues after it lost its lease writes nothing into the thread."""
     words, sleeper = [f"b{n} " for n in range(15)], Deaf()
     view, shown, seqs, asleep = ThreadView(), list[str](), list[int](), False
     async with agent_on(path, sleeper) as one:

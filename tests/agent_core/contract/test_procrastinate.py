@@ -83,7 +83,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
 
 
 async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract: Contract) -> None:
-    """A leftover task of the connection pool takes a cancellation for a failed attempt and blocks the exit."""
+    """A leftover task of the connection pool takes its cancellation for a failed attempt and blocks exit."""
     engine = ProcrastinateEngine(contract.url)
     await asyncio.to_thread(engine.prepare)
 

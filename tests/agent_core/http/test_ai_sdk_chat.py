@@ -1,4 +1,4 @@
-"""The paths of the AI SDK's DefaultChatTransport: a turn as a UI message stream, answered and resumed."""
+"""Routes for the AI SDK's DefaultChatTransport: turns as UI message streams, answered and resumed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def said(text: str, name: str = "m1") -> dict[str, Any]:
 
 
 async def post(client: httpx.AsyncClient, *messages: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
-    """Send as the transport does; return the chunks of the answer, which must be whole."""
+    """Send messages as the transport does and return the chunks of the answer, which must be complete."""
     body = {"id": "t", "messages": list(messages), "trigger": "submit-message", **more}
     async with client.stream("POST", "/chat", json=body) as response:
         return await whole(response)
@@ -75,7 +75,7 @@ async def test_a_new_thread_is_made_and_its_turn_streamed(path: Path) -> None:
         assert {"type": "start", "messageId": stored.id} in chunks
         assert fold(chunks) == stored.parts
         assert (await finished(api, "t")).status == "completed"
-        # Sent again, perhaps because the connection broke: the same turn, and no second run.
+        # A repeated request, as after a broken connection, gets the same turn and starts no second run.
         assert fold(await post(client, said("Hi"))) == stored.parts
         assert len(model.requests) == 2
         assert len(await api.list_messages("t")) == 2
@@ -144,7 +144,7 @@ async def test_stream_resumed_in_mid_turn_begins_with_the_turn(path: Path) -> No
             async for event in events(response):
                 if event.data["type"] == "text-delta":
                     break
-        await eventually(lambda: followed(api) == 0)  # the tab is gone, and the turn goes on
+        await eventually(lambda: followed(api) == 0)  # the tab is closed; the turn continues
         opened = (await client.get("/chat/t")).json()
         assert opened["status"] == "streaming"
         assert [message["role"] for message in opened["messages"]] == ["user"]
@@ -191,10 +191,10 @@ async def _exists(api: AgentApi) -> bool:
     return await api.get_thread("t") is not None
 
 
-async def test_an_answer_once_more(path: Path) -> None:
+async def test_an_answer_is_regenerated_by_the_id_of_its_prompt_or_its_own(path: Path) -> None:
     async with serving(path, [["One."], ["Two."], ["Three."]]) as (client, api):
         await post(client, said("Hi"))
-        for text in ("Two.", "Three."):  # by the prompt's id, then by the answer's
+        for text in ("Two.", "Three."):  # first by the prompt's id, then by the answer's
             more = {"messageId": (await reply(api)).id} if text == "Three." else {}
             chunks = await post(client, said("Hi"), trigger="regenerate-message", **more)
             stored = await reply(api)
@@ -216,7 +216,7 @@ async def test_a_message_with_other_words_is_an_edited_one(path: Path) -> None:
         assert fold(chunks) == stored[-1].parts
 
 
-async def test_a_retry_comes_through(path: Path) -> None:
+async def test_a_retry_is_reported_and_its_answer_replaces_the_first(path: Path) -> None:
     async with serving(path, [["first", 0.02, BUSY], ["second"]]) as (client, _):
         chunks = await post(client, said("Hi"))
         assert [part["text"] for part in fold(chunks) if part["type"] == "text"] == ["second"]

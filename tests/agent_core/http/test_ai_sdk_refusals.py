@@ -1,4 +1,4 @@
-"""Refuse requests of an AI SDK client that are malformed or break off: nothing changes."""
+"""Malformed and incomplete requests of an AI SDK client: refused without any change."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_answers_of_another_form_are_refused(path: Path) -> None:
             refused(await client.post("/chat", json=body), 422, "ValidationError")
 
 
-@pytest.mark.sqlite  # it never comes to the database
+@pytest.mark.sqlite  # the request never reaches the database
 @pytest.mark.parametrize("body", ["", '{"id": "t", "messages": [{"id": "m'])
 async def test_a_client_that_leaves_in_the_middle_of_its_body_changes_and_logs_nothing(
     path: Path, body: str, caplog: pytest.LogCaptureFixture

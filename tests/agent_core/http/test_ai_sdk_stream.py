@@ -1,4 +1,4 @@
-"""The stream of a turn: only chunks of its own reply, whatever became of the turn before; nothing shown twice."""
+"""Stream of a turn: only chunks of its own reply, however the previous turn ended, and nothing twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDS: dict[str, list[Any]] = {
 
 
 async def begun(client: httpx.AsyncClient, api: AgentApi, end: str) -> None:
-    """Let the first turn end in one of the ways, or be about to."""
+    """Run the first turn until it has ended as `end` says, or is just about to."""
     sending = asyncio.create_task(post(client, said("Go", "m1")))
     if end in ("stopped", "interrupted", "retrying"):
         await eventually(lambda: wrote(api, "Half a" if end == "retrying" else "Half"))
@@ -51,7 +51,7 @@ async def test_a_stream_has_its_own_reply_only(path: Path, end: str) -> None:
         messages = await sent(client, [*listed, said("On", "m2")])
         assert [part.get("text") for part in messages[-1]["parts"]][-1] == "Sent."
         assert "Half" not in str(messages[-1]["parts"])
-        if end != "waiting":  # its card cannot be told of
+        if end != "waiting":  # the stream cannot update the approval card of the previous turn
             await agrees(client, [*(await shown(client))[:-2], *messages[-2:]])
         await agrees(client, await sent(client, [said("Other", "m1")], messageId="m1"))
         await agrees(client, await sent(client, [said("Other", "m1"), said("Cut", "m3")]))
@@ -61,7 +61,7 @@ async def test_a_stream_has_its_own_reply_only(path: Path, end: str) -> None:
 async def post_live(
     client: httpx.AsyncClient, go: asyncio.Event, message: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Send a message, and let the model go on whenever a text has arrived."""
+    """Send a message, and let the model continue whenever a text has arrived."""
     chunks: list[dict[str, Any]] = []
     async with client.stream("POST", "/chat", json={"id": "t", "messages": [message]}) as response:
         async for event in events(response):
@@ -74,7 +74,7 @@ async def post_live(
 
 
 def lost(go: asyncio.Event, *said: Any) -> Any:
-    """Yield a turn that breaks off when its text has been read."""
+    """Yield a turn that breaks off once its text has been read."""
     yield from said
     yield from held(go)
     go.clear()
@@ -195,7 +195,7 @@ async def test_a_tab_that_leaves_and_resumes_shows_what_is_kept(path: Path) -> N
             async for event in events(response):
                 if event.data["type"] == "text-delta":
                     break
-        for _ in range(2):  # and leaves once more
+        for _ in range(2):  # resumes and leaves again
             async with client.stream("GET", "/chat/t/stream") as response:
                 async for event in events(response):
                     if event.data["type"] == "text-delta":

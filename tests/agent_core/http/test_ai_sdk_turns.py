@@ -1,4 +1,4 @@
-"""Place the end of a client's list: edits by old ids, cut lists, answers passed over, requests sent twice."""
+"""Placement of the end of a client's list: edits by old ids, cut lists, closed waits, repeated requests."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.support.http_server import serving
 
 
 async def shown(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """Return what a page shows that opens now."""
+    """Return the messages that a newly opened page shows."""
     return (await client.get("/chat/t")).json()["messages"]
 
 
 async def talk(client: httpx.AsyncClient, *prompts: str) -> list[dict[str, Any]]:
-    """Send prompts as m1, m2, …, each behind all that was shown before; return the list of the client."""
+    """Send prompts as m1, m2, …, each after all messages shown before, and return the client's list."""
     messages: list[dict[str, Any]] = []
     for number, prompt in enumerate(prompts, 1):
         messages = await sent(client, [*messages, said(prompt, f"m{number}")])
@@ -37,14 +37,14 @@ async def talk(client: httpx.AsyncClient, *prompts: str) -> list[dict[str, Any]]
 async def sent(
     client: httpx.AsyncClient, messages: list[dict[str, Any]], **more: Any
 ) -> list[dict[str, Any]]:
-    """Post a list and return what its client shows then."""
+    """Post a list and return what its client shows afterwards."""
     chunks = await post(client, *messages, **more)
     name = next(chunk["messageId"] for chunk in chunks if chunk["type"] == "start")
     return [*messages, {"id": name, "role": "assistant", "parts": fold(chunks)}]
 
 
 async def agrees(client: httpx.AsyncClient, messages: list[dict[str, Any]]) -> None:
-    """Check that a client shows what a page shows that opens now; an edited message has another id there."""
+    """Check that a client shows the same as a newly opened page, where an edited message has another id."""
     kept = await shown(client)
     assert [(m["role"], m["parts"]) for m in messages] == [(m["role"], m["parts"]) for m in kept]
     assert [m["id"] for m in messages if m["role"] == "assistant"] == [
@@ -58,7 +58,7 @@ async def agrees(client: httpx.AsyncClient, messages: list[dict[str, Any]]) -> N
 async def test_messages_are_edited_again_and_again_by_the_ids_a_client_knows(path: Path) -> None:
     async with serving(path, numbered()) as (client, api):
         first, answer, second, _ = await talk(client, "a", "b")
-        for text in ("B", "BB", "b", "B"):  # also back to words that stood there before
+        for text in ("B", "BB", "b", "B"):  # including earlier texts
             messages = await sent(client, [first, answer, said(text, second["id"])], messageId=second["id"])
             await agrees(client, messages)
         assert len((await api.list_messages("t"))[2].branches) == 5
@@ -77,7 +77,7 @@ async def test_an_edit_in_a_hidden_branch_shows_that_branch(path: Path) -> None:
         assert await texts(api, "t") == ["a", "re:a 1", "b", "re:b 2", "C", "re:C 5"]
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_a_client_that_edited_regenerates_and_sends_on(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         await talk(client, "a")
@@ -90,14 +90,14 @@ async def test_a_client_that_edited_regenerates_and_sends_on(path: Path) -> None
         await agrees(client, messages)
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_the_same_words_sent_as_an_edit_cut_the_list(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         messages = await talk(client, "a", "b")
         await agrees(client, await sent(client, messages[:1], messageId="m1"))
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_a_failed_turn_is_tried_again_by_its_message(path: Path) -> None:
     turns = [["One", ValueError("no")], ["Two."], ["Three.", 0.0]]
     async with serving(path, turns) as (client, api):
@@ -108,7 +108,7 @@ async def test_a_failed_turn_is_tried_again_by_its_message(path: Path) -> None:
         assert (await api.get_thread("t")).status == "completed"  # type: ignore[union-attr]
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_a_message_that_never_arrived_is_answered_by_regenerating(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         await agrees(client, await sent(client, [said("a")], trigger="regenerate-message"))
@@ -125,7 +125,7 @@ async def test_an_answer_of_another_branch_is_regenerated_in_its_place(path: Pat
 
 
 async def talk_on(client: httpx.AsyncClient, prompt: str, stale: list[dict[str, Any]]) -> None:
-    """Regenerate the answer and send on, in another client."""
+    """Regenerate the answer and send another message from another client."""
     messages = await sent(client, stale[:1], trigger="regenerate-message")
     await sent(client, [*messages, said(prompt, "x")])
 
@@ -141,7 +141,7 @@ async def test_a_cut_list_branches_behind_the_message_before_the_last(path: Path
         assert await texts(api, "t") == ["a", "re:a 1", "new", "re:new 4"]
         asked = api.agent.model.requests[-1]  # type: ignore[union-attr]
         assert [message["content"] for message in asked] == ["a", "re:a 1", "new"]
-        await agrees(client, await sent(client, [*messages[:4], said("other", "n2")]))  # of the hidden branch
+        await agrees(client, await sent(client, [*messages[:4], said("other", "n2")]))  # on the hidden branch
         await agrees(client, await sent(client, [*cut, said("on", "n3")]))
 
 
@@ -153,11 +153,11 @@ async def test_a_list_without_answers_branches_behind_the_question(path: Path) -
         await agrees(client, await sent(client, [said("A", "m1"), said("on", "n2")]))
 
 
-@pytest.mark.sqlite  # the same statements as in the others
-async def test_a_list_that_holds_one_message_is_the_whole_list_for_who_says_so(path: Path) -> None:
+@pytest.mark.sqlite  # runs the same statements as the other tests
+async def test_a_list_of_one_message_is_whole_if_the_client_sends_whole_lists(path: Path) -> None:
     async with serving(path, numbered()) as (client, api):
         await talk(client, "a", "b")
-        await post(client, said("c", "m3"))  # a client that sends its last message only
+        await post(client, said("c", "m3"))  # some clients send only their last message
         assert await texts(api, "t") == ["a", "re:a 1", "b", "re:b 2", "c", "re:c 3"]
         await agrees(client, await sent(client, [said("new", "n1")], tools={}))  # as assistant-ui does
 
@@ -176,7 +176,7 @@ async def test_an_unknown_message_before_the_last_is_refused(path: Path, before:
         assert len(await api.list_messages("t")) == 2
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_messages_that_only_the_page_shows_do_not_matter(path: Path) -> None:
     greeting = {"id": "g", "role": "assistant", "parts": [{"type": "text", "text": "Hello!"}]}
     prompt = {"id": "s", "role": "system", "parts": [{"type": "text", "text": "Be kind."}]}
@@ -191,7 +191,7 @@ async def test_messages_that_only_the_page_shows_do_not_matter(path: Path) -> No
         assert await texts(api, "empty") == ["a", "re:a 3"]
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_messages_that_never_arrived_come_with_the_first_that_does(path: Path) -> None:
     async with serving(path, numbered()) as (client, api):
         await agrees(client, await sent(client, [said("lost"), said("b", "m2")]))
@@ -201,13 +201,13 @@ async def test_messages_that_never_arrived_come_with_the_first_that_does(path: P
 
 
 async def talk_elsewhere(client: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """Return what a client shows of a thread that is deleted then."""
+    """Return what a client shows of a thread that is then deleted."""
     messages = await sent(client, [said("a", "g1")], id="gone")
     await client.delete("/threads/gone")
     return messages
 
 
-# writing while people are asked
+# messages while a turn waits for people
 
 
 WRITTEN: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
@@ -224,7 +224,7 @@ async def test_a_message_ends_a_wait_for_people(path: Path, how: str) -> None:
         for _ in uses:
             waiting = await sent(client, [said("Go", "m1")])
             listed, more = WRITTEN.get(how, ([*waiting, said("Other", "m2")], {}))
-            if how != "regenerate":  # that reads on
+            if how != "regenerate":  # a repeated regenerate request only continues to read the turn
                 body = {"id": "t", "messages": listed, "when_busy": "reject", **more}
                 refused(await client.post("/chat", json=body), 409, "ThreadBusyError")
             messages = await sent(client, listed, **more)
@@ -237,8 +237,8 @@ async def test_a_message_ends_a_wait_for_people(path: Path, how: str) -> None:
             await client.delete("/threads/t")
 
 
-@pytest.mark.sqlite  # the same statements as in the others
-async def test_a_message_does_not_end_what_works(path: Path) -> None:
+@pytest.mark.sqlite  # runs the same statements as the other tests
+async def test_a_message_does_not_end_a_running_tool(path: Path) -> None:
     turns = [[ToolUse("pay", {"amount": 1}, id="p"), ToolUse("slow", id="s")]]
     begun = asyncio.Event()
 
@@ -277,7 +277,7 @@ async def wrote(api: AgentApi, text: str) -> bool:
     return text in "".join(c.get("delta", "") for update in updates for c in update.chunks)
 
 
-# sent twice
+# repeated requests
 
 
 async def test_the_same_first_request_at_once_on_two_servers_is_one_turn(path: Path) -> None:
@@ -305,10 +305,10 @@ async def test_the_same_later_request_at_once_is_one_turn(path: Path, how: str) 
         assert len(model.requests) == 3
 
 
-# what comes with a message
+# metadata and outcomes in messages
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_metadata_of_messages_is_kept(path: Path) -> None:
     async with serving(path, numbered()) as (client, _):
         first = {**said("a"), "metadata": {"from": "page", "n": [1, None]}}
@@ -322,7 +322,7 @@ async def test_metadata_of_messages_is_kept(path: Path) -> None:
             refused(await client.post("/chat", json=body), 422, "ValidationError")
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_an_answer_that_comes_second_is_replaced_by_the_first_in_its_page(path: Path) -> None:
     async with serving(path, [[ToolUse("ask", {"question": "?"}, id="a")], ["Red."]], tools=[ask]) as (
         client,
@@ -342,7 +342,7 @@ async def test_an_answer_that_comes_second_is_replaced_by_the_first_in_its_page(
         assert (await client.post("/chat", json=nonsense)).text.endswith("data: [DONE]\n\n")
 
 
-@pytest.mark.sqlite  # the same statements as in the others
+@pytest.mark.sqlite  # runs the same statements as the other tests
 async def test_a_second_page_with_old_cards_catches_up_by_answering(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": n}, id=f"p{n}") for n in (1, 2)]
     async with serving(path, [uses, ["Well."]], tools=[pay]) as (client, api):

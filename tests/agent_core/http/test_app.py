@@ -1,4 +1,4 @@
-"""The public API over HTTP: the same names and semantics, refusals in words, and nobody else's threads."""
+"""Public API over HTTP: the same names and semantics, readable refusals, and only the caller's threads."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def who(request: Any) -> CallContext | None:
 async def site(
     path: Path, turns: Any, *, context: Any = who, **options: Any
 ) -> AsyncGenerator[httpx.AsyncClient]:
-    """Serve an agent whose threads belong to whoever the header X-User names."""
+    """Serve an agent whose threads belong to the person named by the header X-User."""
     async with Runtime(f"sqlite:///{path}") as runtime:
 
         async def own(ctx: CallContext | None, thread_id: str) -> None:
@@ -74,7 +74,7 @@ async def done(client: httpx.AsyncClient, thread_id: str) -> dict[str, Any]:
 
 
 def refused(response: httpx.Response, status: int, kind: str | None = None) -> str:
-    """Check that a refusal is a sentence and no traceback; return it."""
+    """Check that a refusal is a sentence without a traceback, and return the sentence."""
     assert response.status_code == status, response.text
     error = response.json()["error"]
     assert set(error) - {"code", "params"} == {"type", "message"}
@@ -85,7 +85,7 @@ def refused(response: httpx.Response, status: int, kind: str | None = None) -> s
     return error["message"]
 
 
-async def test_a_thread_from_its_beginning_to_its_end(path: Path) -> None:
+async def test_a_thread_is_created_read_changed_and_deleted_over_http(path: Path) -> None:
     turns = [["Yes.", Usage(3, 1, 4, cost=0.5)], ["Again."]]
     async with site(path, turns) as client:
         made = await client.post("/threads", json={"prompt": "Hi", "metadata": {"a": 1}, "title": "T"})
@@ -129,7 +129,7 @@ async def test_a_thread_from_its_beginning_to_its_end(path: Path) -> None:
         assert "no thread" in refused(await client.get(f"/threads/{name}"), 404)
 
 
-async def test_tool_calls(path: Path) -> None:
+async def test_tool_calls_are_answered_over_http(path: Path) -> None:
     uses = [ToolUse("ask", {"question": "?"}, id=f"a{n}") for n in (1, 2, 3)]
     pays = [ToolUse("pay", {"amount": n}, id=f"p{n}") for n in (1, 2)]
     async with site(path, [[*uses, *pays], ["Well."]]) as client:
@@ -165,7 +165,7 @@ async def test_tool_calls(path: Path) -> None:
         assert parts["p2"]["state"] == "output-denied"
 
 
-async def test_running_stopped_and_resumed(path: Path) -> None:
+async def test_a_running_thread_is_stopped_and_resumed_over_http(path: Path) -> None:
     model = ScriptedModel([["Half", 600.0], ["Whole."], ["After."]])
     async with site(path, model) as client:
         thread = (await client.post("/threads", json={"prompt": "Go"})).json()["id"]
@@ -208,7 +208,9 @@ async def test_callback_decides_who_may_call(path: Path) -> None:
         assert (await client.get(f"/threads/{thread['id']}", headers=ada)).status_code == 200
 
 
-async def test_an_async_context_and_one_that_fails(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_async_context_is_awaited_and_its_error_is_only_logged(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def later(request: Any) -> CallContext:
         if "x-user" not in request.headers:
             raise KeyError("secret")
@@ -288,7 +290,7 @@ async def test_unknown_paths_verbs_and_queries_are_refused(path: Path) -> None:
 
 
 async def test_a_page_of_another_site_cannot_act(path: Path) -> None:
-    """A form or a fetch without a body needs no leave from a browser; JSON does, and nobody gives it."""
+    """Browsers send forms and empty fetches without asking; JSON needs a preflight, which is not granted."""
     async with site(path, [["Half", 30.0]]) as client:
         name = (await client.post("/threads", json={"prompt": "Hi"})).json()["id"]
         stop = f"/threads/{name}/stop"

@@ -1,4 +1,4 @@
-"""Words that a stream holds back, on a fake clock: shown once their attempt goes on, and never left lying."""
+"""Text held back by a stream, on a fake clock: shown once its attempt continues, and never held for ever."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ EVENTS = ["says", "says", "commits", "fails", "dies", "is handed over", "is dele
 
 
 class Script(NamedTuple):
-    """What happens in a turn: events, each after some ticks, and when and how a reader comes.
+    """Course of a turn: events, each after some ticks, and when and how a reader joins.
 
     Attributes:
         events: pairs of ticks and one of EVENTS.
         worker: HERE, if the reader's process runs the turn.
-        comes: the event after which the reader comes.
-        lag: ticks after which the reader is told of something.
+        comes: index of the event after which the reader joins.
+        lag: ticks until an update reaches the reader.
         late: seconds by which every heartbeat is late.
         version: the reader's version of the AI SDK.
     """
@@ -53,10 +53,10 @@ SCRIPTS = st.builds(
 
 
 class World:
-    """A turn as the rows hold it, and what its readers are told.
+    """A turn as it is stored, and the updates for its readers.
 
     Args:
-        worker: who runs the first attempt.
+        worker: process that runs the first attempt.
         late: seconds by which every heartbeat is late.
     """
 
@@ -68,33 +68,33 @@ class World:
         self.lost: set[int] = set()
         self._every, self._beat = HEARTBEAT + late, 0.0
         self._committed: list[Chunk] = []
-        self._said: list[Chunk] = []  # and not committed; a lost attempt's until the next one speaks
+        self._said: list[Chunk] = []  # not committed; a lost attempt's text stays until the next one writes
         self._begins_at: float | None = None
         self._begin(worker)
 
     @property
     def parts(self) -> list[Part]:
-        """The reply's."""
+        """Parts of the reply."""
         return fold([*self._committed, *self._said])
 
     @property
     def lives(self) -> bool:
-        """Whether somebody works on the newest attempt."""
+        """Whether a live worker runs the newest attempt."""
         return self._worker is not None and not self._is_dead
 
     @property
     def speaks(self) -> bool:
-        """Whether the newest attempt lives and nothing is there of one that is lost."""
+        """Whether the newest attempt lives and no text of a lost attempt is left."""
         return self.lives and (not self._said or self._spoke == self.seq)
 
     def lease(self, seq: int) -> AttemptLease | None:
-        """Return what `attempt_lease` reads."""
+        """Return the lease of an attempt, as `attempt_lease` reads it."""
         if self._worker is None or seq != self.seq:
             return None
         return AttemptLease(self._worker, self._until)
 
     def snapshot(self) -> Update:
-        """Return the thread as a reader first sees it."""
+        """Return the snapshot that a new reader gets."""
         at = as_datetime(0)
         reply = (
             [Message("r", "t", "assistant", fold(self._committed), at, committed_seq=self._at)]
@@ -113,10 +113,10 @@ class World:
         )
 
     _at = _spoke = 0
-    """The seq of the newest attempt that was committed, and of the newest that spoke."""
+    """Seq of the newest committed attempt, and of the newest attempt that wrote text."""
 
     def tick(self) -> None:
-        """Let a moment go by: heartbeats, leases that run out, retries."""
+        """Advance the clock by one tick: heartbeats, expired leases, retries."""
         self.now += TICK
         if self.lives and self.now >= self._beat:
             self._until, self._beat = self.now + LEASE, self.now + self._every
@@ -126,7 +126,7 @@ class World:
             self._begin("a third")
 
     def happens(self, event: str) -> None:
-        """Let one of EVENTS happen, if it can."""
+        """Apply one of EVENTS, if it is possible now."""
         if event in ("is deleted", "stops", "gives up"):
             self._close()
             self._end(event)
@@ -166,7 +166,7 @@ class World:
         self._said, self._at = [], self.seq
 
     def _close(self) -> None:
-        """Tell that the attempt was cut off."""
+        """End the text of an attempt that is cut off."""
         if self._said and self._said[-1]["type"] == "text-delta":
             self._tell(self._spoke, {"type": "text-end", "id": "0"})
 
@@ -191,7 +191,7 @@ class World:
 
 
 class Reader:
-    """Somebody who resumes the turn's stream, as `ui_stream` does: told late, and looking at every tick."""
+    """Reader that resumes the turn's stream as `ui_stream` does, with late updates and checks at every tick."""
 
     def __init__(self, world: World, script: Script) -> None:
         self.shown: list[Chunk] = []
@@ -205,7 +205,7 @@ class Reader:
         self._take(self.turn.take(world.snapshot()))
 
     def look(self) -> None:
-        """Take what it is told by now, and look after what is held back."""
+        """Take the updates that are due, and check the text that is held back."""
         self._due += [(self._world.now + self._lag * TICK, one) for one in self._world.told[self._heard :]]
         self._heard = len(self._world.told)
         while self._due and self._due[0][0] <= self._world.now and not self.turn.over:
@@ -220,12 +220,12 @@ class Reader:
             (self.after_end if self.shown and self.shown[-1]["type"] in FINAL else self.shown).append(chunk)
 
     def falls_behind(self) -> None:
-        """Be told so much that only a snapshot will do."""
+        """Take a snapshot, as after too many missed updates."""
         if not self.turn.over:
             self._take(self.turn.take(self._world.snapshot()))
 
     def said(self, seq: int) -> bool:
-        """Whether it shows a word of an attempt."""
+        """Return whether the reader shows text of an attempt."""
         return f"<{seq}>" in str(self.shown)
 
 
@@ -233,7 +233,7 @@ FINAL = ("finish", "abort", "error")
 
 
 def goes(script: Script) -> None:
-    """Let a turn and its reader go through a script, and check what is shown at every tick and at the end."""
+    """Run a turn and its reader through a script, checking the shown text at every tick and at the end."""
     world, reader = World(script.worker, script.late), None
     lost, lived = set[int](), 0.0
     patience = HEARTBEAT + script.late + (script.lag + 3) * TICK
@@ -259,7 +259,7 @@ def goes(script: Script) -> None:
 
 
 def ends_well(world: World, reader: Reader, lost: set[int]) -> None:
-    """Check what a reader shows at the end, and that none of it is of the attempts that are `lost`."""
+    """Check what a reader shows at the end, and that no text of the `lost` attempts is left."""
     last = reader.shown[-1]
     assert last["type"] in FINAL, reader.shown
     assert reader.after_end == []

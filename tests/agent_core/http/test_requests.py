@@ -1,4 +1,4 @@
-"""Bodies of requests: too long, too slow, or half there when the client leaves."""
+"""Request bodies that are too long, too slow, or incomplete when the client leaves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.requests import Request
 from agent_core.http import requests
 from agent_core.http.requests import read_body
 
-pytestmark = pytest.mark.sqlite  # no database at all
+pytestmark = pytest.mark.sqlite  # no database is used
 
 
 def request(*messages: dict[str, Any], length: str | None = None) -> Request:
-    """Return a request of which these messages come, and then nothing."""
+    """Return a request that delivers these messages and then nothing more."""
     coming = list(messages)
 
     async def receive() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every method has its path: branches, forks and schedules over HTTP, and the list as a whole."""
+"""HTTP routes: a path for every method, and branches, exports, schedules and preferences over HTTP."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_the_page_lists_every_path() -> None:
         assert f"`{path.method}`" in page, path.method
 
 
-async def test_branches_and_forks(path: Path) -> None:
+async def test_branches_and_forks_are_made_over_http(path: Path) -> None:
     async with serving(path, [["One."], ["Two."], ["Three."]]) as (client, _):
         name = (await client.post("/threads", json={"prompt": "Hi", "message_id": "m"})).json()["id"]
         await done(client, name)
         first = (await client.get(f"/threads/{name}/messages")).json()["messages"][1]["id"]
         again = await client.post(f"/threads/{name}/messages/{first}/regenerate")
-        assert again.json()["status"] in ("streaming", "completed")  # it may be answered already
+        assert again.json()["status"] in ("streaming", "completed")  # the answer may already be complete
         await done(client, name)
         edited = await client.post(f"/threads/{name}/messages/m/edit", json={"prompt": "Hello"})
         assert edited.status_code == 201
@@ -70,7 +70,7 @@ async def test_branches_and_forks(path: Path) -> None:
             refused(await client.post(f"/threads/{name}/messages/none/{end}"), 404, "MessageNotFoundError")
 
 
-async def test_export_and_import(path: Path) -> None:
+async def test_a_thread_is_exported_and_imported_over_http(path: Path) -> None:
     async with serving(path, lambda _: ["Yes."], max_body=5_000) as (client, api):
         name = (await client.post("/threads", json={"prompt": "Hi", "title": "T"})).json()["id"]
         await done(client, name)
@@ -100,7 +100,7 @@ async def test_export_and_import(path: Path) -> None:
         assert (await client.get("/threads")).json()["threads"] == listed
 
 
-async def test_schedules(path: Path) -> None:
+async def test_schedules_are_created_changed_and_run_over_http(path: Path) -> None:
     async with serving(path, lambda _: ["Yes."]) as (client, api):
         monthly = {"type": "cron", "expression": "@monthly", "timezone": "Europe/Berlin"}
         made = await client.post("/schedules", json={"prompt": "Hi", "trigger": monthly, "schedule_id": "s"})

@@ -1,4 +1,4 @@
-"""A thread followed as server-sent events: resumed by Last-Event-ID, and let go when the client leaves."""
+"""Server-sent events of a thread: resumed by Last-Event-ID, and released when the client leaves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def eventful(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 def followed(api: AgentApi) -> int:
-    """Return how many read threads from this process."""
+    """Return the number of readers of threads in this process."""
     feeds = api.store.feeds._feeds  # pyright: ignore[reportPrivateUsage]
     return sum(len(feed.readers) for feed in feeds.values())
 
@@ -45,7 +45,7 @@ def followed(api: AgentApi) -> int:
 async def told_of_three_turns(
     api: AgentApi, thread_id: str, page: Page, reading: Coroutine[Any, Any, None]
 ) -> None:
-    """Let the page read three turns: each update once, in order, and what it shows is what is stored."""
+    """Read three turns and check that the page gets each update once, in order, and shows what is stored."""
     task = asyncio.create_task(reading)
     for number in range(3):
         await api.send_message(thread_id, f"{number}")
@@ -108,7 +108,7 @@ async def test_a_strange_cursor_gets_a_snapshot(path: Path, last: str) -> None:
 
 
 async def test_a_client_that_is_killed_frees_its_subscription(path: Path) -> None:
-    """Without a word, with a reset; and nothing happens in the thread that would show it."""
+    """The connection is reset, and no update of the thread would reveal it by a failed write."""
     async with serving(path, [["Yes."]], heartbeat=LONG) as (client, api):
         thread = await finished(api, await api.create_thread("Hi"))
         url = client.base_url
@@ -123,7 +123,7 @@ async def test_a_client_that_is_killed_frees_its_subscription(path: Path) -> Non
         await eventually(lambda: followed(api) == 0)
 
 
-async def test_idle_stream_beats(path: Path) -> None:
+async def test_idle_stream_sends_heartbeats(path: Path) -> None:
     async with serving(path, [["Yes."]], heartbeat=0.05) as (client, api):
         thread = await finished(api, await api.create_thread("Hi"))
         beats = 0

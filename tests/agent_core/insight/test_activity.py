@@ -1,4 +1,4 @@
-"""How a thread is held, and the newest turns of its timeline: what a page that watches it asks for."""
+"""Activity of a thread for a page that watches it: leases, committed steps and the newest turns."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> No
             async def taken_over() -> bool:
                 found = await api.insight.durability(thread.id)
                 by_heir = held(found) == [("step", heir.store.process)]
-                return by_heir and (found.seq, found.committed_seq) == (2, 0)  # once the model was asked
+                return by_heir and (found.seq, found.committed_seq) == (2, 0)  # the model has been asked
 
             await eventually(taken_over)
             await heir.stop_thread(thread.id)
@@ -111,7 +111,7 @@ async def _waits(api: AgentApi, thread: Thread) -> Any:
     return found if found.waiting and not found.leases else None
 
 
-async def test_a_thread_that_is_not_there(path: Path) -> None:
+async def test_an_unknown_thread_and_a_bad_turn_count_are_refused(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ThreadNotFoundError, match="'nobody'"):
             await api.insight.durability("nobody")
@@ -120,8 +120,8 @@ async def test_a_thread_that_is_not_there(path: Path) -> None:
                 await api.timeline("nobody", turns=turns)  # pyright: ignore[reportArgumentType]
 
 
-async def test_the_newest_turns_are_the_end_of_all(path: Path) -> None:
-    """With an edit, an answer given again, and a message that waits: each turn reads the same, alone or not."""
+async def test_the_newest_turns_are_the_end_of_the_whole_timeline(path: Path) -> None:
+    """The spans of a turn are the same alone and among all: after an edit, a regeneration and a wait."""
 
     @action_tool
     async def look() -> str:
@@ -140,7 +140,7 @@ async def test_the_newest_turns_are_the_end_of_all(path: Path) -> None:
             await api.send_message(thread.id, text)
         await finished(api, thread)
         *_, asked, last = await api.list_messages(thread.id)
-        await asyncio.sleep(0.15)  # so long that a prompt would count as one that has waited
+        await asyncio.sleep(0.15)  # long enough for a prompt to count as queued
         await api.regenerate(thread.id, last.id)
         await finished(api, thread)
         for count in range(1, 8):

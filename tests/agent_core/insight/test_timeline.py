@@ -1,4 +1,4 @@
-"""The timeline: each attempt is a span, in whichever process it ran and however it ended."""
+"""Timeline: a span for each attempt, whichever process ran it and however it ended."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_worker_that_closes_gives_its_step_back(path: Path) -> None:
 
 
 @pytest.mark.parametrize("again", [True, False])
-async def test_a_tool_whose_worker_is_gone(path: Path, again: bool) -> None:
+async def test_a_tool_whose_worker_is_gone_has_a_lost_and_a_recovered_span(path: Path, again: bool) -> None:
     @action_tool(rerun_on_interrupt=again)
     async def look() -> str:
         """Hang, the first time."""
@@ -110,7 +110,7 @@ async def test_a_tool_whose_worker_is_gone(path: Path, again: bool) -> None:
 
 @pytest.mark.parametrize("end", [STOPPED, PASSED_OVER, PROCESS_ENDED, RELEASED, IN_DOUBT])
 async def test_words_of_a_tool_or_a_model_never_tell_how_it_ended(path: Path, end: End) -> None:
-    """An error that reads like one of ours is an error, at each attempt, in the timeline and in the part."""
+    """An error with the text of a built-in end is still an error, in each attempt's span and in the part."""
 
     @action_tool(retry=RetryPolicy(max_attempts=2, initial_delay=0.01))
     async def look() -> str:
@@ -157,7 +157,7 @@ async def test_the_spans_of_a_slow_tool_say_that_it_timed_out(path: Path) -> Non
 
 @pytest.mark.parametrize("point", ["delta.after", "tool.claimed"])
 def test_timeline_tells_of_a_killed_process_and_of_its_heir(tmp_path: Path, point: str) -> None:
-    """A real SIGKILL in mid-step and in mid-tool: the timeline tells of the death and of the heir."""
+    """After a real SIGKILL in mid-step or mid-tool, the timeline names the death and the new process."""
     prepare(tmp_path / "agents.db")
     nth = 2 if point.startswith("delta") else 1  # the first delta must have been committed
     for die_at, code in (((point, nth), -signal.SIGKILL), (None, 0)):

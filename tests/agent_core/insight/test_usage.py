@@ -1,4 +1,4 @@
-"""Tokens and cost: of a message, a thread and everything, lost attempts included."""
+"""Token usage and cost of messages, threads and the whole database, including lost attempts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answer(tokens: int, cost: float | None) -> list[Any]:
 
 
 async def test_usage_of_a_thread_is_summed_by_message_and_model(path: Path) -> None:
-    lost = ["Ye", Usage(7, 0, 7, cost=0.25), BUSY]  # the provider told its tokens before it broke off
+    lost = ["Ye", Usage(7, 0, 7, cost=0.25), BUSY]  # token counts came before the stream broke off
     async with agent_on(path, [answer(10, 0.5), lost, ["Y", BUSY], answer(20, 1.0)]) as api:
         thread = await finished(api, await api.create_thread("1"))
         await api.send_message(thread.id, "2")
@@ -84,7 +84,7 @@ async def test_a_fork_has_used_nothing_yet(path: Path) -> None:
         assert (await api.insight.usage_summary()).total.requests == 2
 
 
-async def test_an_empty_thread_and_none(path: Path) -> None:
+async def test_an_empty_thread_has_no_usage_and_an_unknown_one_is_refused(path: Path) -> None:
     async with agent_on(path, []) as api:
         thread = await api.create_thread()
         assert (await api.insight.usage(thread.id)).to_dict() == {
@@ -97,7 +97,7 @@ async def test_an_empty_thread_and_none(path: Path) -> None:
             await api.insight.usage("nobody")
 
 
-async def test_the_summary_by_day_model_and_agent(path: Path) -> None:
+async def test_the_summary_adds_up_usage_by_day_model_and_agent(path: Path) -> None:
     clock = FakeClock(1_750_000_000.0)  # 2025-06-15 15:06:40 UTC
     ada, bob = CallContext("ada"), CallContext("bob")
     async with Runtime(f"sqlite:///{path}", clock=clock) as runtime:

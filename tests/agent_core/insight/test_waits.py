@@ -1,4 +1,4 @@
-"""The timeline of what waits: for a retry, a person, the turn before, or a worker."""
+"""Waits in the timeline: for a retry, a person, the previous turn or a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 50.0
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 
 
-async def test_retries_of_a_model_step_and_of_a_tool(path: Path) -> None:
+async def test_retries_of_a_model_step_and_of_a_tool_are_separate_spans(path: Path) -> None:
     @action_tool(retry=AT_ONCE)
     async def look(n: int) -> str:
         """Fail twice."""
@@ -90,7 +90,7 @@ async def test_retry_that_waits_is_told_with_its_time(path: Path, ends: str) -> 
         ]
 
 
-async def test_a_person_is_asked_and_a_person_stops(path: Path) -> None:
+async def test_approvals_and_a_stop_end_the_spans_that_wait_for_a_person(path: Path) -> None:
     @action_tool(needs_approval=True)
     async def pay(amount: int) -> str:
         """Pay."""
