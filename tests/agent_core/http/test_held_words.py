@@ -191,7 +191,7 @@ class World:
 
 
 class Reader:
-    """Reader that resumes the turn's stream as `ui_stream` does, with late updates and checks at every tick."""
+    """Reader that resumes the stream as `ui_stream` does, with late updates and checks at every tick."""
 
     def __init__(self, world: World, script: Script) -> None:
         self.shown: list[Chunk] = []
