@@ -1,5 +1,5 @@
-// A page's chat, as @ai-sdk/react keeps it: AbstractChat of the package `ai` with its own transport.
-// It does what each line of its input says and answers with its messages, one line of JSON each.
+// A page's chat as in @ai-sdk/react: AbstractChat of the package `ai` with its own transport.
+// Runs the command in each line of input and prints the chat's messages as one line of JSON.
 import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-"""The running fake providers, and a durable agent that talks to them."""
+"""Fixtures of the running fake providers, and a durable agent that talks to them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 
 @pytest.fixture(scope="session")
 def llmock_front() -> Iterator[Front]:
-    # Paced, so that the grader can see whether its client stopped reading.
+    # Paced, so that the grader can see whether the client stopped reading.
     with running(
         [*llmock_command(), "--log-level", "warning", "--stream-chunk-delay-ms", "5"], "/health"
     ) as url:
@@ -35,7 +35,7 @@ def llmock_front() -> Iterator[Front]:
 
 @pytest.fixture(scope="session")
 def narrow_front() -> Iterator[Front]:
-    """An llmock with quotas, in front of whose models tools are of no use."""
+    """Run an llmock with quotas, whose models never call tools."""
     narrow = [word for name, most in NARROW.items() for word in (f"--{name.replace('_', '-')}", str(most))]
     with running(
         [*llmock_command(), "--log-level", "warning", "--tool-mode", "off", *narrow], "/health"
@@ -86,7 +86,7 @@ def _strictly(front: Front) -> Iterator[str]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _litellm_there() -> None:
-    """Its import takes seconds, on a busy machine many: no test here waits for it."""
+    """Import litellm before the first test: the import takes seconds, and many on a busy machine."""
     warm().join()
 
 
@@ -104,7 +104,7 @@ async def get_weather(city: str) -> str:
 
 @asynccontextmanager
 async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterator[AgentApi]:
-    """Run a whole durable agent with one tool against a model."""
+    """Run a durable agent with one tool against a model."""
     agent = Agent(
         name="weather",
         model=model,
@@ -118,7 +118,7 @@ async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterato
 
 
 async def ask(api: AgentApi, prompt: str) -> tuple[Thread, Message]:
-    """Send a prompt on a thread of its own; return the thread and its last message once it is idle."""
+    """Send a prompt on a new thread; return the thread and its last message once the thread is idle."""
     thread = await api.create_thread(prompt)
     thread = await api.wait_until_idle(thread.id, timeout=30)
     return thread, (await api.list_messages(thread.id))[-1]

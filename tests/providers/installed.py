@@ -1,8 +1,8 @@
-"""The fake providers that nobody here wrote: installed by the test run itself, each in its own place.
+"""Third-party fake providers and clients, which the test run installs itself, each in a separate folder.
 
 `llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT), `ai` with `@ai-sdk/react`, the AI SDK (npm,
 Apache-2.0), and assistant-ui (npm, MIT) go to .cache-tests/, never into the project's own environment.
-Node comes from the machine, else from the wheel that pyright brings along.
+Node comes from the machine, else from the wheel that pyright depends on.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ CLIENTS = {
         **{"ai": "7.0.173", "@ai-sdk/react": "4.0.177", "react": REACT, "react-dom": REACT},
     },
 }
-"""The packages of each client of our HTTP API; a client's @ai-sdk/react names the very `ai` that it needs."""
+"""Packages of each client of the HTTP API; a client's @ai-sdk/react pins the `ai` version that it needs."""
 CACHE = Path(__file__).resolve().parents[2] / ".cache-tests"
 INSTALL_TIMEOUT = 240
 START_TIMEOUT = 30.0
 
 
 def llmock_command() -> list[str]:
-    """Return the command of the installed llmock; installs it the first time."""
+    """Return the command of llmock, and install it the first time."""
     home = CACHE / f"llmock-{LLMOCK}"
     with _installing(home) as is_new:
         if is_new:
@@ -55,15 +55,15 @@ def llmock_command() -> list[str]:
 
 
 def aimock_command() -> list[str]:
-    """Return the command of the installed aimock; installs it the first time."""
+    """Return the command of aimock, and install it the first time."""
     node, home = _npm_packages(f"aimock-{AIMOCK}", {"@copilotkit/aimock": AIMOCK})
     return [*node, str(home / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js")]
 
 
 def ai_sdk_command(script: Path) -> list[str]:
-    """Return the command that runs a script which imports the AI SDK; installs that the first time."""
+    """Return the command that runs a script with the AI SDK, and install the SDK the first time."""
     node, home = ai_sdk()
-    there = home / script.name  # Node looks for packages from where the script stands
+    there = home / script.name  # Node looks for packages from the script's folder upwards
     there.write_bytes(script.read_bytes())
     return [*node, str(there)]
 
@@ -81,12 +81,12 @@ def _npm_packages(name: str, packages: Mapping[str, str]) -> tuple[list[str], Pa
 
 
 def ai_sdk() -> tuple[list[str], Path]:
-    """Return the command of node, and the folder in which it finds the npm package `ai`."""
+    """Return the command of Node, and the folder in which it finds the npm package `ai`."""
     return _npm_packages(f"ai-{AI_SDK}", {"ai": AI_SDK})
 
 
 def client_packages(name: str) -> tuple[list[str], Path]:
-    """Return the command of node, and the folder in which it finds the packages of one of `CLIENTS`."""
+    """Return the command of Node, and the folder in which it finds the packages of one of `CLIENTS`."""
     packages = CLIENTS[name]
     key = hashlib.sha256(repr(sorted(packages.items())).encode()).hexdigest()[:8]
     return _npm_packages(f"{name}-{key}", packages)
@@ -94,7 +94,7 @@ def client_packages(name: str) -> tuple[list[str], Path]:
 
 @contextmanager
 def running(command: list[str], health: str) -> Iterator[str]:
-    """Run a server with `--port N` added, wait until it answers, give its URL, end it."""
+    """Run a server with `--port N`, and yield its URL once it answers."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     with TemporaryFile() as log:
@@ -115,7 +115,7 @@ def running(command: list[str], health: str) -> Iterator[str]:
 
 @contextmanager
 def _installing(home: Path) -> Iterator[bool]:
-    """Let one process install, tell it whether there is anything to install, remember when it is done."""
+    """Lock the installation, yield whether it is needed, and mark it as done."""
     CACHE.mkdir(exist_ok=True)
     stamp = home / ".installed"
     with (CACHE / f"{home.name}.lock").open("w") as lock:
@@ -132,7 +132,7 @@ def _installing(home: Path) -> Iterator[bool]:
 
 
 def _give_up(name: str, error: Exception) -> None:
-    """Skip loudly; in CI a proof that did not run is a failure."""
+    """Skip the test with a reason; fail it in CI, where every test has to run."""
     output = getattr(error, "stdout", None)
     said = output.decode(errors="replace")[-800:] if isinstance(output, bytes) else ""
     sentence = f"{name} could not be installed: {error} {said}"

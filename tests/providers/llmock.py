@@ -1,4 +1,4 @@
-"""What tests say to the running llmock: what to do to its clients, and what it thinks of them."""
+"""Control a running llmock: queue its behaviours and read its verdict on the client."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Llmock:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was queued and what was asked."""
+        """Clear the queued behaviours and the recorded requests."""
         self._post("reset", {})
 
     def will(self, *behaviors: dict[str, Any]) -> None:
-        """Queue what the next requests meet."""
+        """Queue behaviours for the next requests."""
         self._post("scenario", {"behaviors": list(behaviors)})
 
     def findings(self) -> list[str]:
-        """What the grader has against the client."""
+        """Return the grader's findings about the client."""
         verdict = httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()
         return [f"{finding['code']}: {finding['title']}" for finding in verdict["findings"]]
 
@@ -35,7 +35,7 @@ class Llmock:
         return httpx.get(f"{self.url}/_llmock/verdict", trust_env=False).json()["attempts"]
 
     def options(self, dialect: str, silence: float = 20.0) -> dict[str, Any]:
-        """What an agent needs to talk to it; where it falls silent, how many seconds to bear that."""
+        """Return an agent's options for this server; `silence` is the timeout in seconds."""
         url = self.url + DIALECTS[dialect][1]
         return {"api_base": url, "api_key": "anything-at-all", "timeout": silence}
 

@@ -1,7 +1,7 @@
-"""An HTTP server on loopback that answers as a test tells it to, in the OpenAI chat dialect.
+"""HTTP server on loopback with scripted answers, in the OpenAI chat dialect.
 
-For the answers that the ready-made fake providers cannot give: exact statuses, headers and bodies,
-streams that stall or break at an exact place. It speaks real HTTP to the real client.
+The server gives the answers that the third-party fake providers cannot give: exact statuses, headers and
+bodies, and streams that stall or break at an exact place. It speaks real HTTP to the real client.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.providers.pairing import complaint, refusal
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer: status, headers, body (bytes, or what becomes JSON)."""
+    """Answer without streaming: status, headers and body (bytes, or a value to send as JSON)."""
 
     status: int
     body: Any = b""
@@ -28,9 +28,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Stream:
-    """A streamed answer: dicts become events, bytes are sent as they are, floats are waited.
+    """Streamed answer: dicts are sent as events, bytes unchanged; floats are pauses in seconds.
 
-    `end` says how it ends: "done" as it should, "eof" without [DONE], "drop" with a reset.
+    `end` is "done" for a proper end, "eof" for an end without [DONE], "drop" for a connection reset.
     """
 
     events: Sequence[dict[str, Any] | bytes | float]
@@ -39,13 +39,13 @@ class Stream:
 
 
 class Hang:
-    """No answer at all."""
+    """Never answer."""
 
 
 class Provider:
-    """The running server; `answers` are given one by one, the last one for ever.
+    """Running server; `answers` are given one by one, and the last one is repeated.
 
-    Where it is `strict` it refuses what a strict provider would, and keeps why in `violations`.
+    A `strict` server refuses the requests that a strict provider would, with the reasons in `violations`.
     """
 
     def __init__(self, answers: Sequence[Answer | Stream | Hang], strict: bool = True) -> None:
@@ -58,11 +58,11 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """The base URL an OpenAI client is given."""
+        """Base URL for an OpenAI client."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read one request, answer it, close."""
+        """Answer one request and close the connection."""
         try:
             path, body = await _read(reader)
             self.requests.append(json.loads(body))
@@ -93,7 +93,7 @@ class Provider:
         gone = asyncio.ensure_future(reader.read())
         sending = asyncio.ensure_future(self._send(answer, writer))
         await asyncio.wait([gone, sending], return_when=asyncio.FIRST_COMPLETED)
-        # Who leaves may be noticed first by what is sent to nobody.
+        # A disconnect may show first as a failed write.
         if not sending.done() or isinstance(sending.exception(), ConnectionError):
             self.disconnects += 1
         for task in (gone, sending):
@@ -124,12 +124,12 @@ class Provider:
 
 @asynccontextmanager
 async def provider(*answers: Answer | Stream | Hang, strict: bool = True) -> AsyncIterator[Provider]:
-    """Run a provider that gives these answers, the last one for ever.
+    """Run a provider that gives these answers, and repeats the last one.
 
-    With `strict=False` it takes what a strict provider refuses, for tests that send just that.
+    With `strict=False` it accepts the requests that a strict provider refuses, for tests that send them.
 
     Raises:
-        AssertionError: (on leaving) a request's calls and outcomes were not paired.
+        AssertionError: (on exit) a request's calls and outcomes were not paired.
     """
     running = Provider(answers, strict)
     async with listening(running):
@@ -139,7 +139,7 @@ async def provider(*answers: Answer | Stream | Hang, strict: bool = True) -> Asy
 
 @asynccontextmanager
 async def listening(running: Provider) -> AsyncIterator[None]:
-    """Have a provider listen on a free port of the loopback interface."""
+    """Let a provider listen on a free loopback port for the block."""
     server = await asyncio.start_server(running.handle, "127.0.0.1", 0)
     running.port = server.sockets[0].getsockname()[1]
     try:
@@ -170,7 +170,7 @@ def delta(content: str | None = None, *, finish: str | None = None, **fields: An
 
 
 def usage(prompt: int, completion: int, **details: Any) -> dict[str, Any]:
-    """Return the last chunk of a stream, which carries the usage."""
+    """Return the chunk that carries the usage, the last one of a stream."""
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     return {**delta(), "choices": [], "usage": {**counts, **details}}
 

@@ -1,4 +1,4 @@
-// Reads one line of JSON per stream of chunks, answers with the parts that the AI SDK's reader makes of it.
+// Reads streams of chunks as lines of JSON and answers with the parts that the AI SDK's reader makes of them.
 import { readUIMessageStream } from "ai";
 import { createInterface } from "node:readline";
 
@@ -6,7 +6,7 @@ async function parts(chunks) {
   const stream = new ReadableStream({
     start(controller) {
       for (const chunk of chunks) controller.enqueue(chunk);
-      // Not every chunk makes the reader show what it has; this one does, and changes no part.
+      // Not every chunk makes the reader emit its message; this one does, and changes no part.
       controller.enqueue({ type: "message-metadata", messageMetadata: {} });
       controller.close();
     },

@@ -1,4 +1,4 @@
-"""The AI SDK's own chat and transport (npm package `ai`, version 6) talk to our HTTP app."""
+"""Test the HTTP app with the AI SDK's own chat and transport (npm package `ai`, version 6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
 @pytest.fixture(autouse=True)
 def _both_paths() -> None:
-    """Nothing here goes through litellm."""
+    """Do nothing: these tests don't use litellm."""
 
 
 SCRIPT = Path(__file__).with_name("ai_chat.mjs")
@@ -47,7 +47,7 @@ async def ask(question: str) -> None:
 
 
 class Browser:
-    """The script in a process of its own, told what to do line by line."""
+    """Script in a separate process, which takes one command per line."""
 
     def __init__(self, process: asyncio.subprocess.Process, api: AgentApi) -> None:
         assert process.stdin
@@ -62,7 +62,7 @@ class Browser:
         return json.loads(answer)
 
     async def agrees(self, shown: dict[str, Any]) -> list[dict[str, Any]]:
-        """Check that a chat shows what is stored; return the parts of its last message."""
+        """Check that a chat shows the stored messages; return the parts of the last one."""
         assert (shown["status"], shown.get("error")) == ("ready", None)
         stored = await self._api.list_messages("t")
         assert [m["role"] for m in shown["messages"]] == [m.role for m in stored]
@@ -73,7 +73,7 @@ class Browser:
 
 
 def _plain(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what a page shows: a person's text has no state, and a client keeps keys of its own."""
+    """Return the keys that both sides have: a user's text has no state, and the client adds keys."""
     kept = ("type", "text", "toolCallId", "input", "output", "errorText")
     return [{key: part[key] for key in kept if part.get(key) is not None} for part in parts]
 
@@ -121,7 +121,7 @@ async def test_people_answer_in_the_page(tmp_path: Path) -> None:
         await page("a", "addToolApprovalResponse", {"id": "p2", "approved": False, "reason": "Too dear."})
         shown = await page("a", "addToolOutput", {"tool": "ask", "toolCallId": "a", "output": 42})
         while shown["messages"][-1]["parts"][-1].get("text") != "Thanks.":
-            shown = await page("a", "clearError")  # does nothing; waits until the chat is idle
+            shown = await page("a", "clearError")  # only waits until the chat is idle
         parts = await page.agrees(shown)
         states = [(p["state"], p.get("output")) for p in parts if "toolCallId" in p]
         assert states == [("output-available", "paid 1"), ("output-denied", None), ("output-available", 42)]

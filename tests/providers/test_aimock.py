@@ -1,4 +1,4 @@
-"""Against aimock: several calls at once, several turns, two dialects, and a human pace."""
+"""Test agents against aimock: parallel calls, several turns, two dialects and realistic pauses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tools_of(message: Any) -> list[tuple[str, Any, Any]]:
     ]
 
 
-async def test_two_calls_in_one_step(model: tuple[str, dict[str, Any]], tmp_path: Path):
+async def test_agent_runs_two_calls_of_one_step(model: tuple[str, dict[str, Any]], tmp_path: Path):
     name, options = model
     async with agent_api(tmp_path, name, **options) as api:
         thread, message = await ask(api, "Tell me the weather in two cities")
@@ -44,7 +44,7 @@ async def test_two_calls_in_one_step(model: tuple[str, dict[str, Any]], tmp_path
     assert text(message) == "I will look at both.\n\nParis is sunny and Oslo is sunny."
 
 
-async def test_one_call_after_the_other(model: tuple[str, dict[str, Any]], tmp_path: Path):
+async def test_agent_runs_one_call_after_the_other(model: tuple[str, dict[str, Any]], tmp_path: Path):
     name, options = model
     async with agent_api(tmp_path, name, **options) as api:
         thread, message = await ask(api, "The weather, one after the other")
@@ -63,7 +63,7 @@ async def test_one_call_after_the_other(model: tuple[str, dict[str, Any]], tmp_p
 
 async def test_reasoning_comes_apart_from_text(model: tuple[str, dict[str, Any]]):
     name, options = model
-    name = name.replace("gpt-4o-mini", "deepseek-reasoner")  # aimock lets reasoning models reason only
+    name = name.replace("gpt-4o-mini", "deepseek-reasoner")  # aimock requires a reasoning model
     request = ModelRequest([{"role": "user", "content": "think first"}])
     events = [event async for event in LitellmModel(name, **options).stream(request)]
     thought = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
@@ -73,7 +73,7 @@ async def test_reasoning_comes_apart_from_text(model: tuple[str, dict[str, Any]]
 
 
 async def test_deltas_come_as_they_are_written(model: tuple[str, dict[str, Any]]):
-    """Nothing between the provider and us holds tokens back until the answer is whole."""
+    """Nothing between the provider and the adapter may hold tokens back until the answer is complete."""
     name, options = model
     request = ModelRequest([{"role": "user", "content": "slowly"}])
     events = LitellmModel(name, **options).stream(request)
@@ -92,7 +92,7 @@ async def test_deltas_come_as_they_are_written(model: tuple[str, dict[str, Any]]
         ("out of order", "It works again."),
     ],
 )
-async def test_an_agent_gets_through(aimock_url: str, prompt: str, answer: str, tmp_path: Path):
+async def test_agent_recovers_from_failed_request(aimock_url: str, prompt: str, answer: str, tmp_path: Path):
     name, path = DIALECTS["openai"]
     async with agent_api(tmp_path, name, api_base=aimock_url + path, api_key="mock-mock-mock") as api:
         thread, message = await ask(api, f"Please be {prompt}")
@@ -100,7 +100,7 @@ async def test_an_agent_gets_through(aimock_url: str, prompt: str, answer: str, 
     assert text(message) == answer
 
 
-async def test_a_wrong_key_is_said(model: tuple[str, dict[str, Any]]):
+async def test_wrong_key_is_reported_in_the_providers_words(model: tuple[str, dict[str, Any]]):
     name, options = model
     request = ModelRequest([{"role": "user", "content": "never"}])
     with pytest.raises(ModelError, match="Incorrect API key provided") as caught:

@@ -1,6 +1,6 @@
-"""The AI SDK's own clients (versions 5, 6, 7) and assistant-ui's show at the end what `GET /chat/{id}` gives.
+"""Test that the AI SDK's clients (versions 5, 6, 7) and assistant-ui end up showing `GET /chat/{id}`.
 
-Here are some cells of the matrix; `python -m tests.providers.clients` goes through all of them.
+This file runs some cells of the matrix; `python -m tests.providers.clients` runs all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CODE = re.compile("```js\n(.*?)```", re.DOTALL)
 
 @pytest.fixture(autouse=True)
 def _both_paths() -> None:
-    """Nothing here goes through litellm."""
+    """Do nothing: these tests don't use litellm."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -42,7 +42,7 @@ async def opened() -> AsyncGenerator[Pages]:
 
 
 @pytest.mark.parametrize("client", ["ai-5", "ai-6", "ai-7", "assistant-ui"])
-async def test_clients_show_what_is_kept(server: Server, opened: Pages, client: str) -> None:
+async def test_clients_show_the_stored_messages(server: Server, opened: Pages, client: str) -> None:
     cells = [cell for cell in some_cells(client) if cell.action != "kill"]
     await all_of(people(server, opened, client, cells), *answered)
 
@@ -63,7 +63,7 @@ async def test_clients_show_nothing_of_a_lost_attempt(server: Server, opened: Pa
 
 
 def program(client: str) -> str:
-    """Return the page of docs/how-to/use-chat.md as a client of this version has it."""
+    """Return the page of docs/how-to/use-chat.md, adapted to a client's version."""
     words = next(block for block in CODE.findall(DOCS.read_text()) if "catchUp" in block)
     if client == "ai-5":
         words = words.replace("await chat.resumeStream()", "chat.clearError()")
@@ -71,7 +71,7 @@ def program(client: str) -> str:
 
 
 async def test_the_page_of_the_docs_mends_itself(server: Server, opened: Pages) -> None:
-    """Neither a person nor the page does anything when an attempt or the server is lost."""
+    """After the loss of an attempt or of the server, the page recovers without any action."""
     cells = [Cell(kind, "fresh", action) for kind in UNASKED for action in ("mend", "mend after a kill")]
     going = [
         Person(server, opened, client, cell, number, program(client))

@@ -1,4 +1,4 @@
-"""Against llmock, which breaks as real providers do and grades how its client took it."""
+"""Test the adapter and agents against llmock, which fails like real providers and grades its client."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def step(model: LitellmModel) -> StepResult:
 
 @both_paths
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_streams_text_usage_and_a_finish(llmock: Llmock, dialect: str):
+async def test_adapter_streams_text_usage_and_a_finish(llmock: Llmock, dialect: str):
     llmock.will({"type": "reply", "text": "It is sunny in Paris today."})
     *deltas, usage, finish = await events(llmock.model(dialect))
     assert (
@@ -61,7 +61,7 @@ async def test_streams_text_usage_and_a_finish(llmock: Llmock, dialect: str):
 
 @both_paths
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_calls_the_tool_it_was_offered(llmock: Llmock, dialect: str):
+async def test_adapter_yields_the_call_of_an_offered_tool(llmock: Llmock, dialect: str):
     llmock.will({"type": "reply", "tool_calls": [{"name": "get_weather", "arguments": {"city": "Paris"}}]})
     found = await events(llmock.model(dialect), tools=[get_weather.schema()])
     calls = [each for each in found if isinstance(each, ToolCallDelta)]
@@ -158,11 +158,11 @@ async def test_an_agent_gets_through_what_comes_before_a_stream(
 
 
 async def gets_through(llmock: Llmock, dialect: str, fault: dict[str, Any], directory: Path) -> None:
-    """The fault meets the call of the tool first, then, on another thread, the text.
+    """Run a turn in which the tool call meets the fault, then, on another thread, one in which the text does.
 
-    An attempt whose stream breaks has used up its reply. Of a stream with bad JSON the grader wants that
-    its client stops reading: an attempt that it could send to its end is to it no failed one, and what
-    comes after it is no retry. So much is still to come that the busiest client has ten seconds for it.
+    An attempt whose stream breaks has used up its reply. The grader requires the client to stop reading a
+    stream with bad JSON: an attempt that llmock could send completely does not count as failed, nor the next
+    one as a retry. The remaining stream is long enough to give the slowest client ten seconds to stop.
     """
     words = "It is sunny in Paris, and this is long enough to be cut."
     uses = [{"name": "get_weather", "arguments": {"city": "Paris"}}]

@@ -1,4 +1,4 @@
-"""Everything that the installed llmock can do to a client is done to ours: its own list says what that is."""
+"""Test that every fault on the installed llmock's own list is tested here."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_every_offered_fault_is_tested() -> None:
         "stream faults": sorted(test_llmock.STREAM_FAULTS),
         "tool faults": sorted(test_llmock.TOOL_FAULTS),
         "quotas": sorted(NARROW),
-        "tool modes": ["auto", "off"],  # the first is that of the other tests
+        "tool modes": ["auto", "off"],  # the other tests use "auto"
     }
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_model_that_leaves_its_tools_alone(narrow: Llmock, dialect: str, tmp_path: Path) -> None:
+async def test_turn_completes_when_model_calls_no_tool(narrow: Llmock, dialect: str, tmp_path: Path) -> None:
     narrow.will({"type": "reply", "text": "No tool needed."})
     async with agent_api(tmp_path, DIALECTS[dialect][0], max_tokens=100, **narrow.options(dialect)) as api:
         thread, message = await ask(api, "What is the weather in Paris?")
@@ -56,7 +56,7 @@ async def test_a_model_that_leaves_its_tools_alone(narrow: Llmock, dialect: str,
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_request_that_is_too_long_is_sent_once_and_said(
+async def test_request_that_is_too_long_is_sent_once_and_fails(
     narrow: Llmock, dialect: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError) as caught:
@@ -87,5 +87,5 @@ async def test_a_quota_is_waited_for_as_long_as_it_says(narrow: Llmock, quota: s
         thread, message = await ask(api, "Say hello")
     assert (thread.status, thread.error) == ("completed", None)
     assert text(message)
-    assert narrow.attempts() == used + 2  # refused once, and not before it was time
+    assert narrow.attempts() == used + 2  # refused once, then accepted after the wait
     assert narrow.findings() == []

@@ -1,9 +1,9 @@
-"""Our fold makes of a stream what the AI SDK's own reader makes of it (`readUIMessageStream`, npm `ai`).
+"""Test that the fold gives the same parts as the AI SDK's own reader (`readUIMessageStream`, npm `ai`).
 
-The streams are those a model step and its tools can bring, in any order they may come in; what a broken
-stream becomes is our own business (`agent_core.streaming.part_reducer`), for there the reader raises.
+The streams are those that a model step and its tools can produce, in any possible order. Broken streams are
+left out, because the reader raises for them (see `agent_core.streaming.part_reducer` for their parts).
 
-`DIFFERENCES` has those that are meant, each with its reason.
+`DIFFERENCES` lists the intended differences, each with its reason.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
 @pytest.fixture(autouse=True)
 def _both_paths() -> None:
-    """Nothing here goes through litellm."""
+    """Do nothing: these tests don't use litellm."""
 
 
 class Oracle:
-    """A long-lived process that reads a list of streams per line and answers with their parts."""
+    """Long-lived process that reads a list of streams per line and answers with their parts."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -70,7 +70,7 @@ _objects = st.dictionaries(st.sampled_from(["a", "b"]), _json, max_size=2)
 
 @st.composite
 def blocks(draw: st.DrawFn, name: str) -> list[Chunk]:
-    """One text or reasoning; it is still open where the whole stream is cut in its middle."""
+    """Draw one text or reasoning, which stays open if the whole stream is cut in its middle."""
     kind = draw(st.sampled_from(["text", "reasoning"]))
     meta = draw(st.sampled_from([{}, {"providerMetadata": {"p": {"k": 1}}}]))
     chunks: list[Chunk] = [{"type": f"{kind}-start", "id": name, **meta}]
@@ -83,7 +83,7 @@ def blocks(draw: st.DrawFn, name: str) -> list[Chunk]:
 
 @st.composite
 def calls(draw: st.DrawFn, name: str) -> list[Chunk]:
-    """One tool call on its way to any of its states."""
+    """Draw one tool call that reaches any of its states."""
     call = {"toolCallId": name}
     head = {**call, "toolName": draw(st.sampled_from(["f", "get_weather"]))}
     head |= draw(st.sampled_from([{}, {"title": "A tool"}, {"providerExecuted": True}]))
@@ -117,7 +117,7 @@ def calls(draw: st.DrawFn, name: str) -> list[Chunk]:
 
 @st.composite
 def others(draw: st.DrawFn, name: str) -> list[Chunk]:
-    """A file, a source or data; data with one id replaces what came before under it."""
+    """Draw a file, a source or data; data replaces earlier data with the same id."""
     return [
         draw(
             st.sampled_from(
@@ -136,7 +136,7 @@ def others(draw: st.DrawFn, name: str) -> list[Chunk]:
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[Chunk]:
-    """A message of one to three steps, in each of which blocks, calls and the rest are interleaved."""
+    """Draw a message of one to three steps, each with interleaved blocks, calls and other parts."""
     chunks: list[Chunk] = []
     for step in range(draw(st.integers(1, 3))):
         makers = draw(st.lists(st.sampled_from([blocks, calls, others]), max_size=4))
@@ -145,7 +145,7 @@ def streams(draw: st.DrawFn) -> list[Chunk]:
         while lanes := [lane for lane in lanes if lane]:
             chunks.append(draw(st.sampled_from(lanes)).pop(0))
         chunks.append({"type": "finish-step"})
-    return chunks[: draw(st.integers(1, len(chunks)))]  # perhaps it is still under way
+    return chunks[: draw(st.integers(1, len(chunks)))]  # possibly cut in the middle
 
 
 HEAD: Part = {"toolCallId": "c", "toolName": "f"}
@@ -153,8 +153,8 @@ UNDER_WAY: Part = {"type": "tool-f", "toolCallId": "c", "state": "input-streamin
 UNFIT: Part = {"type": "tool-f", "toolCallId": "c", "state": "output-error", "rawInput": {}, "errorText": "x"}
 DENIED: Part = {"type": "tool-f", "toolCallId": "c", "state": "output-denied", "input": {}}
 DIFFERENCES: dict[str, tuple[list[Chunk], list[Part], list[Part]]] = {
-    # While arguments are being written we keep their text, and the reader also what a lenient parser makes of
-    # it, which is something else with each fragment. Both are gone once the arguments are whole.
+    # The fold keeps the text of unfinished arguments; the reader also keeps the result of a lenient parser,
+    # which changes with each fragment. Both are gone once the arguments are complete.
     "arguments under way": (
         [
             {"type": "tool-input-start", "toolCallId": "c", "toolName": "f"},
@@ -163,13 +163,13 @@ DIFFERENCES: dict[str, tuple[list[Chunk], list[Part], list[Part]]] = {
         [UNDER_WAY],
         [UNDER_WAY | {"input": {"a": "b"}}],
     ),
-    # The name under which reasoning was streamed is free again in the next step, so it names nothing later.
+    # A reasoning's stream id may be reused in the next step, so it identifies nothing later.
     "the id of reasoning": (
         [{"type": "reasoning-start", "id": "1"}, {"type": "reasoning-end", "id": "1"}],
         [{"type": "reasoning", "text": "", "state": "done"}],
         [{"type": "reasoning", "text": "", "state": "done", "id": "1"}],
     ),
-    # The part's type says `approved: false` for a denied call; the reader leaves it to who answered.
+    # The part's type requires `approved: false` for a denied call; the reader leaves the key to the client.
     "a call that was denied": (
         [
             {"type": "tool-input-available", "toolCallId": "c", "toolName": "f", "input": {}},
@@ -179,13 +179,13 @@ DIFFERENCES: dict[str, tuple[list[Chunk], list[Part], list[Part]]] = {
         [DENIED | {"approval": {"id": "p", "approved": False}}],
         [DENIED | {"approval": {"id": "p"}}],
     ),
-    # A title that came along is a title, whether the arguments fit or not.
+    # The fold keeps a call's title even if the arguments do not fit.
     "the title of a call that does not fit": (
         [{"type": "tool-input-error", **HEAD, "title": "T", "input": {}, "errorText": "x"}],
         [UNFIT | {"title": "T"}],
         [UNFIT],
     ),
-    # A step that has ended has nothing open: what a provider forgot to end would else stream for ever.
+    # The end of a step closes all parts; otherwise a part that the provider never ended would stream forever.
     "text that nobody ended": (
         [{"type": "start-step"}, {"type": "text-start", "id": "1"}, {"type": "finish-step"}],
         [{"type": "step-start"}, {"type": "text", "text": "", "state": "done"}],
@@ -195,7 +195,7 @@ DIFFERENCES: dict[str, tuple[list[Chunk], list[Part], list[Part]]] = {
 
 
 def comparable(parts: list[Part]) -> list[Part]:
-    """Return parts without what differs on purpose."""
+    """Return parts without the intended differences."""
 
     def kept(part: Part) -> Part:
         dropped = {"input"} if part.get("state") == "input-streaming" else set[str]()
@@ -211,7 +211,7 @@ def comparable(parts: list[Part]) -> list[Part]:
 
 @pytest.mark.parametrize("what", DIFFERENCES)
 def test_known_differences_from_the_ai_sdk_are_these(oracle: Oracle, what: str) -> None:
-    """A difference that has gone, or became another one, is no longer in its place here."""
+    """A difference that has changed or disappeared must be updated in the list."""
     chunks, ours, theirs = DIFFERENCES[what]
     assert (fold(chunks), *oracle.read(chunks)) == (ours, theirs)
 
@@ -224,7 +224,7 @@ def test_folding_is_what_the_ai_sdk_does(oracle: Oracle, some: list[list[Chunk]]
 
 
 async def test_real_runs_are_what_the_ai_sdk_reads_from_them(oracle: Oracle, tmp_path: Path) -> None:
-    """What a follower of a real run is sent becomes, in the reader's hands, what is stored."""
+    """The reader turns a follower's updates into the stored parts."""
 
     @action_tool
     async def look(place: str, ctx: ToolContext) -> dict[str, Any]:

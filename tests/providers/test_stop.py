@@ -1,4 +1,4 @@
-"""Stopping ends the provider's work, wherever the request stands: money runs until it does."""
+"""Test that a stop ends the provider's work at any point of the request, because tokens cost money."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ async def test_stop_while_a_retry_waits_asks_no_more(tmp_path: Path):
         assert found is not None
         assert (found.status, found.retry_state) == ("stopped", None)
         asked = len(server.requests)
-        # Longer than the provider asked to wait: nothing may come after a stop.
+        # Longer than the provider's retry-after: no request may follow a stop.
         with pytest.raises(AssertionError):
             await eventually(lambda: len(server.requests) > asked, timeout=1.0)

@@ -1,4 +1,4 @@
-"""Answers in every shape that providers send: the same parts from each, or an error in the provider's words."""
+"""Test that every shape of an answer gives the same parts, or an error in the provider's words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type":
 
 
 async def step(server: DialectServer, **fields: Any) -> StepResult:
-    """Ask the server's model once."""
+    """Run one model step against the server."""
     asked = [{"role": "user", "content": "What time is it?"}]
     request = ModelRequest(fields.get("messages", asked), [TOOL])
     chunks = [
@@ -52,7 +52,7 @@ async def refused(server: DialectServer, **fields: Any) -> ModelError:
 
 
 def said(parts: list[Part]) -> list[Any]:
-    """Return what parts say, without ids and metadata."""
+    """Return the contents of parts, without ids and metadata."""
     return [
         (part["type"], part["input"]) if "input" in part else (part["type"], part.get("text"))
         for part in parts
@@ -176,8 +176,8 @@ async def test_an_empty_body_is_a_truncated_answer(name: str) -> None:
 
 
 @every_dialect
-async def test_an_end_without_an_answer_is_none(name: str) -> None:
-    """Empty, or reasoning alone: it is tried again, and then the thread fails in the provider's words."""
+async def test_end_without_an_answer_is_a_truncated_answer(name: str) -> None:
+    """An empty answer, or reasoning alone, is retried before the thread fails."""
     async with serving(DIALECTS[name], [], [Thought("Hm.")]) as server:
         for _ in range(2):
             found = await refused(server)
@@ -186,7 +186,7 @@ async def test_an_end_without_an_answer_is_none(name: str) -> None:
 
 
 @every_dialect
-async def test_an_empty_end_after_an_outcome_is_said(name: str) -> None:
+async def test_empty_answer_after_an_outcome_is_reported_as_silent(name: str) -> None:
     call = {"id": "call00001", "type": "function", "function": {"name": "clock", "arguments": "{}"}}
     asked = [
         {"role": "user", "content": "Hi"},
@@ -306,7 +306,7 @@ def claude_stream(block: Json, delta: Json) -> Stream:
 
 
 def streams_of(name: str, content: Any) -> list[tuple[str, Stream]]:
-    """Return answers whose text, and whose thoughts before a text, are some content."""
+    """Return an answer whose text is `content`, and one whose reasoning is."""
     if name == "gemini":
         parts = [[{"text": content}], [{"text": content, "thought": True}, {"text": "Hi"}]]
         return [
@@ -322,7 +322,7 @@ def streams_of(name: str, content: Any) -> list[tuple[str, Stream]]:
 
 
 @pytest.mark.parametrize("name", ["anthropic", "gemini"])
-async def test_texts_of_other_forms_are_read_as_content_is(name: str) -> None:
+async def test_text_in_other_forms_is_read_like_content(name: str) -> None:
     for kind, stream in streams_of(name, [{"type": "text", "text": "Hm"}, {"type": "x"}]):
         async with serving(DIALECTS[name], stream) as server:
             assert (kind, "Hm") in said((await step(server)).parts)

@@ -1,4 +1,4 @@
-"""A picture that a model answers with is a file like an upload, and goes back where its provider takes it."""
+"""Test that a picture in an answer is stored like an upload, and returns to providers that accept it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""litellm's listeners, which get a copy of an answer that does not depend on them."""
+"""Test that litellm's listeners get a copy of an answer and never change it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.providers.dialects import DIALECTS, serving
 from tests.providers.loopback import Answer, Stream, delta, provider, usage
 from tests.support.providers.litellm_paths import listening
 
-# For listeners, litellm asks Ollama's server about the model, blocking the event loop of the test's server.
+# With listeners, litellm queries Ollama's server about the model and blocks that server's event loop.
 HEARD = [name for name in DIALECTS if name != "ollama"]
 REQUEST = ModelRequest([{"role": "user", "content": "hello"}])
 REASONING: list[Any] = [[{"type": "text", "text": "Hm."}], {"text": "Hm."}]
@@ -25,7 +25,7 @@ REASONING: list[Any] = [[{"type": "text", "text": "Hm."}], {"text": "Hm."}]
 
 @pytest.fixture
 def heard() -> Iterator[list[Any]]:
-    """Return the whole answers that a callback of litellm's gets."""
+    """Return the list of whole answers that a litellm callback receives."""
     with listening() as answers:
         yield answers
 
@@ -41,13 +41,13 @@ async def test_listener_gets_the_answer_that_is_read(name: str, heard: list[Any]
     await eventually(lambda: len(heard) == 1)
     message = heard[0].choices[0].message
     assert message.content == "".join(part["text"] for part in read.parts if part["type"] == "text")
-    # litellm glues calls of Gemini's OpenAI endpoint together, which have no index.
+    # litellm joins the calls of Gemini's OpenAI endpoint, which have no index.
     assert {call.function.name for call in message.tool_calls} == {call.name for call in read.tool_requests}
 
 
 @pytest.mark.parametrize("name", HEARD)
 async def test_whole_body_is_read_whoever_listens(name: str, heard: list[Any]) -> None:
-    """litellm's wrapper finds nothing in it."""
+    """litellm's stream wrapper reads nothing from a body that is not a stream."""
     dialect = DIALECTS[name]
     body = json.dumps(dialect.whole(dialect.prepared(STEP, 0))).encode()
     async with serving(dialect, STEP, Answer(200, body)) as server:
@@ -66,7 +66,7 @@ async def test_reasoning_of_any_shape_is_read_whoever_listens(reasoning: Any, he
 
 
 async def test_equal_chunks_do_not_fail_an_answer(heard: list[Any]) -> None:
-    """litellm would fail a model that repeats itself, and count tokens that nobody reported."""
+    """litellm's wrapper fails a model that repeats itself, and makes up token counts."""
     async with provider(Stream([*[delta("same ")] * 1000, delta(finish="stop")])) as server:
         found = [event async for event in model(server.url).stream(REQUEST)]
     assert found == [*[TextDelta("same ")] * 1000, Finish("stop")]

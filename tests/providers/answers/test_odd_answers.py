@@ -1,4 +1,4 @@
-"""Answers and errors in forms that servers and gateways around the known providers give them."""
+"""Test answers and errors in the odd forms of compatible servers and gateways."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ async def test_answers_of_cohere_are_read_as_events_as_lines_and_whole() -> None
     lines = Stream([json.dumps(each).encode() + b"\n" for each in COHERE], end="eof")
     cut = Stream([event(each) for each in COHERE[:-1]], end="eof")
     async with provider(events, lines, Answer(200, WHOLE), cut, strict=False) as server:
-        address = f"{server.url}/chat/completions"  # its requests are in OpenAI's form, and so checked
+        address = f"{server.url}/chat/completions"  # a path that has the server check requests as OpenAI's
         model = LitellmModel("cohere_chat/command-a", api_base=address, api_key="k", timeout=10)
         asked = ModelRequest([{"role": "user", "content": "Hi"}])
         results: Any = [[each async for each in model_step(model, asked)][-1] for _ in range(3)]

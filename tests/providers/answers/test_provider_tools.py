@@ -1,4 +1,4 @@
-"""Tools that a provider runs itself, over its own bytes: without a listener of litellm's and with one."""
+"""Test tools that a provider runs itself, from raw bytes, with and without a litellm listener."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def agent_for(server: DialectServer, **options: Any) -> Agent:
 
 
 async def parts_of(path: Path, server: DialectServer, agent: Agent, prompts: list[str]) -> list[list[Part]]:
-    """Return the parts of each answer to some prompts, after a restart."""
+    """Send the prompts in turn; return the parts of each answer, read after a restart."""
     async with Runtime(f"sqlite:///{path}/a.db") as runtime:
         api = define_internal_agent_api(runtime, agent)
         thread = await api.create_thread(prompts[0])
@@ -98,7 +98,7 @@ STEPS: dict[str, list[Reply]] = {
 async def test_tools_of_anthropics_own_are_shown_and_come_back_as_they_were(
     replies: list[Reply], tmp_path: Path
 ) -> None:
-    """The server refuses blocks that were changed, left out or put into another order."""
+    """The server refuses blocks that were changed, omitted or reordered."""
     async with serving(DIALECTS["anthropic"], *replies, ["Again."], ["Bye."]) as server:
         agent = agent_for(server, provider_tools=[SEARCH, CODE])
         first, *_ = await parts_of(tmp_path, server, agent, ["How is Rome?", "Sure?", "Thanks."])
@@ -159,7 +159,7 @@ async def test_turn_that_pauses_for_ever_ends_at_its_limit(tmp_path: Path) -> No
 
 
 def begin_and_die(path: str, options: dict[str, Any]) -> None:
-    """Begin a turn in this process and kill it once its first step is committed."""
+    """Start a turn, and kill this process once the turn's first step is committed."""
 
     async def begin() -> None:
         async with Runtime(path) as runtime:
@@ -172,7 +172,7 @@ def begin_and_die(path: str, options: dict[str, Any]) -> None:
 
 
 async def test_paused_turn_is_carried_on_after_a_kill(tmp_path: Path) -> None:
-    """Between the pause, which was committed, and the request that carries on."""
+    """The kill comes after the commit of the pause and before the request that continues the turn."""
     path = f"sqlite:///{tmp_path}/a.db"
     carried_on: Reply = [CAME, "It is sunny."]
     async with serving(DIALECTS["anthropic"], ["Let me see.", PENDING], carried_on) as server:
@@ -268,7 +268,7 @@ ITEMS = [
 
 @both_ways
 async def test_tools_of_openais_own_never_strand_a_turn(tmp_path: Path) -> None:
-    """What led to a search is refused without the search, which litellm cannot send; so neither is sent."""
+    """OpenAI refuses reasoning without the search it led to, which litellm cannot send: send neither."""
     async with serving(DIALECTS["responses"], openai_says(*ITEMS), ["Again."]) as server:
         agent = agent_for(server, provider_tools=[{"type": "web_search"}])
         first, last = await parts_of(tmp_path, server, agent, ["How is Rome?", "Thanks."])
@@ -312,7 +312,7 @@ async def test_failed_response_ends_in_the_providers_words(tmp_path: Path) -> No
 
 @pytest.fixture
 def heard() -> Iterator[list[Any]]:
-    """Return the whole answers that a callback of litellm's gets."""
+    """Return the list of whole answers that a litellm callback receives."""
     with listening() as answers:
         yield answers
 
@@ -338,7 +338,7 @@ async def test_callback_of_litellms_hears_the_answer_whose_provider_tools_are_sh
 
 @pytest.fixture
 async def cache(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Use litellm's cache, and return it; for one class of its proxy's it imports packages that only `litellm[proxy]` brings."""
+    """Enable and return litellm's cache, without the module that needs the packages of `litellm[proxy]`."""
     absent = ModuleType("response_cache")
     absent.CachedAnthropicMessagesStreamIterator = type("Absent", (), {})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "litellm.llms.anthropic.messages.native.response_cache", absent)

@@ -1,1 +1,1 @@
-"""The clients that nobody here wrote, in Node, against a server in a process of its own."""
+"""Third-party clients in Node, against a server in a separate process."""

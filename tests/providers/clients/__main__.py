@@ -1,4 +1,4 @@
-"""The whole matrix of every client: python -m tests.providers.clients [CLIENT …]."""
+"""Run the whole matrix of every client: python -m tests.providers.clients [CLIENT …]."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.providers.installed import CLIENTS
 
 
 async def main(clients: list[str]) -> int:
-    """Go through every cell; say how many there are of each client and what went wrong.
+    """Run every cell; print the number of cells of each client, and the failures.
 
     Returns:
-        how many groups of cells went wrong.
+        the number of groups of cells that failed.
     """
     wrong = 0
     for client in clients:

@@ -1,4 +1,4 @@
-"""The matrix: what an answer is made of, how the turn before ended, and what a person does then."""
+"""The test matrix: kind of the answer, state of the turn before it, and action of the person."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PEOPLE = ("approval", "human", "both")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell.
+    """One cell of the matrix.
 
     Attributes:
-        kind: of KINDS.
-        state: of STATES.
-        action: of ACTIONS.
+        kind: one of KINDS.
+        state: one of STATES.
+        action: one of ACTIONS.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class Cell:
 
 
 def cannot_be(client: str, cell: Cell) -> str | None:
-    """Return why a client does not have a cell; None: it has it."""
+    """Return why a client does not have a cell, or None if it has."""
     if client == "assistant-ui" and cell.action in ("resume", "two clients", "kill"):
         return "assistant-ui resumes with its own adapter only, which wants a stream's id in a header"
     if client == "assistant-ui" and cell.kind == "files":
@@ -49,7 +49,7 @@ def every_cell(client: str) -> list[Cell]:
 
 
 def pairs(client: str) -> list[Cell]:
-    """Return some cells among which any two values of different axes meet that meet at all."""
+    """Return a pairwise cover: each possible pair of values from two axes occurs in some cell."""
     left = every_cell(client)
     unmet = {pair for cell in left for pair in _pairs(cell)}
     chosen: list[Cell] = []
@@ -61,7 +61,7 @@ def pairs(client: str) -> list[Cell]:
 
 
 def some_cells(client: str) -> list[Cell]:
-    """Return the cells of a run that has to be short: `pairs`, and of version 7 every third cell, too."""
+    """Return the cells of a short run: `pairs`, and for version 7 every third cell, too."""
     thirds = every_cell(client)[::3] if client == "ai-7" else []
     return list(dict.fromkeys([*pairs(client), *thirds]))
 

@@ -1,5 +1,5 @@
-// Pages in Node, without a browser: the AI SDK's `Chat` as useChat holds it, and assistant-ui's runtime.
-// Each line of the input names a page and what its person does; the answer is what the page shows then.
+// Pages in Node, without a browser: the AI SDK's `Chat` as in useChat, and assistant-ui's runtime.
+// Each line of input names a page and an action; the answer is what the page shows afterwards.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
@@ -27,14 +27,14 @@ const whenAnswered = (sdk) => (state) =>
   sdk.lastAssistantMessageIsCompleteWithToolCalls(state) ||
   sdk.lastAssistantMessageIsCompleteWithApprovalResponses?.(state) ||
   answered(state.messages.at(-1));
-// Both helpers want cards of their own kind only; a page with both waits until none is open.
+// Each helper handles only one kind of card; a page with both kinds waits until none is open.
 const answered = (message) =>
   calls(message).some((part) => part.state === "approval-responded") &&
   !calls(message).some((part) => OPEN.includes(part.state));
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// A connection that breaks is a TypeError with these words in Chrome, and the AI SDK goes by them.
+// In Chrome, a broken connection is a TypeError with this message, which the AI SDK checks.
 function network() {
   const broken = new TypeError("network error");
   const open = new Set();
@@ -95,7 +95,7 @@ function chatPage({ id, api, headers, program }, { sdk, react }) {
   };
 }
 
-// useChat with its own `transport` option, rendered once: its functions go on with the chat that it has made.
+// useChat with its own `transport` option, rendered once: its functions keep using the chat that it has made.
 function hookPage({ id, api, headers }, { sdk, react, createElement, renderToString }) {
   const connections = network();
   let error, hook;
@@ -171,7 +171,7 @@ async function idle(page) {
   for (let quiet = 0; quiet < 2; quiet = page.isBusy() ? 0 : quiet + 1) await pause(15);
 }
 
-// People answer every card that is open, one after the other.
+// Answers every open card, one after the other.
 async function answerAll(page) {
   for (;;) {
     const part = calls(page.show().messages.at(-1)).find((one) => OPEN.includes(one.state));
@@ -187,7 +187,7 @@ const isApproval = (part) => part.state === "approval-requested";
 const yes = (page, part) =>
   isApproval(part) ? page.approve(part, { approved: true }) : page.answer(part, "blue");
 
-// Other ways to answer the cards that are open.
+// Other ways to answer the open cards.
 const answers = {
   answerAll,
   answerBackwards: async (page) => {

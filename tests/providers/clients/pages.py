@@ -1,4 +1,4 @@
-"""The pages in Node and the server in its process, as the tests hold them."""
+"""Handles of the pages in Node and of the server process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PATIENCE = 60.0
 
 
 class Server:
-    """The server's process.
+    """The server process.
 
     Args:
-        folder: where its database is, and the files that let its model go on.
+        folder: folder of the database and of the files that release the model.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class Server:
         self._process: Process | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         command = [sys.executable, "-m", "tests.providers.clients.server", str(self.folder), str(self.port)]
         self._process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL)
 
@@ -54,23 +54,23 @@ class Server:
         await eventually(answers, timeout=PATIENCE)
 
     async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End it, by default without a chance to do anything."""
+        """End the server, by default with SIGKILL."""
         assert self._process is not None
         os.kill(self._process.pid, how)
         await self._process.wait()
 
     def let_go(self, gate: str) -> None:
-        """Let the model go on with what is held there."""
+        """Release the answer that the model holds at `gate`."""
         (self.folder / gate).touch()
 
     async def shown(self, thread_id: str) -> dict[str, Any]:
-        """Return what `GET /chat/{id}` gives."""
+        """Return the body of `GET /chat/{id}`."""
         return (await self.client.get(f"/chat/{thread_id}")).json()
 
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path) -> AsyncGenerator[Server]:
-    """Run the server; it is ended by SIGKILL, for it has nothing to lose."""
+    """Run the server; end it with SIGKILL, because its data is not needed any more."""
     server = Server(folder)
     await server.start()
     try:
@@ -81,7 +81,7 @@ async def serving(folder: Path) -> AsyncGenerator[Server]:
 
 
 class Pages:
-    """All pages of all clients, in one process: what persons do in them, and what they show."""
+    """All pages of all clients in one Node process: forward actions, return what the pages show."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin
@@ -91,16 +91,16 @@ class Pages:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     async def listen(self) -> None:
-        """Hand each answer to who waits for it."""
+        """Pass each answer to the call that waits for it."""
         while line := await self._out.readline():
             answer = json.loads(line)
             self._answers.pop(answer["number"]).set_result(answer)
 
     async def act(self, client: str, **line: Any) -> dict[str, Any]:
-        """Have a page of a client (one of `installed.CLIENTS`) do something; return what it shows then.
+        """Have a page of a client (one of `installed.CLIENTS`) act; return what the page shows afterwards.
 
         Raises:
-            AssertionError: the script failed.
+            AssertionError: the Node script failed.
         """
         number = next(self._numbers)
         self._answers[number] = asyncio.get_running_loop().create_future()
@@ -125,7 +125,7 @@ async def _home(client: str) -> str:
 
 @contextlib.asynccontextmanager
 async def pages() -> AsyncGenerator[Pages]:
-    """Run Node; it loads the packages of a client when its first page is opened."""
+    """Run Node, which loads a client's packages when the client's first page is opened."""
     node, _ = await asyncio.to_thread(_node, "ai-7")
     process = await asyncio.create_subprocess_exec(
         *node, str(HERE / "page.mjs"), stdin=PIPE, stdout=PIPE, limit=1 << 24

@@ -1,4 +1,4 @@
-"""Persons who go through the cells of the matrix, each in a thread of their own."""
+"""Simulated users who run the cells of the matrix, each in a separate thread."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KEPT = ("type", "text", "toolCallId", "input", "output", "errorText", "url", "me
 
 
 class Person:
-    """Somebody who goes through one cell.
+    """User of one client who runs one cell.
 
     Args:
-        server: the server.
-        opened: where the pages are.
-        client: of `installed.CLIENTS`.
-        cell: the cell.
-        number: of the cell; it names the thread.
+        server: the running server.
+        opened: the pages in Node.
+        client: one of `installed.CLIENTS`.
+        cell: the cell to run.
+        number: number of the cell, which makes the thread's id unique.
         program: JavaScript that makes the page's `chat`, in place of the tests' own.
         hook: whether the page is `useChat` with its own `transport` option.
     """
@@ -59,17 +59,17 @@ class Person:
         }
 
     async def does(self, call: str, *args: Any, wait: bool = True, page: str = "") -> dict[str, Any]:
-        """Do something in a page; return what it shows."""
+        """Call a function of a page; return what the page shows."""
         line = {"page": self.thread + page, "call": call, "args": args, "wait": wait}
         return await self._pages.act(self.client, **line, **self._options)
 
     def says(self, state: str, kind: str, name: str) -> dict[str, Any]:
-        """Return a message that makes the model answer so."""
+        """Return a message that makes the model answer with this state and kind."""
         text = f"{state} {kind} {self.thread} {name}"
         return {"text": text, **({"files": [FILE]} if kind == "files" else {})}
 
     async def sees(self, what: Callable[[list[dict[str, Any]]], bool]) -> None:
-        """Wait until the page's messages are so."""
+        """Wait until the page's messages fulfil `what`."""
         await self._sees(lambda shown: what(shown["messages"]))
 
     async def _sees(self, what: Callable[[dict[str, Any]], bool], page: str = "") -> None:
@@ -111,13 +111,13 @@ class Person:
             await self.server.client.post(f"/threads/{self.thread}/stop")
             await self.does("look")
         elif self.client == "assistant-ui" or action not in ("send", "resume", "two clients", "kill"):
-            await self.does("leave")  # a page whose old stream goes on would write it into the new list
+            await self.does("leave")  # else the page's old stream would write into the new list
 
     async def _retry_waits(self) -> bool:
         return (await self.server.client.get(f"/threads/{self.thread}")).json().get("retry_state") is not None
 
     async def act(self) -> None:
-        """Do what the cell is about, and answer all that is asked then."""
+        """Do the cell's action, and answer every card that it opens."""
         kind = self.cell.kind
         actions: dict[str, Callable[[], Awaitable[Any]]] = {
             "send": lambda: self.does("send", self.says("-", kind, "last")),
@@ -132,7 +132,7 @@ class Person:
         await self.answers()
 
     async def answers(self) -> None:
-        """Answer every card that is open."""
+        """Answer every open card."""
         await self.does("answerAll")
 
     async def _edit_twice(self) -> None:
@@ -140,13 +140,13 @@ class Person:
         await self.does("edit", {**self.says("-", self.cell.kind, "last"), "index": -1})
 
     async def _cut(self) -> None:
-        if self.client == "assistant-ui":  # its edit is a list that is cut, also before the first message
+        if self.client == "assistant-ui":  # it edits by cutting the list, also before the first message
             await self.does("edit", {**self.says("-", self.cell.kind, "last"), "index": 0})
         else:
             await self.does("cut", {**self.says("-", self.cell.kind, "last"), "keep": 2})
 
     async def hold(self) -> None:
-        """Send a message whose answer stops in the middle."""
+        """Send a message whose answer pauses in the middle."""
         await self.does("send", self.says("hold", self.cell.kind, "last"), wait=False)
         await self.sees(
             lambda messages: messages[-1]["role"] == "assistant" and _begun(messages[-1]["parts"])
@@ -158,19 +158,19 @@ class Person:
         await self.resume()
 
     async def resume(self, page: str = "") -> None:
-        """Resume the stream, and let the model go on as soon as it is read."""
+        """Resume the stream, and release the model as soon as the page reads the stream."""
         await self.does("resume", wait=False, page=page)
-        await self._sees(lambda shown: shown["busy"], page)  # it is, once the stream is there
+        await self._sees(lambda shown: shown["busy"], page)  # busy as soon as the stream is open
         self.server.let_go(self.thread)
         await self.does("look", page=page)
 
     async def loses_its_connection(self) -> None:
-        """Begin an answer, and lose the connection in its middle."""
+        """Start an answer, and drop the connection in the middle."""
         await self.hold()
         await self.does("drop", wait=False)
 
     async def resumes_and_reads(self) -> None:
-        """Resume by hand, and let the model go on when something has been read."""
+        """Resume by hand, and release the model once the page has read something."""
         before = (await self.does("look"))["reads"]
         await self.does("resume", wait=False)
         await self._sees(lambda shown: shown["reads"] > before)
@@ -178,31 +178,31 @@ class Person:
         await self.does("look")
 
     async def catches_up(self) -> None:
-        """Wait until the page has loaded the messages, and resumes if its version can."""
+        """Wait until the page has loaded the messages, and has resumed if its version can."""
         await self._sees(
             lambda shown: not shown.get("error") and (shown["busy"] or len(shown["messages"]) == 1)
         )
 
     async def is_cut_off(self) -> None:
-        """Wait until the page knows that its server is gone."""
+        """Wait until the page shows an error because the server is gone."""
         assert (await self.does("look"))["error"], self
 
     async def loses_an_attempt(self) -> None:
-        """Send a message of whose answer the first attempt is lost in the middle."""
+        """Send a message and lose the first attempt of its answer in the middle; resume if needed."""
         shown = await self.does("send", self.says("retried", self.cell.kind, "last"))
-        if self.client == "ai-6" and shown.get("error"):  # its stream can take nothing back, and says so
+        if self.client == "ai-6" and shown.get("error"):  # its stream cannot retract parts, and reports that
             assert "resume" in shown["error"], self
             await self.does("resume")
             shown = await self.does("look")
-            if "Half" in str(shown["messages"]):  # it had ended: nothing was left to resume
+            if "Half" in str(shown["messages"]):  # the turn had ended, so nothing was left to resume
                 await self.does("load", (await self.server.shown(self.thread))["messages"])
 
     async def sends_what_is_lost(self) -> None:
-        """Send a message of whose answer the first attempt is lost in the middle, and do no more."""
+        """Send a message and lose the first attempt of its answer in the middle; do nothing else."""
         await self.does("send", self.says("retried", self.cell.kind, "last"))
 
     async def is_mended(self) -> None:
-        """Wait until the page shows the end of an answer, and no error, by itself."""
+        """Wait until the page shows the end of an answer, and no error, without a person's help."""
         await self._sees(
             lambda shown: (
                 not shown["busy"]
@@ -220,7 +220,7 @@ class Person:
         await self.agrees(page="b")
 
     async def agrees(self, page: str = "") -> None:
-        """Check that a page shows what a page would show that opens now."""
+        """Check that the page shows what a newly opened page would show."""
         shown = await self.does("look", page=page)
         kept = await self.server.shown(self.thread)
         wrong = f"{self} shows {shown}, kept is {kept}"
@@ -237,15 +237,15 @@ class Person:
 
 
 def ids(message: dict[str, Any]) -> tuple[str, str]:
-    """Return role and id; an edited message has an id of its own, which its client does not learn."""
+    """Return role and id, without a user's id: clients don't get the new id of an edited message."""
     return message["role"], message["id"] if message["role"] == "assistant" else ""
 
 
 def plain(parts: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what people see.
+    """Return the parts as people see them.
 
-    A card that was passed over stays as it was in the page that shows it, and of arguments that never
-    became whole each reader shows what it makes of them.
+    A page keeps showing a card that was passed over as it was, and arguments that never became complete are
+    parsed differently by each reader.
     """
     raw = {part["toolCallId"] for part in kept if "rawInput" in part}
     over = {part["toolCallId"] for part in kept if part.get("errorText") == PASSED_OVER.text}
@@ -262,12 +262,12 @@ def plain(parts: list[dict[str, Any]], kept: list[dict[str, Any]]) -> list[dict[
 
 
 def _begun(parts: Sequence[dict[str, Any]]) -> bool:
-    """Whether parts show what is said first: a text is there before its words are."""
+    """Return whether the parts have visible content: a text part may still be empty."""
     return len(parts) > 1 and parts[-1].get("text") != ""
 
 
 async def all_of(people: Sequence[Person], *steps: Callable[[Person], Awaitable[Any]]) -> None:
-    """Let people go through their steps, some at once; fail with all that went wrong."""
+    """Run the steps of all people, some at once; fail with all errors together."""
     room = asyncio.Semaphore(AT_ONCE)
 
     async def go(person: Person) -> None:
@@ -283,16 +283,16 @@ async def all_of(people: Sequence[Person], *steps: Callable[[Person], Awaitable[
 
 
 def people(server: Server, opened: Pages, client: str, cells: Sequence[Cell]) -> list[Person]:
-    """Return somebody for each cell."""
+    """Return a person for each cell."""
     return [Person(server, opened, client, cell, number) for number, cell in enumerate(cells)]
 
 
 answered = (Person.begin, Person.act, Person.agrees)
-"""The steps of a cell whose server is not killed."""
+"""Steps of a cell without a kill."""
 
 
 async def killed(server: Server, going: Sequence[Person]) -> None:
-    """Let people go through cells in which the server is killed in the middle of all their answers."""
+    """Run cells in which the server is killed in the middle of every answer."""
     await all_of(going, Person.begin, Person.hold)
     await server.kill()
     await all_of(going, Person.is_cut_off)

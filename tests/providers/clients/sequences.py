@@ -1,4 +1,4 @@
-"""Sequences outside of the matrix: each goes through a thread of its own."""
+"""Sequences of actions outside of the matrix, each run in a separate thread."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def edits_while_a_card_waits(person: Person) -> None:
 
 async def edits_often(person: Person) -> None:
     await sends(person, "text")
-    for name in ("b", "c", "n0", "c"):  # back to words that it had before
+    for name in ("b", "c", "n0", "c"):  # back to an earlier text
         await edits(person, "text", name)
     await person.does("send", person.says("-", "tools", "on"))
 

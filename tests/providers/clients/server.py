@@ -1,7 +1,7 @@
-"""The server of the clients' tests, in a process of its own so that it can be killed: python -m … FOLDER PORT.
+"""Server of the clients' tests, in a separate process so that it can be killed: python -m … FOLDER PORT.
 
-Its model does what the last message of a person says, "STATE KIND …": how the first turn of this message
-ends, and what later ones are made of. `hold` waits for a file in the folder, so that a test can act meanwhile.
+The model obeys the last user message, "STATE KIND …": how this message's first turn ends, and the kind of the
+later turns' answer. The state `hold` waits for a file in the folder, so that a test can act meanwhile.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ def _look(n: int) -> ToolUse:
 
 
 class Model:
-    """What the model says.
+    """Script of the model.
 
     Args:
-        folder: where the tests leave files that let it go on.
+        folder: folder in which the tests create the files that release the model.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -101,7 +101,7 @@ class Model:
             return self._held(step, self._folder / thread)
         if not first:
             return step
-        if state == "retrying":  # not before it was read: who comes later is shown nothing of what is lost
+        if state == "retrying":  # held until the page has read: later readers see nothing of it
             return self._held(["Half", LATER], self._folder / f"{thread}-fails")
         broken: dict[str, Turn] = {
             "failed": [Reasoning("Hm."), "Half", _look(9), DENIED],
@@ -112,7 +112,7 @@ class Model:
         return broken.get(state, step)
 
     def _held(self, step: Turn, file: Path) -> Iterator[Any]:
-        """Yield the step; its first fragment is said, the next one waits until the test says so."""
+        """Yield the step's first fragment, wait until `file` exists, then yield the rest."""
         yield step[0]
         while not file.exists():
             yield 0.02
@@ -128,7 +128,7 @@ def _text(message: dict[str, Any]) -> str:
 
 @contextlib.asynccontextmanager
 async def application(folder: Path) -> AsyncGenerator[Starlette]:
-    """Give the app: /agents as it is by default, /eager where every message interrupts."""
+    """Yield the app: /agents with the defaults, and /eager, where every message interrupts."""
     settings = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
     async with Runtime(f"sqlite:///{folder}/agents.db", settings=settings) as runtime:
         agent = Agent(
@@ -143,9 +143,9 @@ async def application(folder: Path) -> AsyncGenerator[Starlette]:
 
 
 async def main(folder: str, port: str) -> None:
-    """Serve until the end."""
+    """Serve until the process ends."""
     async with application(Path(folder)) as app:
-        # A connection that its client may use again must not be closed at that moment: they give up after 5 s.
+        # Clients reuse connections that were idle for up to 5 s; the server must not close one just then.
         quiet: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_level": "warning"}
         config = uvicorn.Config(app, port=int(port), timeout_keep_alive=75, **quiet)
         await uvicorn.Server(config).serve()

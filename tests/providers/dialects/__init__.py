@@ -1,4 +1,4 @@
-"""The dialects of model providers as raw bytes on loopback, each as strict as the real one.
+"""Dialects of model providers as raw bytes on loopback, each as strict as the real provider.
 
 async with serving(DIALECTS["anthropic"], [Thought("Hm."), Use("clock")], ["It is late."]) as server:
     agent = Agent("a", server.dialect.model, tools=[clock], **server.options)

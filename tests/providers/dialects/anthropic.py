@@ -1,4 +1,4 @@
-"""Anthropic: events by block, signed thinking that must come back first in its turn.
+"""Anthropic's dialect: events by block, and signed thinking that must come back first in its turn.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
@@ -26,7 +26,7 @@ COUNTED = {"input_tokens": 500, "cache_read_input_tokens": 400, "cache_creation_
 
 
 class Anthropic(Dialect):
-    """Claude."""
+    """Anthropic's Messages API."""
 
     model = "anthropic/claude-sonnet-5"
     below = ""
@@ -95,7 +95,7 @@ class Anthropic(Dialect):
 
 
 def stream_of(blocks: Sequence[tuple[Json, list[Json]]], stop_reason: str = "end_turn") -> list[bytes]:
-    """Return the events of a message of these blocks, each given as its beginning and its deltas."""
+    """Return the events of a message; each block is a pair of its start and its deltas."""
     head = {"id": "m1", "type": "message", "role": "assistant", "model": "claude", "content": []}
     events = [_event("message_start", message=head | {"usage": COUNTED | {"output_tokens": 1}})]
     for index, (start, deltas) in enumerate(blocks):
@@ -113,7 +113,7 @@ def _stop_reason(items: Reply) -> str:
 
 
 def _check_hosted(content: list[Json], said: Sequence[Reply], is_last: bool) -> Iterator[str]:
-    """Yield what is wrong with blocks of Anthropic's own tools: they come back as they were, in their order."""
+    """Yield complaints about blocks of Anthropic's own tools that were changed, omitted or reordered."""
     sent = [{k: v for k, v in one.items() if k != "cache_control"} for one in content]
     calls = {one["id"]: one["name"] for one in sent if one["type"] == "server_tool_use"}
     answered = {one["tool_use_id"] for one in sent if one["type"].endswith("_tool_result")}
@@ -137,7 +137,7 @@ def _check_hosted(content: list[Json], said: Sequence[Reply], is_last: bool) -> 
 
 
 def blocks_of(items: Reply) -> list[Json]:
-    """Return a reply's blocks as they stand in a message."""
+    """Return a reply's blocks in the form of a message."""
     return [
         one for item in items for one in (_hosted_blocks(item) if isinstance(item, Ran) else [block(item)])
     ]
@@ -150,7 +150,7 @@ def _hosted_blocks(item: Ran) -> list[Json]:
 
 
 def block(item: str | Thought | Use) -> Json:
-    """Return a block as it stands in a message."""
+    """Return a block in the form of a message."""
     if isinstance(item, Thought):
         if item.hidden:
             return {"type": "redacted_thinking", "data": item.text}
@@ -161,7 +161,7 @@ def block(item: str | Thought | Use) -> Json:
 
 
 def _streamed(item: Item) -> list[tuple[Json, list[Json]]]:
-    """Return how each block of an item begins, and its deltas."""
+    """Return the start and the deltas of each block of an item."""
     if not isinstance(item, Ran):
         return [_streamed_block(item)]
     deltas = [{"type": "input_json_delta", "partial_json": one} for one in pieces(json.dumps(item.arguments))]

@@ -1,4 +1,4 @@
-"""Providers that speak OpenAI's dialect, each with its own way of thinking and its own refusals."""
+"""Providers that speak OpenAI's dialect, each with its own form of reasoning and its own refusals."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Cerebras(Openai):
 
 
 class Mistral(Openai):
-    """Thoughts are parts of the content, ids nine letters. https://docs.mistral.ai/capabilities/reasoning/"""
+    """Reasoning in parts of the content, nine-letter ids. https://docs.mistral.ai/capabilities/reasoning/"""
 
     model = "mistral/magistral-medium-latest"
     id_form = "m{:08}"
@@ -184,7 +184,7 @@ class GeminiOpenai(Openai):
 
 
 def details(items: Reply) -> list[Json]:
-    """Return OpenRouter's reasoning details of a reply, whole: the texts merged, the rest as it came."""
+    """Return a reply's complete reasoning details for OpenRouter: texts merged, other items unchanged."""
     texts = [_detail("".join(one.text for one in thoughts_of(items) if not one.hidden))]
     hidden = [_encrypted(one, 0) for one in thoughts_of(items) if one.hidden]
     calls = [_encrypted(use, n + 1) for n, use in enumerate(uses_of(items))]

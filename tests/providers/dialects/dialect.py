@@ -1,4 +1,4 @@
-"""Base of the dialects: how a reply is said, and which requests its strict provider refuses."""
+"""Base of the dialects: the bytes of a reply, and the requests that a strict provider refuses."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.providers.loopback import Answer
 
 
 class Dialect:
-    """One provider as it is on the wire.
+    """One provider on the wire.
 
     Attributes:
-        model: its name in litellm.
-        below: path under the server's address that litellm is given as `api_base`.
-        id_form: ids of its calls, made from a number.
+        model: name of the model in litellm.
+        below: path below the server's address that makes litellm's `api_base`.
+        id_form: format of the calls' ids, which takes a number.
         names: pattern that names of functions must match, in calls and in tools.
-        content_type: of its streams.
+        content_type: content type of the streams.
     """
 
     model: ClassVar[str]
@@ -29,28 +29,28 @@ class Dialect:
     content_type: ClassVar[str] = "text/event-stream"
 
     def prepared(self, items: Reply, replies: int) -> list[Item]:
-        """Return the reply as it will be said, its calls with ids that no earlier reply had."""
+        """Return the reply with an id for each call that no earlier reply has used."""
         return with_ids(items, 100 * (replies + 1), self.id_form)
 
     def stream(self, items: Reply) -> list[bytes]:
-        """Return the events of a streamed reply, each whole."""
+        """Return the events of a streamed reply, one item each."""
         raise NotImplementedError
 
     def whole(self, items: Reply) -> Json:
-        """Return the body of the same reply where it is not streamed."""
+        """Return the body of the same reply without streaming."""
         raise NotImplementedError
 
     def check(self, request: Json, said: Sequence[Reply]) -> list[str]:
-        """Return why the provider refuses a request, in its words; `said`: its replies so far."""
+        """Return the provider's complaints about a request; `said` has the provider's replies so far."""
         raise NotImplementedError
 
     def refusal(self, sentence: str) -> Answer:
-        """Return the answer 400 in the provider's form."""
+        """Return an answer with status 400 in the provider's form."""
         return Answer(400, {"error": {"message": sentence, "type": "invalid_request_error", "code": None}})
 
 
 def asserted(check: Callable[..., None], *arguments: Any) -> Iterator[str]:
-    """Yield what a check that asserts has found."""
+    """Yield the message of an assertion that `check` fails."""
     try:
         check(*arguments)
     except AssertionError as error:
@@ -65,7 +65,7 @@ def misfits(pattern: str, words: Sequence[str]) -> list[str]:
 
 
 def writer_of(calls: Sequence[tuple[str, Any]], said: Sequence[Reply]) -> list[Item] | None:
-    """Return which reply some calls (id, arguments) of a request are from; None: another model's."""
+    """Return the reply that made some calls (id, arguments) of a request, or None for another model's."""
     ids = {id for id, _ in calls}
     for reply in said:
         if ids and ids <= {use.id for use in uses_of(reply)}:
@@ -80,7 +80,7 @@ def event(data: Json | str, kind: str = "") -> bytes:
 
 
 def pieces(text: str, size: int = 7) -> list[str]:
-    """Return a text in the fragments it is streamed in."""
+    """Split a text into the fragments of a stream."""
     return [text[place : place + size] for place in range(0, len(text), size)] or [""]
 
 

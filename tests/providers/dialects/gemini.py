@@ -1,4 +1,4 @@
-"""Gemini in its own form: parts, and a signature on a step's first call that must come back.
+"""Gemini's own dialect: parts, and a signature on a step's first call that must come back.
 
 https://ai.google.dev/api/generate-content
 https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -24,7 +24,7 @@ COUNTED = {
     "cachedContentTokenCount": 400,
 }
 SKIP = "skip_thought_signature_validator"
-"""Value that Google accepts in place of a signature, for calls that another model made."""
+"""Value that Google accepts as the signature of another model's call."""
 
 
 class Gemini(Dialect):
@@ -53,7 +53,7 @@ class Gemini(Dialect):
         return _body(parts, finishReason="STOP")
 
     def part(self, item: Item, signed: bool) -> Json:
-        """Return a part as it stands in a content."""
+        """Return an item as a part of a content."""
         if isinstance(item, Use):
             call = {"name": item.name, "args": item.arguments, "id": item.id}
             return {"functionCall": call, **({"thoughtSignature": item.signature} if signed else {})}
@@ -80,7 +80,7 @@ class Gemini(Dialect):
         return [*found, *self._check_signatures(contents, said)]
 
     def _check_signatures(self, contents: list[Json], said: Sequence[Reply]) -> Iterator[str]:
-        """Yield what is wrong with the first call of each step."""
+        """Yield complaints about the signature of each step's first call."""
         for place, content in enumerate(contents):
             first = next((part for part in content["parts"] if _call(part)), None)
             if first is None:
@@ -90,7 +90,7 @@ class Gemini(Dialect):
                 use.signature
                 for reply in said
                 for use in uses_of(reply)
-                # A name that the model garbled, such as functions.clock, comes back as the tool's.
+                # A garbled name, such as functions.clock, comes back as the tool's name.
                 if (use.name.rpartition(".")[2], use.arguments) == (call["name"], call.get("args") or {})
             }
             if signature is None:

@@ -1,4 +1,4 @@
-"""Ollama: a JSON object a line, calls without ids.
+"""Ollama's dialect: one JSON object per line, calls without ids.
 
 https://github.com/ollama/ollama/blob/main/docs/api.md
 """
@@ -16,7 +16,7 @@ from tests.support.providers.pairing import check_turns
 
 
 class Ollama(Dialect):
-    """A local model."""
+    """Ollama's chat API."""
 
     model = "ollama_chat/qwen3"
     below = ""

@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, and the providers that speak it with ways of their own.
+"""OpenAI's chat completions, and the base of the providers that speak them with variations.
 
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
@@ -50,16 +50,16 @@ OPENAI_LIKE = (
     "together_ai/some/model",
     "xai/grok-3",
 )
-"""Models whose providers speak OpenAI's dialect, some of them in their own way."""
+"""Models whose providers speak OpenAI's dialect, some of them with variations."""
 
 
 class Openai(Dialect):
-    """GPT: says nothing of what it thinks.
+    """OpenAI's chat completions, which carry no reasoning.
 
     Attributes:
-        thinks: key under which a delta and a message carry reasoning; "": they carry none.
+        thinks: key of the reasoning in a delta and a message; "" if they carry none.
         must_return: whether a step with calls must come back with its reasoning.
-        fields: keys that an assistant's message may have; empty: any.
+        fields: keys that an assistant's message may have; empty allows any.
     """
 
     model = "openai/gpt-4o-mini"
@@ -130,7 +130,7 @@ class Openai(Dialect):
         return found
 
     def check_assistant(self, place: int, message: Json, said: Sequence[Reply]) -> Iterator[str]:
-        """Yield what the provider refuses in one assistant message."""
+        """Yield the provider's complaints about one assistant message."""
         calls = message.get("tool_calls") or []
         where = f"messages[{place}]"
         for name in misfits(self.names, [call["function"]["name"] for call in calls]):
@@ -153,17 +153,17 @@ class Openai(Dialect):
             yield from self.check_returned(place, message, writer)
 
     def unsupported(self, place: int, name: str) -> str:
-        """Return the provider's words for a key that it does not know."""
+        """Return the provider's complaint about an unknown key."""
         return f"Unrecognized request argument supplied: messages[{place}].{name}"
 
     def check_returned(self, place: int, message: Json, writer: list[Item]) -> Iterator[str]:
-        """Yield what a step of this provider's own must come back with, and did not."""
+        """Yield complaints about missing reasoning in a step that this provider wrote."""
         thought = "".join(one.text for one in thoughts_of(writer))
         if self.must_return and thought and message.get(self.thinks) != thought:
             yield self.missing(place)
 
     def missing(self, place: int) -> str:
-        """Return the provider's words for reasoning that did not come back."""
+        """Return the provider's complaint about missing reasoning."""
         return f"Missing `{self.thinks}` field in the assistant message at message index {place}."
 
 

@@ -1,4 +1,4 @@
-"""OpenAI's Responses API: items by index, reasoning items that come back before what they led to.
+"""OpenAI's Responses API: items by index, and reasoning items that come back before the items they led to.
 
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
@@ -31,7 +31,7 @@ _CONTENTS = {"assistant": ("output_text", "refusal"), "user": ("input_text", "in
 
 
 class Responses(Dialect):
-    """GPT through `/responses`, which stores nothing of the conversation."""
+    """OpenAI's `/responses` without stored conversations."""
 
     model: ClassVar[str] = "openai/responses/gpt-5"
 
@@ -83,7 +83,7 @@ class Responses(Dialect):
 
 
 def output_item(place: int, item: Item) -> Json:
-    """Return an item as it stands in `output`."""
+    """Return an item in the form of `output`."""
     if isinstance(item, Thought):
         head = {"id": f"rs_{item.signature[:12]}", "type": "reasoning"}
         summary = [] if item.hidden else [{"type": "summary_text", "text": item.text}]

@@ -1,4 +1,4 @@
-"""The script of a reply: text, thoughts and tool calls, in whatever dialect they are then said."""
+"""Script of a reply, independent of the dialect: text, reasoning and tool calls."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Reasoning before or between the rest; `hidden` is Anthropic's redacted and OpenRouter's encrypted kind."""
+    """Reasoning in a reply; `hidden` is Anthropic's redacted and OpenRouter's encrypted kind."""
 
     text: str
     hidden: bool = False
 
     @property
     def signature(self) -> str:
-        """The signature that its provider gives it and wants to see again."""
+        """Signature that the provider gives the reasoning and requires back."""
         return base64.b64encode(hashlib.sha256(self.text.encode()).digest() * 2).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A tool call; the dialect gives it an id of its own form where it has none."""
+    """Tool call, whose id the dialect fills in if it is empty."""
 
     name: str
     arguments: Json = field(default_factory=dict[str, Any])
@@ -34,15 +34,15 @@ class Use:
 
     @property
     def signature(self) -> str:
-        """The signature of a provider that signs calls, which Gemini does."""
+        """Signature by a provider that signs calls, such as Gemini."""
         return base64.b64encode(hashlib.sha256(f"{self.name}{self.id}".encode()).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A call of a tool that the provider runs itself, and what came of it.
+    """Call of a tool that the provider runs itself, with the result.
 
-    `half` is "call" where the provider pauses before the result, "result" where it goes on with it.
+    `half` is "call" if the provider pauses before the result, and "result" if it continues after the pause.
     """
 
     name: str
@@ -57,7 +57,7 @@ Reply = Sequence[Item]
 
 
 def with_ids(items: Reply, start: int, form: str) -> list[Item]:
-    """Return the reply with an id for each call, such as `form` "call_{:08}" makes of a number."""
+    """Return the reply with an id for each call, made from a number by `form`, such as "call_{:08}"."""
     numbered = enumerate(items, start)
     return [
         replace(item, id=form.format(n)) if isinstance(item, Use) and not item.id else item

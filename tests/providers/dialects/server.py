@@ -1,4 +1,4 @@
-"""A provider on loopback that speaks one dialect: scripted replies, strict about what it is sent."""
+"""Provider on loopback that speaks one dialect, with scripted replies and strict checks of requests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.providers.loopback import Answer, Provider, Stream, listening
 
 
 class DialectServer(Provider):
-    """The running server.
+    """Running server of one dialect.
 
     Attributes:
-        dialect: what it speaks.
-        said: its replies so far, as items with ids.
-        requests: the body of each request.
-        violations: why it refused requests, each in the provider's words.
+        dialect: the server's dialect.
+        said: replies so far, as items with ids.
+        requests: body of each request.
+        violations: reasons of refused requests, in the provider's words.
     """
 
     def __init__(self, dialect: Dialect, replies: Sequence[Reply | Stream | Answer]) -> None:
@@ -30,7 +30,7 @@ class DialectServer(Provider):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Options of an agent or a `LitellmModel` that reach it."""
+        """Options with which an agent or a `LitellmModel` reaches the server."""
         base = self.url.removesuffix("/v1") + self.dialect.below
         return {"api_base": base, "api_key": "k" * 12, "timeout": 10}
 
@@ -39,13 +39,13 @@ class DialectServer(Provider):
         self._replies += replies
 
     def check(self, request: Json) -> list[str]:
-        """Return why the provider would refuse a request; empty: it takes it."""
+        """Return the provider's complaints about a request."""
         return self.dialect.check(request, self.said)
 
     def _refusal(self, path: str, body: bytes) -> Answer | None:
         request = json.loads(body)
         if not {"messages", "contents", "input"} & request.keys():
-            self.requests.pop()  # litellm asks Ollama for what a model is
+            self.requests.pop()  # litellm queries Ollama's server about the model
             return Answer(404, {"error": "not found"})
         found = self.check(request)
         self.violations += found
@@ -65,7 +65,7 @@ class DialectServer(Provider):
 async def serving(dialect: Dialect, *replies: Reply | Stream | Answer) -> AsyncIterator[DialectServer]:
     """Run a server of a dialect; each request gets the next reply.
 
-    A reply is a list of texts, `Thought`s and `Use`s; a `Stream` or an `Answer` is sent as it is.
+    A reply is a list of texts, `Thought`s and `Use`s; a `Stream` or an `Answer` is sent unchanged.
     """
     running = DialectServer(dialect, replies)
     async with listening(running):

@@ -1,4 +1,4 @@
-"""What litellm makes of a thread's history, for each dialect, is what that dialect's strict provider takes."""
+"""Test that each dialect's strict provider accepts the requests that litellm makes of a thread's history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.agents import AT_ONCE, finished, texts, tool_parts
 Message = dict[str, Any]
 
 
-NAMES = ("openai", "anthropic", "gemini-2.5", "gemini", "ollama")  # the calls of gemini-2.5 have no ids
+NAMES = ("openai", "anthropic", "gemini-2.5", "gemini", "ollama")  # gemini-2.5 has no call ids
 every_dialect = pytest.mark.parametrize("dialect", [DIALECTS[name] for name in NAMES], ids=NAMES)
 
 HI = {"role": "user", "content": "Hi"}
@@ -80,7 +80,7 @@ HISTORIES: dict[str, list[Message]] = {
 
 @every_dialect
 @pytest.mark.parametrize("what", HISTORIES)
-async def test_a_repaired_history_is_taken(dialect: Dialect, what: str) -> None:
+async def test_provider_accepts_a_repaired_history(dialect: Dialect, what: str) -> None:
     history = repair(HISTORIES[what])
     async with serving(dialect, ["Well."]) as server:
         request = ModelRequest(history, [clock.schema(), look.schema()])
@@ -109,8 +109,8 @@ async def ask() -> None:
 
 
 @every_dialect
-async def test_a_threads_life_is_taken(dialect: Dialect, tmp_path: Path) -> None:
-    """Equal calls, a failed one, an unknown one; asked again; stopped while a person is asked; gone on with."""
+async def test_provider_accepts_every_request_of_a_thread(dialect: Dialect, tmp_path: Path) -> None:
+    """Equal, failed and unknown calls, a regenerated answer, a stop at an open question, another turn."""
     zone = Use("clock", {"zone": "UTC"})
     turns = [
         ["I look.", zone, Use("look"), zone, Use("nothing"), Use("clock", {"zone": "CET"})],

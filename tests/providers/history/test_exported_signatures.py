@@ -1,4 +1,4 @@
-"""What a provider has signed comes back to it from an exported thread, and a forged one strands nothing."""
+"""Test that signatures survive export and import, and that forged signatures strand no thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 async def exported(server: DialectServer, url: str) -> tuple[Json, list[Any]]:
-    """Let a model think and call; return the thread's document, as JSON, and its parts."""
+    """Run a turn with reasoning and a call; return the exported thread as JSON, and its parts."""
     async with Runtime(url) as runtime:
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await settled(api, await api.create_thread("What time is it?"))
@@ -55,7 +55,7 @@ async def test_signatures_come_back_from_another_database(name: str, tmp_path: P
 async def test_thread_without_its_signatures_goes_on_as_another_models(name: str, tmp_path: Path) -> None:
     async with serving(DIALECTS[name], STEP, ["Noon."], ["Yes."]) as server:
         document, _ = await exported(server, f"sqlite:///{tmp_path}/a.db")
-        server.said.clear()  # so that it takes the step for another model's
+        server.said.clear()  # so that the server takes the step for another model's
         async with Runtime(f"sqlite:///{tmp_path}/b.db") as runtime:
             api = define_agent_api(runtime, agent_for(server))
             thread = await api.import_thread(document, signatures=False)
@@ -65,7 +65,7 @@ async def test_thread_without_its_signatures_goes_on_as_another_models(name: str
 
 
 @signing
-async def test_nobody_who_reads_an_imported_thread_sees_a_signature(name: str, tmp_path: Path) -> None:
+async def test_readers_of_an_imported_thread_never_see_a_signature(name: str, tmp_path: Path) -> None:
     async with (
         serving(DIALECTS[name], STEP, ["Noon."], ["Yes."]) as server,
         Runtime(f"sqlite:///{tmp_path}/b.db") as runtime,
@@ -92,18 +92,18 @@ async def _seen(api: AgentApi, thread: Thread) -> list[Any]:
 
 
 FORGED = ["responses", "anthropic"]
-"""Dialects whose server refuses what it has not signed, as the real ones do."""
+"""Dialects whose server refuses foreign signatures, as the real provider does."""
 
 
 @pytest.mark.parametrize("name", FORGED)
 async def test_a_signature_that_its_provider_refuses_is_forgotten(name: str, tmp_path: Path) -> None:
-    """It is refused once: then the thread goes on without it, and keeps what is signed from there on."""
+    """After one refusal the thread continues without that signature, and keeps later ones."""
     step = [Thought("Anew."), STEP[2]]
     replies = [STEP, ["Noon."], step, ["Yes."], step, ["Bye."]]
     url = f"sqlite:///{tmp_path}/b.db"
     async with serving(DIALECTS[name], *replies) as server:
         document, parts = await exported(server, f"sqlite:///{tmp_path}/a.db")
-        server.said.clear()  # another organisation's, or nobody's
+        server.said.clear()  # so that the signatures are another organisation's, or nobody's
         async with Runtime(url) as runtime:
             api = define_agent_api(runtime, agent_for(server))
             thread = await api.import_thread(document, signatures=True)
@@ -147,7 +147,7 @@ FORGERIES: list[Json] = [
 
 
 @signing
-async def test_forgeries_instruct_nobody_and_strand_nothing(name: str, tmp_path: Path) -> None:
+async def test_forged_metadata_gives_no_instructions_and_strands_no_thread(name: str, tmp_path: Path) -> None:
     async with (
         serving(DIALECTS[name], *[["Yes."] for _ in range(40)]) as server,
         Runtime(f"sqlite:///{tmp_path}/b.db") as runtime,
@@ -170,7 +170,7 @@ async def test_forgeries_instruct_nobody_and_strand_nothing(name: str, tmp_path:
         document = {"format": "agent_core.thread", "version": 1, "thread": {}, "messages": messages}
         for forgery in FORGERIES:
             if name == "vllm" and "openai" in forgery:
-                continue  # litellm asks it by the Responses API then, which this server does not speak
+                continue  # litellm would use the Responses API, which this server does not speak
             metadata = {**forgery, "agent_core": {"model": server.dialect.model}}
             signatures = [{"message": 1, "part": n, "providerMetadata": metadata} for n in range(4)]
             thread = await api.import_thread(

@@ -1,8 +1,8 @@
-"""A thread changes its model: every provider takes what every other one has written.
+"""Test changes of a thread's model: every provider accepts the history that another one has written.
 
-For each pair a history is made of what the first model's own bytes become, with thoughts, parallel calls,
-errors, denials, a file, a garbled name and a call that was never answered; then the second model is asked,
-through litellm over HTTP, at a server as strict as the real one.
+For each pair, the first model's own bytes become a history with reasoning, parallel calls, errors, denials, a
+file, a garbled name and a call without an outcome. Then litellm sends this history to the second model, over
+HTTP to a server as strict as the real one.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _said: dict[str, list[list[Item]]] = {}
 
 
 async def written_by(name: str) -> list[Message]:
-    """Return a thread that a model wrote, as this library keeps it."""
+    """Return a thread that a model wrote, as the library stores it."""
     if name not in _written:
         dialect = DIALECTS[name]
         async with serving(dialect, CALLS, GARBLED, ANSWER, DANGLING) as server:
@@ -122,7 +122,7 @@ GO_ON = _message("user", [{"type": "text", "text": "And now?"}])
 
 @functools.cache
 def takes_pictures(name: str) -> bool:
-    """Tell whether a model is not known to see nothing; of those that nobody knows the provider says so."""
+    """Return whether a model gets pictures: it is not known to lack vision, and its provider takes them."""
     return has_vision(loaded(), DIALECTS[name].model) is not False and "image" in _rules(name).media
 
 
@@ -131,7 +131,7 @@ async def ended_turn(name: str) -> list[Json]:
 
 
 async def in_its_turn(name: str) -> list[Json]:
-    """Return a history that ends with outcomes: the model changes before the next step."""
+    """Return a history that ends with outcomes, as if the model changed before the next step."""
     written = await written_by(name)
     return to_provider(
         [*written[:2], _message("user", [{"type": "text", "text": "Again"}]), written[1]], None
@@ -162,7 +162,7 @@ async def test_model_takes_what_another_wrote(history: Callable[..., Any], sourc
     "asked", [{"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 1_024}}]
 )
 async def test_model_does_not_think_in_a_turn_that_another_began(asked: Json) -> None:
-    """Anthropic wants such a turn to begin with thoughts that it has signed."""
+    """Anthropic requires a turn with thinking to begin with thoughts that it has signed."""
     async with serving(DIALECTS["anthropic"], ANSWER, ANSWER) as server:
         model = LitellmModel(DIALECTS["anthropic"].model, **server.options, **asked)
         for history in (in_its_turn, ended_turn):
@@ -171,11 +171,11 @@ async def test_model_does_not_think_in_a_turn_that_another_began(asked: Json) ->
     assert ["thinking" in body or "output_config" in body for body in server.requests] == [False, True]
 
 
-# What the servers of tests/providers/dialects let pass, and the real ones refuse
+# Checks of real providers that the servers of tests/providers/dialects lack
 
 
 def complaints(name: str, body: Json) -> list[str]:
-    """Return what a provider has against order, roles and contents of a request."""
+    """Return a provider's complaints about the order, roles and contents of a request."""
     if "contents" in body:
         return _gemini(body["contents"])
     if "input" in body:
@@ -280,7 +280,7 @@ def test_each_dialect_has_rules_of_its_own_or_those_of_unknown_servers() -> None
     assert len({id(_rules(name)) for name in DIALECTS}) >= 10
 
 
-def test_pictures_are_kept_from_the_blind_and_shown_to_the_others() -> None:
+def test_pictures_go_only_to_models_that_may_have_vision() -> None:
     assert {"anthropic", "gemini", "openai"} <= set(filter(takes_pictures, DIALECTS))
     assert {"deepseek", "cerebras"} <= {name for name in DIALECTS if not takes_pictures(name)}
 
@@ -297,5 +297,5 @@ def test_pictures_are_kept_from_the_blind_and_shown_to_the_others() -> None:
         ("anthropic", [{"role": "user", "content": [{"type": "text", "text": " "}]}]),
     ],
 )
-def test_complaints_are_made(name: str, messages: list[Json]) -> None:
+def test_complaints_find_each_kind_of_broken_request(name: str, messages: list[Json]) -> None:
     assert complaints(name, {"messages": messages})

@@ -1,4 +1,4 @@
-"""One thread, answered by each model in turn, there and back: every one thinks, calls a tool and answers."""
+"""Test a thread that every model answers in turn, there and back, with reasoning and tool calls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def agent(name: str, server: DialectServer) -> Agent:
 
 
 async def answered(api: AgentApi, thread: Thread, server: DialectServer, turn: int) -> None:
-    """Let the thread's model think, call twice and answer, and then take its own steps back."""
+    """Run a turn with reasoning, two calls and an answer; check that the provider accepts its requests."""
     zones = [
         Use("clock", {"zone": zone}, id=f"turn{turn:02}no{n}")
         for n, zone in enumerate((f"zone {turn}", "UTC"))

@@ -1,4 +1,4 @@
-"""Schemas of tools on their way to Gemini, for which litellm writes each reference out."""
+"""Test tool schemas with references, which litellm expands for Gemini."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def body(server: Any) -> str:
     return json.dumps(server.requests[-1])
 
 
-# Written out, 7 is 400 KB and soon sent; 10 takes minutes.
+# Expanded, depth 7 is 400 KB and quickly sent; depth 10 takes minutes.
 @pytest.mark.parametrize("depth", [7, 10])
-async def test_schema_that_explodes_stays_here_and_the_rest_is_sent(depth: int) -> None:
+async def test_exploding_schema_is_left_out_and_other_tools_are_sent(depth: int) -> None:
     tools = [PLAIN, tool("tree", recursive(depth))]
     assert len(json.dumps(tools)) < 6_000
     async with serving(DIALECTS["gemini"], ["Hello."]) as server:
@@ -37,7 +37,7 @@ async def test_schema_that_explodes_stays_here_and_the_rest_is_sent(depth: int) 
 
 
 def diamonds(depth: int, under: str) -> dict[str, Any]:
-    """Return a small schema that doubles with each reference that is written out."""
+    """Return a small schema that doubles with each expanded reference."""
     kinds: dict[str, Any] = {f"K{n}": _pair(f"#/{under}/K{n + 1}") for n in range(depth)}
     return {**_pair(f"#/{under}/K0"), under: {**kinds, f"K{depth}": {"type": "string"}}}
 
@@ -90,7 +90,7 @@ async def test_no_schema_fails_the_request(name: str, what: str) -> None:
 
 
 async def test_request_leaves_the_agents_schemas_as_they_are() -> None:
-    """Else the next model would be sent what was written out for this one."""
+    """Otherwise the next model would get the schemas that were expanded for this one."""
     tools = [PLAIN, tool("tree", recursive(3))]
     before = copy.deepcopy(tools)
     for name in DIALECTS:

@@ -1,4 +1,4 @@
-"""The loopback dialects: each is understood over the wire, takes its own steps back and refuses broken ones."""
+"""Test the loopback dialects: litellm reads them; they accept their own steps and refuse broken ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_dialect_is_understood_over_the_wire(name: str) -> None:
 
 
 def returned(dialect: Dialect, items: list[Any]) -> tuple[str, list[Json]]:
-    """Return a history in which the dialect's own step stands as it was said, with its outcome."""
+    """Return the key and value of a history with the dialect's own step, unchanged, and its outcome."""
     whole = dialect.whole(items)
     use = next(item for item in items if isinstance(item, Use))
     if name_of(dialect) == "anthropic":

@@ -1,6 +1,6 @@
-"""Every provider of the tests refuses a history that a strict one refuses, and its test fails.
+"""Test that each fake provider refuses the histories that a strict one refuses, and fails the test.
 
-That no model of any test is left out is in `test_watch.py`.
+`test_watch.py` checks that this covers the models of all tests.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def outcomes(*ids: str, first: str = "", last: str = "") -> Message:
 
 
 def parts(role: str, *parts: Message | str) -> Message:
-    """A content of Gemini's."""
+    """Return a content in Gemini's form."""
     return {"role": role, "parts": [{"text": part} if isinstance(part, str) else part for part in parts]}
 
 
@@ -170,7 +170,7 @@ def test_paired_history_is_not_complained_of(path: str, messages: list[Message])
 
 @pytest.fixture
 def front(llmock_front: Front) -> Iterator[Front]:
-    """Sends broken histories on purpose: it is this file that opts out of the check at the end."""
+    """Return the front without the final check, because this file sends broken histories on purpose."""
     llmock_front.violations.clear()
     yield llmock_front
     llmock_front.violations.clear()
@@ -203,7 +203,7 @@ async def sent_to_loopback(messages: list[Message], *, strict: bool) -> int:
 
 
 @pytest.mark.unpaired
-async def test_a_test_on_loopback_fails() -> None:
+async def test_provider_on_loopback_fails_a_test_with_an_unpaired_history() -> None:
     messages = BROKEN["openai: one of two"][1]
     with pytest.raises(AssertionError, match="outcome of \\['b'\\]"):
         await sent_to_loopback(messages, strict=True)
@@ -211,6 +211,6 @@ async def test_a_test_on_loopback_fails() -> None:
     assert await sent_to_loopback(WHOLE[OPENAI], strict=True) == 200
 
 
-def test_a_test_in_a_browser_fails() -> None:
+def test_provider_of_browser_tests_fails_a_test_with_an_unpaired_history() -> None:
     with pytest.raises(AssertionError, match="not open"), Provider() as server:
         assert post(f"{server.url}/chat/completions", BROKEN["openai: an orphan"][1]).status_code == 400

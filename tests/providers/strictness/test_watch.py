@@ -1,4 +1,4 @@
-"""No model of any test is asked what a strict one refuses without the test failing: `tests.support.providers.watch`."""
+"""Test `tests.support.providers.watch`, which fails any test whose model gets an unpaired history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_test_is_watched(request: pytest.FixtureRequest) -> None:
 
 
 class Careless:
-    """A model as somebody writes it for a test, who thinks of something else."""
+    """Model of a typical test, which checks nothing itself."""
 
     name = "careless"
 
@@ -44,7 +44,7 @@ async def test_an_adapter_is_watched(violations: list[str]) -> None:
 
 @pytest.mark.unpaired
 async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: Any, tmp_path: Path) -> None:
-    """The repair is what keeps a history paired; without it the watch must see that."""
+    """Without the repair, which keeps histories paired, the watch must report a violation."""
     monkeypatch.setattr("agent_core.runners.request_builder.repair", list)
     async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
         agent = Agent(
@@ -58,7 +58,7 @@ async def test_an_agents_model_is_watched(violations: list[str], monkeypatch: An
 @pytest.mark.unpaired
 @every_dialect
 async def test_requests_of_litellm_are_watched(dialect: Dialect, violations: list[str]) -> None:
-    """Whatever server it reaches, this one that takes everything, too."""
+    """The watch does not depend on the server: this one accepts every request."""
     async with provider(Stream(dialect.stream(["Yes."]), end="eof"), strict=False) as server:
         model = LitellmModel(
             dialect.model,
@@ -68,8 +68,8 @@ async def test_requests_of_litellm_are_watched(dialect: Dialect, violations: lis
         )
         assert [event async for event in model.stream(ModelRequest(PAIRED))]
         assert violations == []
-        request = ModelRequest(list(PAIRED), [clock.schema()])  # without tools, Claude is told in words
-        request.messages[:] = DANGLING  # past the first look
+        request = ModelRequest(list(PAIRED), [clock.schema()])  # without tools, calls become text for Claude
+        request.messages[:] = DANGLING  # changed after the first check
         assert [event async for event in model.stream(request)]
     assert len(violations) == 1
     assert "is sent:" in violations[0]
