@@ -1,6 +1,5 @@
-// The composer. The draft lives in the browser, so that a key press never makes a round trip.
-// Enter sends, or Ctrl+Enter if the person prefers that (not while an input method composes), Shift+Enter breaks the
-// line, Esc stops the answer.
+// The composer. The draft lives in the browser, so that no key press needs a round trip. Enter sends, or Ctrl+Enter if
+// the user prefers that (not while an input method is composing), Shift+Enter breaks the line, Esc stops the answer.
 
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLocation, useParams } from "react-router";
@@ -26,24 +25,24 @@ import { TooLong, isTooLong } from "./length_limit.jsx";
 /** @typedef {(text: string, id: string, files: FilePart[], thread: string) => void} OnSend */
 
 const MAX_HEIGHT = 200;
-const LONG = 20_000; // laying out a megabyte to learn its height takes seconds, and so does `dir="auto"` on it
+const LONG = 20_000; // characters; measuring the height of a megabyte takes seconds, and so does `dir="auto"` on it
 const RIGHT_TO_LEFT =
   /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
-const RETRY_INTERVAL_MS = 2000; // between two looks for messages that have not arrived
+const RETRY_INTERVAL_MS = 2000; // how often unacknowledged messages are checked
 
 /**
- * Give a long text one direction: with `auto` the browser looks for one in each of its lines.
+ * Set the direction of the field. A long text gets a fixed one: with `auto` the browser detects one for each line.
  *
  * @param {HTMLTextAreaElement} area
  * @param {string} text
  */
-function direct(area, text) {
+function setDirection(area, text) {
   area.dir = text.length <= LONG ? "auto" : RIGHT_TO_LEFT.test(text.slice(0, LONG)) ? "rtl" : "ltr";
 }
 
 /** @param {HTMLTextAreaElement} area */
 function fit(area) {
-  direct(area, area.value);
+  setDirection(area, area.value);
   if (area.value.length > LONG) {
     area.style.height = `${MAX_HEIGHT}px`;
     area.style.overflowY = "auto";
@@ -74,7 +73,7 @@ function useDraft(thread) {
     (/** @type {string} */ text) => {
       const { current: el } = area;
       if (!el) return;
-      direct(el, text);
+      setDirection(el, text);
       el.value = text;
       changed();
     },
@@ -90,7 +89,7 @@ function useDraft(thread) {
       clearTimeout(timer.current);
       writeDraft(thread, el.value);
     };
-    window.addEventListener("pagehide", keep); // a reload unmounts nothing
+    window.addEventListener("pagehide", keep); // a reload does not unmount components
     return () => {
       window.removeEventListener("pagehide", keep);
       keep();
@@ -101,7 +100,7 @@ function useDraft(thread) {
 }
 
 /**
- * Stop on Esc wherever the focus is, except where Esc has a meaning of its own.
+ * Stop the answer on Esc wherever the focus is, unless Esc closes a dialog or a menu.
  *
  * @param {boolean} running
  * @param {() => void} onStop
@@ -121,14 +120,14 @@ function useEscape(running, onStop) {
 }
 
 /**
- * Messages that the server never acknowledged are sent once more: their ids make that safe.
+ * Resend messages that the server has not acknowledged; their ids make that safe.
  *
  * @param {string} thread
  * @param {string} sent
  * @param {OnSend} onSend
  */
 function useResend(thread, sent, onSend) {
-  const again = useEffectEvent(() => {
+  const resend = useEffectEvent(() => {
     for (const { id, text, files, tries, thread: to } of overdue(thread)) {
       const parts = (files ?? []).map((file) => file.part);
       if (tries && id === sent) drop(id);
@@ -136,8 +135,8 @@ function useResend(thread, sent, onSend) {
     }
   });
   useEffect(() => {
-    const first = setTimeout(() => again()); // in development an effect ends and begins anew at once
-    const timer = setInterval(() => again(), RETRY_INTERVAL_MS);
+    const first = setTimeout(() => resend()); // deferred, because StrictMode runs an effect twice
+    const timer = setInterval(() => resend(), RETRY_INTERVAL_MS);
     return () => {
       clearTimeout(first);
       clearInterval(timer);
@@ -146,39 +145,39 @@ function useResend(thread, sent, onSend) {
 }
 
 /**
- * The thread that the page of a new chat has begun, "" before its first message: text written while the address of that
- * thread is on its way follows in it. A page that was turned to since, or loaded, has begun nothing.
+ * Return the thread that this new-chat page has started, "" before its first message. Messages that are sent before the
+ * page navigates to the new thread go to that thread. Navigating or loading resets it.
  *
  * @param {string} thread
  */
-function useBegun(thread) {
-  const begunRef = useRef("");
+function useStartedThread(thread) {
+  const startedRef = useRef("");
   const { key } = useLocation();
   useLayoutEffect(() => {
-    begunRef.current = "";
+    startedRef.current = "";
     settle(thread);
-    const left = () => settle(threadIn(window.location.pathname)); // the address changes before this page shows it
-    window.addEventListener("pagehide", left);
-    return () => window.removeEventListener("pagehide", left);
+    const onHide = () => settle(threadIn(window.location.pathname)); // the address changes before this page renders it
+    window.addEventListener("pagehide", onHide);
+    return () => window.removeEventListener("pagehide", onHide);
   }, [key, thread]);
-  return begunRef;
+  return startedRef;
 }
 
 /**
- * The thread that an address names, "" for none.
+ * Return the thread id in an address, "" for none.
  *
  * @param {string} path
  */
 const threadIn = (path) => path.match(/\/chat\/([^/]+)\/?$/)?.[1] ?? "";
 
 /**
- * Put words and files back: into the field, or into the draft of another thread.
+ * Return a function that restores text and files to the field, or to the draft of another thread.
  *
  * @param {string} thread
  * @param {React.RefObject<HTMLTextAreaElement | null>} area
  * @param {(text: string) => void} set
  */
-function useReturn(thread, area, set) {
+function useRestore(thread, area, set) {
   return useCallback(
     (
       /** @type {string} */ to,
@@ -211,7 +210,7 @@ function useReturn(thread, area, set) {
  */
 export function Composer({
   thread: shown = "",
-  running: atWork,
+  running: isAgentRunning,
   rejected = "",
   returned,
   sent = "",
@@ -221,10 +220,9 @@ export function Composer({
   onSend,
   onStop,
 }) {
-  // The thread of the address, not the one that the server shows: it is the one that the person has turned
-  // to, from the moment of the click.
+  // The thread of the address, not the server's: it changes as soon as the user clicks another thread.
   const thread = useParams().thread_id ?? shown;
-  const running = atWork && thread === shown;
+  const running = isAgentRunning && thread === shown;
   const { area, blank, changed, set } = useDraft(thread);
   const say = useWords();
   const files = useAttachments(thread);
@@ -237,9 +235,9 @@ export function Composer({
   const sendKey = usePreference("send");
   useEscape(running, onStop);
   useResend(thread, sent, onSend);
-  const putBack = useReturn(thread, area, set);
-  const begunRef = useBegun(thread);
-  const [over, setOver] = useState(0); // the length of a text that was too long to be sent
+  const restore = useRestore(thread, area, set);
+  const startedRef = useStartedThread(thread);
+  const [over, setOver] = useState(0); // the length of a text that was too long to send
 
   const send = useCallback(
     (text = area.current?.value ?? "") => {
@@ -249,37 +247,37 @@ export function Composer({
       if (isTooLong(text)) return;
       const id = messageId();
       const taken = takeFiles(thread);
-      const to = thread || begunRef.current || threadOf(id);
-      if (!thread) begunRef.current = to;
+      const to = thread || startedRef.current || threadOf(id);
+      if (!thread) startedRef.current = to;
       post({ id, thread: to, page: thread, text, files: taken });
       const parts = taken.map((file) => file.part);
       onSend(text, id, parts, to);
       set("");
       writeDraft(thread, "");
     },
-    [thread, area, begunRef, onSend, set, nothing, unfinished],
+    [thread, area, startedRef, onSend, set, nothing, unfinished],
   );
 
-  // A message that could not be sent comes back, above whatever has been written since.
+  // Restore a message that could not be sent, above whatever has been typed since.
   useEffect(() => {
     const item = rejected && take(rejected);
     if (!item) return;
-    if (begunRef.current === threadOf(item.id)) begunRef.current = "";
-    putBack(item.page, item.text, item.files);
-  }, [rejected, begunRef, putBack]);
+    if (startedRef.current === threadOf(item.id)) startedRef.current = "";
+    restore(item.page, item.text, item.files);
+  }, [rejected, startedRef, restore]);
 
-  // So does one that was taken back from the queue.
+  // Restore a message that was withdrawn from the queue.
   useEffect(() => {
     if (!returned || !isNew(returned.id)) return;
-    putBack(
+    restore(
       returned.thread_id,
       returned.text,
       returned.files.map((part) => ({ part })),
     );
     if (returned.thread_id === thread) area.current?.focus();
-  }, [returned, putBack, area, thread]);
+  }, [returned, restore, area, thread]);
 
-  // A suggestion is a message like any other.
+  // Clicking a suggestion sends it like any other message.
   useEffect(() => {
     /** @param {MouseEvent} event */
     const onPick = (event) => {
@@ -323,7 +321,7 @@ export function Composer({
           onKeyDown={onKeyDown}
           onPaste={(event) => {
             const { currentTarget: el, clipboardData } = event;
-            direct(el, el.value + clipboardData.getData("text/plain")); // before it is laid out
+            setDirection(el, el.value + clipboardData.getData("text/plain")); // before the browser lays it out
             attach(pasted(event));
           }}
         />

@@ -1,10 +1,10 @@
-// Drafts: unsent text, one per thread, stored in this browser. And the ids of messages that were restored into the
-// composer: the server names the last one again after every reconnection, and its text must not be inserted twice.
+// Drafts: unsent text, one per thread, stored in this browser. And the ids of messages that were restored to the
+// composer: the server sends the last one again after every reconnection, and its text must not be inserted twice.
 
 import { readStored, readValue, store } from "../ui/browser.js";
 
 const DRAFT = "chat:draft:";
-const LONG = 200_000; // a browser gives a site about five million characters in all
+const LONG = 200_000; // characters; a browser gives a site about five million in all
 
 /** @param {string} thread */
 export const readDraft = (thread) =>
@@ -15,7 +15,7 @@ export const readDraft = (thread) =>
  * @param {string} text
  */
 export function writeDraft(thread, text) {
-  const long = text.length > LONG; // that is kept for this tab alone, so that many do not fill the store
+  const long = text.length > LONG; // kept for this tab only, so that several do not exceed the quota
   store("localStorage", DRAFT + thread, long ? "" : text);
   store("sessionStorage", DRAFT + thread, long ? text : "");
 }
@@ -26,7 +26,7 @@ const MAX_RETURNED = 50;
 let done = readValue("sessionStorage", RETURNED, /** @type {string[]} */ ([]));
 
 /**
- * Whether this message is to be put back; it is so once.
+ * Return whether a message has not been restored yet, and remember it as restored.
  *
  * @param {string | undefined} id
  */

@@ -1,5 +1,5 @@
-// Refuses a text that is longer than the server accepts, and leaves it in the field: a socket closes at a message that
-// is much longer.
+// Refuses a text that is longer than the server accepts, and leaves it in the field: a much longer one would close the
+// WebSocket.
 
 import { useWords } from "../i18n/words.js";
 
@@ -9,7 +9,7 @@ const MAX_TEXT = 4_000_000; // characters, as the server's MAX_PROMPT_CHARS
 export const isTooLong = (text) => text.length > MAX_TEXT;
 
 /**
- * Say that a text of so many characters is too long; nothing for 0.
+ * Error for a text of `length` characters, which is too long; nothing for 0.
  *
  * @param {{ length: number }} props
  */

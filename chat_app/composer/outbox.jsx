@@ -1,13 +1,13 @@
-// Messages of this page that the server has not shown yet: on the screen from the moment they are sent.
+// Messages that the server does not show yet: they are visible as soon as they are sent.
 
 import { useEffect } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import { drop, useOutbox } from "./outbox_store.js";
 
-const LONG = 20_000; // laying out a megabyte takes seconds
+const LONG = 20_000; // characters; laying out a megabyte takes seconds
 
 /** @param {{ file: import("./outbox_store.js").SentFile }} props */
-function OnItsWay({ file }) {
+function PendingFile({ file }) {
   const name = file.part.filename;
   if (file.preview)
     return (
@@ -30,9 +30,9 @@ export function Outbox({ thread = "", known }) {
     for (const item of items) if (known?.includes(item.id)) drop(item.id);
   }, [items, known]);
   /** @param {import("./outbox_store.js").Item} item */
-  const here = (item) => item.thread === thread;
+  const isInThread = (item) => item.thread === thread;
   return items
-    .filter((item) => here(item) && !known?.includes(item.id))
+    .filter((item) => isInThread(item) && !known?.includes(item.id))
     .map((item) => (
       <article
         key={item.id}
@@ -44,7 +44,7 @@ export function Outbox({ thread = "", known }) {
         {item.files && item.files.length > 0 && (
           <div className="files">
             {item.files.map((file, i) => (
-              <OnItsWay key={i} file={file} />
+              <PendingFile key={i} file={file} />
             ))}
           </div>
         )}

@@ -1,15 +1,15 @@
-// The messages that were sent and that the server has not acknowledged. They are kept in this tab: a page
-// that is loaded anew in between (the server was restarted, or brought new pages) sends them once more.
-// That is safe at any time, for a message's id is its idempotency key: sent twice it is one message.
+// Sent messages that the server has not acknowledged. They are stored in this tab, so that the page resends them after
+// a reload (the server was restarted, or deployed new pages). That is safe at any time, because a message's id is its
+// idempotency key: sent twice, it is one message.
 
 import { readValue, store } from "../ui/browser.js";
 import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /** @import { FilePart } from "../files/attachment_store.js" */
-/** A file on its way, and how it looks. @typedef {{ part: FilePart, size?: number, preview?: string }} SentFile */
+/** File of a pending message. @typedef {{ part: FilePart, size?: number, preview?: string }} SentFile */
 /**
- * A message on its way: its thread, the thread in the address of the page that sends it ("" for a new chat), when it
- * was last sent, and how often again.
+ * Pending message: its thread, the thread in the address of the page that sends it ("" for a new chat), when it was
+ * last sent, and how often it was resent.
  *
  * @typedef {{
  *   id: string,
@@ -22,16 +22,16 @@ import { SharedValue, useShared } from "../ui/shared_value.js";
  * }} Item
  */
 
-const KEPT = "chat:outbox";
+const STORAGE_KEY = "chat:outbox";
 const ACK_TIMEOUT_MS = 10_000;
 const MAX_ACK_TIMEOUT_MS = 60_000;
 /** @type {Item[]} */
 const NOTHING = [];
 
 const outbox = new SharedValue(
-  readValue("sessionStorage", KEPT, NOTHING).map((item) => ({
+  readValue("sessionStorage", STORAGE_KEY, NOTHING).map((item) => ({
     ...item,
-    page: item.page ?? item.thread, // what was kept before a page was kept, too
+    page: item.page ?? item.thread, // an item stored before `page` existed
     thread: item.thread || threadOf(item.id),
   })),
 );
@@ -45,7 +45,7 @@ function change(next) {
     text,
     files: (files ?? []).map(({ part, size }) => ({ part, size })),
   }));
-  store("sessionStorage", KEPT, kept.length ? JSON.stringify(kept) : "");
+  store("sessionStorage", STORAGE_KEY, kept.length ? JSON.stringify(kept) : "");
   outbox.set(next);
 }
 
@@ -54,7 +54,7 @@ export const useOutbox = () => useShared(outbox, NOTHING, (items) => items);
 const sent = new Set(); // ids, since the page was loaded
 
 /**
- * The thread that a message begins: one message, one thread, whoever asks and however often.
+ * Return the id of the thread that a message starts; the same message always starts the same thread.
  *
  * @param {string} id
  */
@@ -63,8 +63,7 @@ export function threadOf(id) {
 }
 
 /**
- * Put in a message that is being sent: its id, its thread, the thread in the address of the page that sends it
- * ("" for a new chat), its text, and its files with their parts and previews.
+ * Add a message that is being sent.
  *
  * @param {Item} item
  */
@@ -74,14 +73,14 @@ export function post(item) {
 }
 
 /**
- * Whether a message was sent from this tab since the page was loaded.
+ * Return whether this tab has sent a message since the page was loaded.
  *
  * @param {string} id
  */
 export const wasSent = (id) => sent.has(id);
 
 /**
- * Take a message out; returns it, or undefined.
+ * Remove a message and return it; undefined if there is none.
  *
  * @param {string} id
  */
@@ -92,7 +91,7 @@ export function take(id) {
 }
 
 /**
- * Take a message out for good: it has arrived, and its pictures come from the server from now on.
+ * Remove a message that has arrived, and its previews: the server has the pictures now.
  *
  * @param {string} id
  */
@@ -101,19 +100,21 @@ export function drop(id) {
 }
 
 /**
- * The page has turned to a thread: what began it has arrived, and no page of a new chat sends it once more.
+ * Assign the pending messages of a thread to its own page, so that no new-chat page resends them: the page has
+ * navigated to the thread.
  *
  * @param {string} thread
  */
 export function settle(thread) {
   /** @param {Item} item */
-  const left = (item) => item.thread === thread && item.page !== thread;
-  if (thread && outbox.value.some(left))
-    change(outbox.value.map((item) => (left(item) ? { ...item, page: thread } : item)));
+  const isElsewhere = (item) => item.thread === thread && item.page !== thread;
+  if (thread && outbox.value.some(isElsewhere))
+    change(outbox.value.map((item) => (isElsewhere(item) ? { ...item, page: thread } : item)));
 }
 
 /**
- * The messages of a page that were sent too long ago, or before it was loaded; each is asked for once a turn.
+ * Return the messages of a page whose acknowledgement is overdue, and those sent before it was loaded; their timeout
+ * starts again.
  *
  * @param {string} page
  */
@@ -134,7 +135,7 @@ export function overdue(page) {
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 let last = 0;
 
-/** An id that sorts by time, for a message that the server has not seen yet (https://github.com/ulid/spec). */
+/** Return a new message id that sorts by time (https://github.com/ulid/spec). */
 export function messageId() {
   last = Math.max(Date.now(), last + 1);
   let time = "";

@@ -1,18 +1,18 @@
-// Reads answers to screen readers by whole sentences, politely and not more often than every two seconds.
-// It reads what the page shows, so that no marks of markdown are heard. There is one live region per page,
-// outside the messages; sentences are added to it, so that none replaces one that is still to be read.
+// Announces answers to screen readers in whole sentences, politely and at most every two seconds. The text comes from
+// the rendered page, so that no Markdown syntax is spoken. There is one live region per page, outside the messages;
+// sentences are appended to it, so that none replaces one that has not been spoken yet.
 
 import { useEffect, useRef, useState } from "react";
 import { alreadyRead, heard, lastSentenceEnd } from "./spoken_text.js";
 import { wasSent } from "../composer/outbox_store.js";
 
 const PAUSE_MS = 2000;
-const SETTLE_MS = 500; // what a thread shows when it is opened takes some frames to be drawn
-const KEPT = 20; // pieces; a screen reader reads what is added, and nothing of what is taken away
+const SETTLE_MS = 500; // a thread that is opened takes some frames to render
+const MAX_PIECES = 20; // removing old ones is silent: a screen reader speaks additions only
 const ROWS = '[data-testid="message"]';
 
 /**
- * The newest answer in the column: its message, the prompt before it, its words, and whether more of them come.
+ * Return the newest answer in the column: its message, the prompt before it, its text, and whether more will follow.
  *
  * @param {HTMLElement} column
  */
@@ -25,17 +25,16 @@ function newest(column) {
     isEmpty: rows.length === 0,
     id: answer?.dataset.messageId ?? "",
     prompt: rows[at - 1]?.dataset.messageId ?? "",
-    text: texts.join("\n").replace(/\n+/g, "\n").trimEnd(), // the end of a block that grows is no end of a sentence
+    text: texts.join("\n").replace(/\n+/g, "\n").trimEnd(), // a trailing line break ends no sentence
     writing: Boolean(answer?.querySelector(".md[data-writing]")),
   };
 }
 
-const known = new Map(); // by answer: what has been read of it since the page was loaded
+const known = new Map(); // message id -> the text that has been announced since the page was loaded
 
 /**
- * The live region of a column of messages. What is there when a thread is opened is not read, unless it
- * answers what this tab has sent; every answer that comes after that is read to its end, also one that comes
- * in a single piece.
+ * Live region of a column of messages. Answers that are there when a thread is opened are not announced, unless this
+ * tab sent the prompt; every later answer is announced to its end, even if it arrives in one piece.
  *
  * @param {{ column: React.RefObject<HTMLElement | null>, thread: string, running: boolean }} props
  */
@@ -51,7 +50,7 @@ export function LiveRegion({ column, thread, running }) {
     const { current: el } = column;
     if (!el) return undefined;
     let timer = 0;
-    const look = () => {
+    const announce = () => {
       timer = 0;
       const { isEmpty, id, prompt, text, writing } = newest(el);
       if (isEmpty) return;
@@ -61,14 +60,14 @@ export function LiveRegion({ column, thread, running }) {
       const end = running || writing ? lastSentenceEnd(text, from) : text.length;
       const words = text.slice(from, end).trim();
       known.set(id, text.slice(0, end));
-      if (words) setPieces((all) => [...all, { key: `${id}:${from}:${end}`, words }].slice(-KEPT));
+      if (words) setPieces((all) => [...all, { key: `${id}:${from}:${end}`, words }].slice(-MAX_PIECES));
     };
-    const soon = () => (timer ||= setTimeout(look, isOpened.current ? PAUSE_MS : SETTLE_MS));
-    const changes = new MutationObserver(soon);
-    changes.observe(el, { childList: true, subtree: true, characterData: true });
-    soon();
+    const schedule = () => (timer ||= setTimeout(announce, isOpened.current ? PAUSE_MS : SETTLE_MS));
+    const observer = new MutationObserver(schedule);
+    observer.observe(el, { childList: true, subtree: true, characterData: true });
+    schedule();
     return () => {
-      changes.disconnect();
+      observer.disconnect();
       clearTimeout(timer);
     };
   }, [column, thread, running]);

@@ -1,16 +1,16 @@
-// The text of an answer as a screen reader speaks it: the words that the page shows, by whole sentences.
+// The text of an answer as a screen reader speaks it: the words that the page shows, in whole sentences.
 
-// A stop of most scripts ends a sentence where a blank follows; one of those that are written without blanks, always.
+// In most scripts a full stop ends a sentence if a space follows; in scripts without spaces it always does.
 const CLOSED = `["')\\]”’»›」』）】〕》〉]*`;
 const SPACED = `[.!?:…‼⁇⁈⁉‽؟۔।॥։።፧။។།]${CLOSED}(?:\\s[»›])?\\s`;
 const SOLID = `(?:[。！？｡]|．(?![0-9０-９]))${CLOSED}\\s?`;
 const SENTENCE_END = new RegExp(`${SPACED}|${SOLID}|\\n`, "g");
 const SILENT = "button, [hidden], [aria-hidden=true], .katex-html, annotation, style, script";
 const BLOCKS = /^(?:P|LI|H[1-6]|TR|PRE|BLOCKQUOTE|SUMMARY|DIV|SECTION|TD|TH|DT|DD|CAPTION|FIGCAPTION|HR|BR)$/;
-const TAIL = 20; // letters by which the end of what was read is known again
+const TAIL = 20; // characters by which the end of the spoken text is recognized
 
 /**
- * The place in `text` behind the last whole sentence after `from`.
+ * Return the end of the last whole sentence of `text` after `from`.
  *
  * @param {string} text
  * @param {number} from
@@ -23,7 +23,7 @@ export function lastSentenceEnd(text, from) {
 }
 
 /**
- * The words of an element as they are heard: blocks end a line, and what is pressed or drawn is left out.
+ * Return the words of an element as they are spoken: blocks end a line; buttons and decoration are left out.
  *
  * @param {Node} node
  * @returns {string}
@@ -38,8 +38,8 @@ export function heard(node) {
 }
 
 /**
- * The length of the part of `text` that has been read, when `before` was. A text that has changed far before its end
- * is known by its end; one that was begun again is read from the word in which it differs.
+ * Return how much of `text` has been spoken, given that `before` was. A text that has changed far before its end is
+ * recognized by its end; one that was started again is spoken from the first word that differs.
  *
  * @param {string} before
  * @param {string} text

@@ -1,4 +1,4 @@
-// The title of the browser's tab: `words`, then the app's name. Without words the page's own title stays.
+// The title of the browser tab: `words`, then the app's name. Without words it is the app's name.
 
 import { useEffect } from "react";
 
@@ -10,7 +10,7 @@ export function TabTitle({ words, name }) {
   useEffect(() => {
     const before = document.title;
     document.title = words ? `${words} · ${name}` : name;
-    // Another page has set its own by now; only what is ours is taken back.
+    // The next page may have set its own title by now; that one must stay.
     return () => {
       if (words && document.title === `${words} · ${name}`) document.title = before;
     };

@@ -1,4 +1,4 @@
-// The menu of the open thread: export it to a file, or share it by a link.
+// The menu of the open thread: exports it to a file, or shares it by a link.
 
 import { useEffect, useRef } from "react";
 import { useHref } from "react-router";
@@ -48,7 +48,7 @@ function SharedLink({ token, onUnshare }) {
 }
 
 /**
- * Have the browser save what stands at an address of our server.
+ * Download a path of the app's server.
  *
  * @param {string} path
  */
@@ -77,7 +77,7 @@ export function ThreadMenu({ thread = "", token = "", onExport, onShare, onUnsha
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       if (event.key !== "Escape" || !menu.current?.open) return;
-      event.preventDefault(); // Esc stops the answer otherwise
+      event.preventDefault(); // Esc would stop the answer
       close();
       menu.current.querySelector("summary")?.focus();
     };

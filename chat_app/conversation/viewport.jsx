@@ -1,5 +1,5 @@
-// The scrolling column of messages. It follows the end while the reader is at the end, lets go as soon
-// as they scroll up, and offers a way back. Rows put in above (`anchor` changes) don't move the view.
+// The scrolling column of messages. It follows the end while the user is at the end, stops as soon as they scroll up,
+// and offers a button back. Rows that are prepended (`anchor` changes) do not move the view.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useParams } from "react-router";
@@ -32,7 +32,7 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   const seen = useRef({ follow: true, top: 0, end: 0 });
   const [away, setAway] = useState(false);
   const address = useParams().thread_id;
-  const leaving = address !== undefined && address !== thread; // what is shown is not what was turned to
+  const leaving = address !== undefined && address !== thread; // the old thread is shown until the new one arrives
 
   const toEnd = useCallback((/** @type {ScrollBehavior} */ behavior = "auto") => {
     seen.current.follow = true;
@@ -40,12 +40,12 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
       top: box.current.scrollHeight,
       behavior: prefersReducedMotion() ? "auto" : behavior,
     });
-    seen.current.top = box.current?.scrollTop ?? 0; // a line that went has moved the view, not the reader
+    seen.current.top = box.current?.scrollTop ?? 0; // a line that disappeared has moved the view, not the user
   }, []);
 
   const onScroll = useCallback(() => {
     const { current: el } = box;
-    if (!el) return; // a size that was observed just before the page went
+    if (!el) return; // a resize that was observed just before the page unmounted
     const gap = fromEnd(el);
     if (gap <= AT_END_PX) seen.current.follow = true;
     else if (el.scrollTop < seen.current.top - 1) seen.current.follow = false;
@@ -54,12 +54,12 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
     setAway(!seen.current.follow && gap > FAR_PX);
   }, []);
 
-  // Another thread, or a message of one's own: to the end at once.
+  // Scroll to the end at once for another thread, or after the user sends a message.
   useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
 
   useScrollToMessage(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
 
-  // Earlier rows were put in above: keep the distance from the end.
+  // Keep the distance from the end when earlier rows are prepended.
   useLayoutEffect(() => {
     const { current: el } = box;
     if (el && !seen.current.follow) el.scrollTop = el.scrollHeight - el.clientHeight - seen.current.end;

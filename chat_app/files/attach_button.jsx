@@ -1,4 +1,4 @@
-// Choosing, pasting and dropping files for a message, and the row of those that were chosen.
+// Attaches files to a message: by a button, by pasting and by dropping; and lists the attachments.
 
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
@@ -11,7 +11,7 @@ import { addFiles, removeFile } from "./attachment_store.js";
 const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");
 
 /**
- * Files may be dropped anywhere on the page; true while some are held over it.
+ * Accept files that are dropped anywhere on the page; return whether some are dragged over it.
  *
  * @param {(files: FileList | null | undefined) => void} onFiles
  */
@@ -26,7 +26,7 @@ export function useDrop(onFiles) {
       event.preventDefault();
       setOver(true);
       clearTimeout(timer);
-      timer = setTimeout(() => setOver(false), 300); // it is told all the time, and not always that it ended
+      timer = setTimeout(() => setOver(false), 300); // "dragover" repeats, and its end is not always reported
     };
     /** @param {DragEvent} event */
     const onDrop = (event) => {
@@ -47,7 +47,7 @@ export function useDrop(onFiles) {
 }
 
 /**
- * A picture from the clipboard is a file; what is text as well is pasted as text.
+ * Return the files on the clipboard; null if it has text as well, which is pasted as text.
  *
  * @param {React.ClipboardEvent} event
  */

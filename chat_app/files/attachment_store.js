@@ -1,14 +1,14 @@
-// The files that the person has chosen for a message: sent to the server one by one as soon as they are
-// chosen, named by the message afterwards. They stand outside the page's components, so that an upload
-// goes on while another thread is looked at; what has arrived is kept in this browser like the draft.
+// The files that the user attaches to a message: each is uploaded as soon as it is chosen, and the message refers to it
+// later. They live outside React, so that an upload continues while another thread is open; uploaded files are stored
+// in this browser like the draft.
 
 import { getBackendURL } from "$/utils/state";
 import { readValue, store } from "../ui/browser.js";
 import { SharedValue, useShared } from "../ui/shared_value.js";
 
-/** A file that the server has, as a message names it. @typedef {Record<string, any>} FilePart */
+/** Uploaded file, as a message refers to it. @typedef {Record<string, any>} FilePart */
 /**
- * A chosen file: on its way (`request`, `progress`), arrived (`part`), or refused (`error`).
+ * Chosen file: uploading (`request`, `progress`), uploaded (`part`), or refused (`error`).
  *
  * @typedef {{
  *   key: number,
@@ -21,10 +21,10 @@ import { SharedValue, useShared } from "../ui/shared_value.js";
  *   error?: string,
  * }} Attachment
  */
-/** The limits of a message's files. @typedef {{ maxBytes: number, maxFiles: number }} Limits */
+/** Limits of a message's files. @typedef {{ maxBytes: number, maxFiles: number }} Limits */
 
-const KEPT = "chat:files:";
-const UNDER_WAY = "chat:uploading:"; // in this tab: a page that is loaded anew says which must be given again
+const UPLOADED = "chat:files:";
+const UPLOADING = "chat:uploading:"; // in this tab: after a reload, the page shows which files must be chosen again
 /** @type {Attachment[]} */
 const NOTHING = [];
 
@@ -34,7 +34,7 @@ let last = 0;
 let leaving = false;
 
 /**
- * The address of a path of our own server.
+ * Return the URL of a path on the app's server.
  *
  * @param {string} path
  */
@@ -51,9 +51,9 @@ export function serverUrl(path) {
 function read(thread) {
   const known = lists.value.get(thread);
   if (known) return known;
-  const lost = readValue("sessionStorage", UNDER_WAY + thread, NOTHING);
+  const lost = readValue("sessionStorage", UPLOADING + thread, NOTHING);
   const kept = [
-    ...readValue("localStorage", KEPT + thread, NOTHING),
+    ...readValue("localStorage", UPLOADED + thread, NOTHING),
     ...lost.map((file) => ({ ...file, error: "interrupted" })),
   ];
   const files = kept.length ? kept.map((file) => ({ ...file, key: ++last })) : NOTHING;
@@ -67,9 +67,9 @@ function read(thread) {
  */
 function write(thread, files) {
   const kept = sendable(files).map(({ part, size }) => ({ part, size }));
-  store("localStorage", KEPT + thread, kept.length ? JSON.stringify(kept) : "");
+  store("localStorage", UPLOADED + thread, kept.length ? JSON.stringify(kept) : "");
   const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
-  store("sessionStorage", UNDER_WAY + thread, lost.length ? JSON.stringify(lost) : "");
+  store("sessionStorage", UPLOADING + thread, lost.length ? JSON.stringify(lost) : "");
   lists.set(lists.value.set(thread, files.length ? files : NOTHING));
 }
 
@@ -89,7 +89,7 @@ function change(thread, key, values) {
 export const useAttachments = (thread) => useShared(lists, NOTHING, () => read(thread));
 
 /**
- * Take chosen files in; those that may not be sent stay with the reason in `error`.
+ * Add chosen files and upload them; a refused one stays in the list with the reason in `error`.
  *
  * @param {string} thread
  * @param {FileList} chosen
@@ -100,7 +100,7 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
   write(
     thread,
     read(thread).filter((file) => !(file.error === "interrupted" && file.name && names.includes(file.name))),
-  ); // given again
+  ); // chosen again
   let room = maxFiles - read(thread).filter((file) => !file.error).length;
   for (const file of chosen) {
     /** @type {Attachment & { name: string }} */
@@ -122,7 +122,7 @@ export function addFiles(thread, chosen, { maxBytes, maxFiles }) {
  * @param {File} file
  */
 function upload(thread, entry, file) {
-  const request = new XMLHttpRequest(); // fetch tells nothing of how far it is
+  const request = new XMLHttpRequest(); // fetch reports no upload progress
   /** @param {Partial<Attachment>} values */
   const settle = (values) => leaving || change(thread, entry.key, { request: undefined, ...values });
   request.upload.onprogress = (event) =>
@@ -133,7 +133,7 @@ function upload(thread, entry, file) {
     try {
       answer = JSON.parse(request.responseText);
     } catch {
-      // not from our server
+      // not from the app's server, but from a proxy
     }
     settle(answer.part ? { part: answer.part, size: answer.size } : { error: answer.error ?? "failed" });
   };
@@ -164,14 +164,14 @@ const isUploading = (file) => !file.part && !file.error;
 const isOpen = (file) => isUploading(file) || file.error === "interrupted";
 
 /**
- * Whether a file is under way or was cut off: a message without it would be half a message.
+ * Return whether a file is uploading or was interrupted: the message would be incomplete without it.
  *
  * @param {Attachment[]} files
  */
 export const isUnfinished = (files) => files.some(isOpen);
 
 /**
- * The files that the server has.
+ * Return the uploaded files.
  *
  * @param {Attachment[]} files
  */
@@ -179,7 +179,7 @@ const sendable = (files) =>
   files.flatMap(({ part, size, preview }) => (part ? [{ part, size, preview }] : []));
 
 /**
- * Take the files out to be sent; their previews go with them.
+ * Remove the files of a thread and return the uploaded ones, with their previews, to be sent.
  *
  * @param {string} thread
  */
@@ -191,7 +191,7 @@ export function takeFiles(thread) {
 }
 
 /**
- * Put files back whose message was not sent, or was taken back.
+ * Restore the files of a message that was not sent, or was withdrawn.
  *
  * @param {string} thread
  * @param {Partial<Attachment>[]} files
@@ -200,7 +200,7 @@ export const putFiles = (thread, files) =>
   write(thread, [...files.map((file) => ({ ...file, key: ++last })), ...read(thread)]);
 
 if (typeof window !== "undefined") {
-  // Before Reflex's own listener, which ends the connection although the person may stay.
+  // Runs before Reflex's own listener, which closes the connection although the user may stay.
   /** @param {BeforeUnloadEvent} event */
   const warn = (event) => {
     if (![...lists.value.values()].some((files) => files.some(isUploading))) return;
@@ -209,6 +209,6 @@ if (typeof window !== "undefined") {
     event.stopImmediatePropagation();
   };
   window.addEventListener("beforeunload", warn, { capture: true });
-  window.addEventListener("pagehide", () => (leaving = true)); // what is cut off now has not failed
+  window.addEventListener("pagehide", () => (leaving = true)); // an upload that is aborted now has not failed
   window.addEventListener("pageshow", () => (leaving = false));
 }

@@ -1,9 +1,9 @@
-// The files of a message: pictures as pictures, everything else as a link to download.
+// The files of a message: pictures are shown, other files are download links.
 
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import { serverUrl } from "./attachment_store.js";
 
-/** `FileView` of the server. @typedef {{ name: string, path: string, url: string, picture: boolean }} FileView */
+/** The server's `FileView`. @typedef {{ name: string, path: string, url: string, picture: boolean }} FileView */
 
 /** @param {{ file: FileView }} props */
 function File({ file }) {

@@ -101,5 +101,5 @@ def _hook(hook: str, name: str) -> VarData:
     )
 
 
-speak = react_component("i18n/words.js", "Speak", files=dict[str, str])
+language_loader = react_component("i18n/words.js", "LanguageLoader", files=dict[str, str])
 """Load the messages of the user's language; the component is part of every page and invisible."""

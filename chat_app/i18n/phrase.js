@@ -1,4 +1,4 @@
-// From the messages of a language, which are i18next's JSON format (v4), to a sentence. Pure functions.
+// Formats the messages of a language, which are in i18next's JSON format (v4). Pure functions.
 
 /** @typedef {{ [name: string]: string | Messages }} Messages */
 /** @typedef {Record<string, string | number>} Values */
@@ -7,19 +7,19 @@
 const HOLE = /\{\{(\w+)\}\}/g;
 
 /** @type {Map<string, { plurals: Intl.PluralRules, numbers: Intl.NumberFormat }>} */
-const rules = new Map(); // by language; to make them takes longer than to use them
+const rules = new Map(); // by language, because creating them is slow
 
 /** @param {string} language */
 function rulesOf(language) {
   const known = rules.get(language);
   if (known) return known;
-  const made = { plurals: new Intl.PluralRules(language), numbers: new Intl.NumberFormat(language) };
-  rules.set(language, made);
-  return made;
+  const created = { plurals: new Intl.PluralRules(language), numbers: new Intl.NumberFormat(language) };
+  rules.set(language, created);
+  return created;
 }
 
 /**
- * A text with its {{names}} replaced by values, numbers as the language writes them.
+ * Replace the {{names}} in a text by values; numbers are formatted for the language.
  *
  * @param {string} text
  * @param {Values} values
@@ -33,10 +33,10 @@ export function fill(text, values, language) {
 }
 
 /**
- * The message of a key, in the form that fits `values.count`; undefined if there is none.
+ * Return the message for a key, in the plural form for `values.count`; undefined if there is none.
  *
  * @param {Messages} messages
- * @param {string} key its names, from the outermost in, with dots between
+ * @param {string} key names from the outermost to the innermost, separated by dots
  * @param {Values} values
  * @param {string} language
  */
@@ -51,9 +51,9 @@ export function phrase(messages, key, values, language) {
 }
 
 /**
- * A sentence of the server, which knows no languages, in the language of `messages`.
+ * Translate a sentence of the server, which speaks English only, into the language of `messages`.
  *
- * `info` has its code and its params; without a code, or where there is no message for it, it stays as it is.
+ * `info` holds its code and params. Without a code, or without a message for it, the sentence stays unchanged.
  *
  * @param {string} sentence
  * @param {Partial<Info> | null} info

@@ -1,6 +1,6 @@
-// The language of the page: the one that was chosen in this browser, else the first that the browser asks
-// for and that there is a file of. English is built into the pages; another language is a file that is
-// read once and then kept in this browser, so that a reload shows it from the first moment.
+// The language of the page: the one chosen in this browser, else the first preferred language of the browser that has a
+// file. English is built into the pages; the file of another language is also stored in this browser, so that a reload
+// shows that language from the first paint.
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
 import english from "./en.json";
@@ -17,7 +17,7 @@ const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 /** @type {Language | null} */
 let current = null;
 /** @type {Record<string, string>} */
-let places = {}; // where the file of each language is read
+let urls = {}; // of the file of each language
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
@@ -38,12 +38,12 @@ function store(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // private mode, or the store is full: it lives as long as the page
+    // private mode, or the quota is exceeded: the value lasts only as long as the page
   }
 }
 
 /**
- * The language and messages that this browser stored; no messages yet if another language was chosen since.
+ * Read the stored language and messages; there are no messages yet if another language has been chosen since.
  *
  * @returns {Language}
  */
@@ -53,21 +53,21 @@ function read() {
   try {
     kept = JSON.parse(stored(WORDS) ?? "null");
   } catch {
-    // a damaged store
+    // a corrupt value
   }
   const code = stored(LANGUAGE) ?? kept?.code ?? "en";
   if (code === "en") return ENGLISH;
   return kept?.code === code ? kept : { code, words: {} };
 }
 
-/** The first language that the browser asks for and that there is a file of. */
+/** Return the first preferred language of the browser that has a file. */
 function preferred() {
   const wanted = navigator.languages.flatMap((tag) => [tag, tag.split("-")[0]]);
-  return wanted.find((code) => code in places) ?? "en";
+  return wanted.find((code) => code in urls) ?? "en";
 }
 
 /** @param {Language} next */
-function become(next) {
+function setCurrent(next) {
   current = next;
   document.documentElement.lang = next.code;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(next.code.split("-")[0]) ? "rtl" : "ltr";
@@ -75,27 +75,27 @@ function become(next) {
 }
 
 /** @param {string} code */
-const fetched = async (code) => (await fetch(places[code])).json();
+const fetched = async (code) => (await fetch(urls[code])).json();
 
 /**
- * Show a language, and read its words anew: they may have changed with the app.
+ * Show a language, and load its file again: it may have changed with the app.
  *
  * @param {string} code
  */
-async function speak(code) {
-  if (code === "en" || !(code in places)) {
+async function showLanguage(code) {
+  if (code === "en" || !(code in urls)) {
     store(WORDS, "null");
-    return become(ENGLISH);
+    return setCurrent(ENGLISH);
   }
   const kept = read();
-  become(kept.code === code ? kept : { code, words: {} });
+  setCurrent(kept.code === code ? kept : { code, words: {} });
   try {
     const words = await fetched(code);
-    if (current?.code !== code) return undefined; // another choice was made meanwhile
-    become({ code, words });
+    if (current?.code !== code) return undefined; // another language was chosen meanwhile
+    setCurrent({ code, words });
     store(WORDS, JSON.stringify({ code, words }));
   } catch {
-    // out of reach: what is known, and English, go on
+    // unreachable: the stored words remain, and English for the rest
   }
   return undefined;
 }
@@ -107,7 +107,7 @@ async function speak(code) {
  */
 export function chooseLanguage(code) {
   store(LANGUAGE, code);
-  return speak(code);
+  return showLanguage(code);
 }
 
 const snapshot = () => (current ??= read());
@@ -132,9 +132,12 @@ let started = false;
 function start(files) {
   if (started) return;
   started = true;
-  places = files;
-  speak(stored(LANGUAGE) ?? preferred());
-  window.addEventListener("storage", ({ key, newValue }) => key === LANGUAGE && newValue && speak(newValue));
+  urls = files;
+  showLanguage(stored(LANGUAGE) ?? preferred());
+  window.addEventListener(
+    "storage",
+    ({ key, newValue }) => key === LANGUAGE && newValue && showLanguage(newValue),
+  );
 }
 
 /**
@@ -149,8 +152,8 @@ function start(files) {
 /** @typedef {KeyOf<typeof english>} Key */
 /** @typedef {(key: Key, values?: Values) => string} Say */
 /**
- * A function (key, values) -> the message in the person's language, else in English. A script of another package
- * may have keys of its own: it calls it with (key, English text, values).
+ * Return a function (key, values) -> the message in the user's language, else in English. A script of another package
+ * may use its own keys: it calls the function with (key, English text, values).
  *
  * @returns {Say}
  */
@@ -169,8 +172,8 @@ export function useWords() {
 }
 
 /**
- * A function (sentence of the server, its code and params) -> the same in the person's language, if there is a
- * message for it.
+ * Return a function (sentence of the server, its code and params) -> the sentence in the user's language, if there is a
+ * message for its code.
  *
  * @returns {(sentence: string, info: Partial<Info> | null) => string}
  */
@@ -180,12 +183,12 @@ export function useTell() {
 }
 
 /**
- * Reads the language's file once the page is there; it shows nothing itself.
+ * Component that loads the language's file after the page has mounted; it renders nothing.
  *
  * @param {{ files: Record<string, string> }} props
  * @returns {null}
  */
-export function Speak({ files }) {
+export function LanguageLoader({ files }) {
   useEffect(() => start(files), [files]);
   return null;
 }

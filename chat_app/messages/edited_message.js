@@ -1,5 +1,5 @@
-// The message that is being edited. The toolbar below a message starts an edit and the bubble above it becomes the
-// editor; they are in different places of the page, so they share this value.
+// The message that is being edited. The toolbar below a message starts the edit and the bubble above it becomes the
+// editor; they are in different parts of the tree, so they share this value.
 
 import { SharedValue, useShared } from "../ui/shared_value.js";
 
@@ -9,7 +9,7 @@ const editing = new SharedValue("");
 export const edit = (id) => editing.set(id);
 
 /**
- * No more editing of this message; another one may be edited meanwhile.
+ * End the edit of this message, unless another one is being edited meanwhile.
  *
  * @param {string} id
  */

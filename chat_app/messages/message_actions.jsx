@@ -53,7 +53,7 @@ function CopyAction({ text }) {
 }
 
 /**
- * ‹ 2/3 ›: the versions of this message, one of which is shown.
+ * Switcher between the versions of a message: ‹ 2/3 ›.
  *
  * @param {{
  *   place: number,

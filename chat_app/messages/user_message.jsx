@@ -1,5 +1,5 @@
-// A person's message: a bubble, or the field in which it is edited.
-// Enter saves (not while an input method composes), Shift+Enter breaks the line, Esc leaves things as they were.
+// A user's message: a bubble, or the field in which it is edited. Enter saves (not while an input method is composing),
+// Shift+Enter breaks the line, Esc cancels.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useWords } from "../i18n/words.js";
@@ -11,7 +11,7 @@ import { isComposing } from "../ui/browser.js";
 import { isSend } from "../ui/preference_store.js";
 
 const MAX_HEIGHT = 400;
-const DOUBLE_PRESS_MS = 3000; // a second press on Save within this time means the same
+const DOUBLE_PRESS_MS = 3000; // a second press on Save within this time is ignored
 
 /**
  * @param {{
@@ -56,7 +56,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     el.style.height = `${Math.min(el.scrollHeight + 2, MAX_HEIGHT)}px`;
   }, [value]);
 
-  // The message was replaced by the new one, or the page was left; then the draft stays.
+  // After a save the new message has replaced this one; otherwise the user has left the page, and the draft stays.
   const close = () => {
     if (saved.current.value !== null) writeDraft(draft, "");
     endEdit(messageId);
@@ -68,24 +68,24 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     mounted.current = true;
     return () => {
       mounted.current = false;
-      // Later, because in development an effect ends and begins anew at once.
+      // Deferred, because StrictMode runs an effect twice.
       setTimeout(() => mounted.current || close());
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when the editor opens
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- only when the editor opens
   }, []);
 
-  const leave = () => {
+  const cancel = () => {
     writeDraft(draft, "");
     edit("");
   };
   const save = () => {
     setOver(isTooLong(value) ? value.length : 0);
     if (blank || isTooLong(value)) return;
-    if (value === text) return leave();
-    const again = saved.current.value === value && Date.now() - saved.current.at < DOUBLE_PRESS_MS;
-    if (again) return;
+    if (value === text) return cancel();
+    const isDoublePress = saved.current.value === value && Date.now() - saved.current.at < DOUBLE_PRESS_MS;
+    if (isDoublePress) return;
     saved.current = { value, at: Date.now() };
-    onSave(messageId, value); // it stays open until another message stands here: if that fails, nothing is lost
+    onSave(messageId, value); // the editor stays open until the new message replaces it: a failed save loses nothing
   };
   /** @param {React.KeyboardEvent} event */
   const onKeyDown = (event) => {
@@ -93,7 +93,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
     if (event.key === "Escape") {
       event.preventDefault();
       event.stopPropagation();
-      leave();
+      cancel();
     }
     if (!isSend(event)) return;
     event.preventDefault();
@@ -118,7 +118,7 @@ function Editor({ messageId, text, hasFiles, onSave }) {
       />
       <TooLong length={over} />
       <div className="choices">
-        <button type="button" className="button" onClick={leave} data-testid="edit-cancel">
+        <button type="button" className="button" onClick={cancel} data-testid="edit-cancel">
           {say("message.edit_cancel")}
         </button>
         <button

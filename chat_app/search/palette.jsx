@@ -1,5 +1,5 @@
-// The dialog of Ctrl+K: commands, the newest threads, and a search in titles and messages. The field keeps
-// the focus, the arrow keys move through what is below it, and Enter takes it.
+// The Ctrl+K dialog: commands, the newest threads, and a search in titles and messages. The field keeps the focus, the
+// arrow keys move through the options below it, and Enter takes one.
 
 import { useCallback, useEffect, useEffectEvent, useId, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
@@ -15,11 +15,11 @@ import { useRows } from "../thread_list/thread_rows.js";
 const DEBOUNCE_MS = 150; // between the last key and the search
 
 /**
- * Open with Ctrl+K (on a Mac Cmd+K), and with whatever is marked as a button for it.
+ * Call `open` on Ctrl+K (Cmd+K on a Mac), and on a click on any element with `data-open-palette`.
  *
  * @param {() => void} open
  */
-function useOpening(open) {
+function useOpenShortcut(open) {
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
@@ -46,7 +46,7 @@ function useOpening(open) {
 }
 
 /**
- * Ask the server once the person has paused.
+ * Search on the server once the user pauses.
  *
  * @param {string} words
  * @param {(query: string) => void} onQuery
@@ -89,7 +89,7 @@ export function Palette({
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
   const words = text.trim().replace(/\s+/g, " ");
-  const current = query === words; // what is shown belongs to what is written
+  const current = query === words; // whether the hits belong to the typed words
   const { rows } = useRows("main");
   const options = useMemo(() => optionsFor(words, commands, rows, hits), [words, commands, rows, hits]);
   useSearch(words, onQuery);
@@ -98,14 +98,14 @@ export function Palette({
     if (!dialog.current?.open) dialog.current?.showModal();
     field.current?.select();
   }, []);
-  useOpening(open);
+  useOpenShortcut(open);
   useEffect(() => {
     document.getElementById(`${name}-${at}`)?.scrollIntoView({ block: "nearest" });
   }, [name, at]);
 
-  /** @param {string} written */
-  const write = (written) => {
-    setText(written);
+  /** @param {string} typed */
+  const write = (typed) => {
+    setText(typed);
     setAt(0);
   };
   /** @param {Option} option */

@@ -1,4 +1,4 @@
-// The options of the search dialog: commands, and the newest threads or the hits of a search.
+// The options of the search dialog: commands, and the newest threads or the search hits.
 
 import { Fragment } from "react";
 import Archive from "lucide-react/dist/esm/icons/archive.mjs";
@@ -15,9 +15,9 @@ import { useNow } from "../ui/durations.jsx";
 import { ago } from "../ui/date_time.jsx";
 import { searchKey, split } from "./text_folding.js";
 
-/** A command of the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
+/** Command of the dialog. @typedef {{ name: string, label: string, icon: string, to: string }} Command */
 /**
- * `HitView` of the server: a thread, or a message in it, that a search found.
+ * The server's `HitView`: a thread, or a message in a thread, that a search found.
  *
  * @typedef {{
  *   thread_id: string,
@@ -59,13 +59,13 @@ const ICONS = {
  * @param {string} text
  * @param {string} words
  */
-const says = (text, words) =>
+const matches = (text, words) =>
   searchKey(words)
     .split(" ")
     .every((word) => searchKey(text).includes(word));
 
 /**
- * The options for what is written in the field, in order; `group` is where each stands.
+ * Return the options for the typed words, in order; `group` is the heading of each.
  *
  * @param {string} words
  * @param {Command[]} commands
@@ -74,8 +74,8 @@ const says = (text, words) =>
  * @returns {Option[]}
  */
 export function optionsFor(words, commands, rows, hits) {
-  const fitting = commands.filter((command) => !words || says(command.label, words));
-  const acts = fitting.map(({ name, label, icon, to }) => ({
+  const matching = commands.filter((command) => !words || matches(command.label, words));
+  const acts = matching.map(({ name, label, icon, to }) => ({
     id: name,
     group: "commands",
     icon,
@@ -108,7 +108,7 @@ export function optionsFor(words, commands, rows, hits) {
 }
 
 /**
- * A text with the words of a search marked in it.
+ * Text with the searched words highlighted.
  *
  * @param {{ text: string, words: string }} props
  */

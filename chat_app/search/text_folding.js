@@ -1,4 +1,4 @@
-// Compare words as the server's search does (agent_core/text/plain_text.py): without accents and capitals.
+// Compares words as the server's search does (agent_core/text/plain_text.py): ignoring accents and case.
 
 const ACCENTS = /[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u064b-\u065f\u0670]/g;
 /** @type {Record<string, string>} */
@@ -14,7 +14,7 @@ export const searchKey = (text) =>
     .replace(/[ßđħłøŧı]/g, (letter) => STROKES[letter]);
 
 /**
- * Split `text` so that every second piece is one of the words, whatever its accents and capitals.
+ * Split `text` so that every second piece matches one of the words, ignoring accents and case.
  *
  * @param {string} text
  * @param {string[]} words
@@ -23,7 +23,7 @@ export function split(text, words) {
   const wanted = words.map(searchKey).filter(Boolean);
   let folded = "";
   /** @type {[number, number][]} */
-  const ends = []; // for each folded character, where the text's own one begins and ends
+  const ends = []; // for each folded character, the start and end of its source in `text`
   let at = 0;
   for (const { segment } of new Intl.Segmenter().segment(text)) {
     for (const unit of searchKey(segment))

@@ -1,4 +1,4 @@
-// Imports a thread from a file that was exported, here or elsewhere.
+// Imports a thread from a file that this or another installation has exported.
 
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
@@ -6,7 +6,7 @@ import { useWords } from "../i18n/words.js";
 import { serverUrl } from "../files/attachment_store.js";
 
 /**
- * Send the file; the id of the thread that was made of it, or what is wrong.
+ * Upload a file; return the id of the imported thread, or an error code.
  *
  * @param {File} file
  * @returns {Promise<{ id?: string, error?: string }>}
@@ -17,7 +17,7 @@ async function send(file) {
     const answer = await fetch(serverUrl("/imports"), { method: "POST", headers, body: file });
     return await answer.json();
   } catch {
-    return { error: "failed" }; // the server is away
+    return { error: "failed" }; // the server is unreachable
   }
 }
 

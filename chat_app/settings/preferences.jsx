@@ -1,4 +1,4 @@
-// The preferences of this browser: theme, density, the key that sends, the language.
+// The preferences of this browser: theme, density, send key, language.
 
 import { useContext } from "react";
 import { ColorModeContext } from "$/utils/context-registry";

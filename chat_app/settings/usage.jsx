@@ -1,10 +1,10 @@
-// The usage report: a bar per day, and a table per grouping. No chart library: a bar is a box.
+// The usage report: a bar per day, and a table per grouping. The bars are plain elements, without a chart library.
 
 import { useState } from "react";
 import { useLanguage, useWords } from "../i18n/words.js";
 
 /**
- * A sum of the report, of a `day` or a `name`.
+ * Row of the report, for a `day` or a `name`.
  *
  * @typedef {{
  *   day: string,
@@ -16,7 +16,7 @@ import { useLanguage, useWords } from "../i18n/words.js";
  * }} Sum
  */
 
-const UNKNOWN = "unknown"; // the model of an attempt that never said which
+const UNKNOWN = "unknown"; // the model of an attempt that did not report one
 
 const MEASURES = /** @type {const} */ (["cost", "tokens"]); // of the bars
 
@@ -33,7 +33,7 @@ function useNumbers() {
           currency: "USD",
           maximumFractionDigits: dollars && dollars < 0.1 ? 4 : 2,
         });
-  // A day is a day of UTC, so it must not become another one in the person's time zone.
+  // Days are UTC days, and must not shift in the user's time zone.
   /** @param {string} iso */
   const day = (iso) =>
     new Date(`${iso}T12:00:00Z`).toLocaleDateString(language, {

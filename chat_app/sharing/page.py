@@ -6,7 +6,7 @@
 import reflex as rx
 
 from chat_app.extensions import register_page
-from chat_app.i18n import FILES, say, speak
+from chat_app.i18n import FILES, language_loader, say
 from chat_app.messages.message import TextPart, file_list, part_row, text_part
 from chat_app.sharing.shared_thread import Shared, SharedText
 from chat_app.thread.views import MessageView
@@ -19,7 +19,7 @@ from chat_app.ui.styles import NAME
 def share() -> rx.Component:
     """Render the page `/share/[token]`: title and messages, and nothing else of the app."""
     return rx.fragment(
-        speak(files=FILES),
+        language_loader(files=FILES),
         rx.el.main(
             rx.match(
                 Shared.phase,

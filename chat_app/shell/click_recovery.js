@@ -1,15 +1,15 @@
-// Completes a click on a link that a new version of the pages has interrupted: the script of a page that this tab has
-// not loaded yet may be gone, and the router then reloads the page that was left instead of the one that was clicked.
+// Completes a click on a link that a deployment has interrupted: the script of a page that this tab has not loaded yet
+// may be gone, and the router then reloads the current page instead of opening the clicked one.
 
 import { readValue, store } from "../ui/browser.js";
 
-const KEPT = "chat:going";
+const CLICK = "chat:going";
 const RECENT_MS = 10_000;
 
-const here = () => location.pathname + location.search + location.hash;
+const currentPath = () => location.pathname + location.search + location.hash;
 
 /** @param {MouseEvent} event */
-function note(event) {
+function rememberClick(event) {
   const target = /** @type {Element} */ (event.target);
   const link = /** @type {HTMLAnchorElement | null} */ (target.closest?.("a[href]"));
   if (
@@ -24,18 +24,21 @@ function note(event) {
   )
     return;
   const to = link.pathname + link.search + link.hash;
-  store("sessionStorage", KEPT, JSON.stringify({ from: here(), to, at: Date.now() }));
+  store("sessionStorage", CLICK, JSON.stringify({ from: currentPath(), to, at: Date.now() }));
 }
 
-function goOn() {
-  const { from, to, at } = readValue("sessionStorage", KEPT, { from: "", to: "", at: 0 });
-  store("sessionStorage", KEPT, "");
-  const [how] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
-  const reloaded = how?.type === "reload";
-  if (to && reloaded && from === here() && to !== from && Date.now() - at < RECENT_MS) location.replace(to);
+function completeClick() {
+  const { from, to, at } = readValue("sessionStorage", CLICK, { from: "", to: "", at: 0 });
+  store("sessionStorage", CLICK, "");
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (
+    performance.getEntriesByType("navigation")
+  );
+  const reloaded = navigation?.type === "reload";
+  if (to && reloaded && from === currentPath() && to !== from && Date.now() - at < RECENT_MS)
+    location.replace(to);
 }
 
 if (typeof window !== "undefined") {
-  goOn();
-  window.addEventListener("click", note, { capture: true });
+  completeClick();
+  window.addEventListener("click", rememberClick, { capture: true });
 }

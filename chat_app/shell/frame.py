@@ -8,7 +8,7 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from chat_app.extensions import Content, Draw, Page
-from chat_app.i18n import FILES, say, speak
+from chat_app.i18n import FILES, language_loader, say
 from chat_app.inbox.inbox import Inbox
 from chat_app.scripts import react_component
 from chat_app.search.search import search_dialog
@@ -84,7 +84,7 @@ def shell(
         class_name="app",
     )
     return _reconnect_guard(
-        speak(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name()
+        language_loader(files=FILES), frame, root=rx.State.get_full_name(), view=OpenThread.get_full_name()
     )
 
 

@@ -1,7 +1,7 @@
-// A store whose snapshots stay the same while the store behind it is being refilled.
+// A store whose snapshots stay the same while the underlying store is being refilled.
 
 /**
- * Reflex's store: the states of the tab, by the names of their classes.
+ * Reflex's store: the tab's states by class name.
  *
  * @typedef {{
  *   getSnapshot: (name: string) => any,
@@ -12,7 +12,7 @@
 const HOLD_TIMEOUT_MS = 5000;
 
 /**
- * A store that reads like `store`, but stands still while `isReady()` is false.
+ * Wrap `store` so that its snapshots stay frozen while `isReady()` is false.
  *
  * @param {Store} store
  * @param {() => boolean} isReady
@@ -22,26 +22,26 @@ export function frozenStore(store, isReady) {
   const shown = new Map();
   /** @type {Set<() => void>} */
   const listeners = new Set();
-  let still = false;
-  let tired = false; // waited long enough; what there is is shown, ready or not
+  let frozen = false;
+  let timedOut = false; // snapshots are passed through, ready or not
   let timer = 0;
 
   const look = () => {
     const ready = isReady();
-    if (ready) tired = false;
-    if (still && ready) release();
-    else if (!ready && !still && !tired && shown.size) {
-      still = true;
+    if (ready) timedOut = false;
+    if (frozen && ready) release();
+    else if (!ready && !frozen && !timedOut && shown.size) {
+      frozen = true;
       timer = setTimeout(giveUp, HOLD_TIMEOUT_MS);
     }
   };
   const release = () => {
     clearTimeout(timer);
-    still = false;
+    frozen = false;
     for (const listener of [...listeners]) listener();
   };
   const giveUp = () => {
-    tired = true;
+    timedOut = true;
     release();
   };
   return {
@@ -50,7 +50,7 @@ export function frozenStore(store, isReady) {
     /** @param {string} name */
     getSnapshot(name) {
       look();
-      if (still && shown.has(name)) return shown.get(name);
+      if (frozen && shown.has(name)) return shown.get(name);
       const snapshot = store.getSnapshot(name);
       if (isReady()) shown.set(name, snapshot);
       return snapshot;
@@ -61,10 +61,10 @@ export function frozenStore(store, isReady) {
      */
     subscribe(name, listener) {
       listeners.add(listener);
-      const leave = store.subscribe(name, listener);
+      const unsubscribe = store.subscribe(name, listener);
       return () => {
         listeners.delete(listener);
-        leave();
+        unsubscribe();
       };
     },
   };

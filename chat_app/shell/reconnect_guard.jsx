@@ -1,6 +1,6 @@
 // Keeps showing the last state while a tab reconnects. The server then sends the whole state again: for a moment every
-// var has its default, and the page would be empty. This component wraps Reflex's store and freezes it until the thread
-// has been read.
+// var has its default value, and the page would be empty. This component wraps Reflex's store and freezes it until the
+// thread is loaded.
 
 import { useContext, useEffect, useMemo } from "react";
 import { StateStoreContext } from "$/utils/context-registry";
@@ -17,8 +17,8 @@ export function ReconnectGuard({ root, view, children }) {
     return frozenStore(store, isReady);
   }, [store, root, view]);
   useEffect(() => {
-    const leave = [store.subscribe(root, frozen.look), store.subscribe(view, frozen.look)];
-    return () => leave.forEach((each) => each());
+    const unsubscribes = [store.subscribe(root, frozen.look), store.subscribe(view, frozen.look)];
+    return () => unsubscribes.forEach((unsubscribe) => unsubscribe());
   }, [store, frozen, root, view]);
   return <StateStoreContext.Provider value={frozen}>{children}</StateStoreContext.Provider>;
 }

@@ -1,9 +1,9 @@
-// Groups of rows by date: by the calendar of the person's own time zone, which the server does not know.
+// Groups rows by date, in the browser's time zone.
 
 /** @typedef {import("./thread_rows.js").Row} Row */
 
 /**
- * The first moments of today, of yesterday, and of a week and a month ago.
+ * Return the start of today, of yesterday, and of the days a week and a month ago.
  *
  * @param {number} now
  */
@@ -22,7 +22,7 @@ export function calendar(now) {
 }
 
 /**
- * The group of a row: a name, or the first day of a month as milliseconds.
+ * Return the group of a row: a name, or the start of a month in milliseconds.
  *
  * @param {Row} row
  * @param {ReturnType<typeof calendar>} days
@@ -39,7 +39,7 @@ function groupOf(row, days) {
 }
 
 /**
- * Rows in groups, in the order they have: [[group, rows], …].
+ * Group rows without reordering them: [[group, rows], …].
  *
  * @param {Row[]} rows
  * @param {number} now
@@ -58,7 +58,7 @@ export function grouped(rows, now) {
 }
 
 /**
- * The name of a month, with its year if that is not this one.
+ * Return the name of a month, with the year unless it is the current one.
  *
  * @param {number} first
  * @param {number} now

@@ -1,5 +1,4 @@
-// The menu of a thread's row: the browser's own popover, so that it stands above everything and a click
-// beside it closes it.
+// The menu of a thread's row: a native popover, so that it is above everything and a click outside closes it.
 
 import { useLayoutEffect, useRef } from "react";
 import Archive from "lucide-react/dist/esm/icons/archive.mjs";
@@ -13,7 +12,7 @@ import { useWords } from "../i18n/words.js";
 /** @import { Act } from "./threads.jsx" */
 /** @import { Row } from "./thread_rows.js" */
 
-const EDGE = 8;
+const MARGIN = 8; // pixels to the window's edges
 
 /**
  * @param {HTMLElement} element
@@ -25,9 +24,9 @@ function place(element, button) {
   const rtl = document.documentElement.dir === "rtl";
   const left = rtl ? at.left : at.right - size.width;
   const below = at.bottom + 4;
-  const top = below + size.height > innerHeight - EDGE ? at.top - size.height - 4 : below;
-  element.style.left = `${Math.max(EDGE, Math.min(left, innerWidth - size.width - EDGE))}px`;
-  element.style.top = `${Math.max(EDGE, top)}px`;
+  const top = below + size.height > innerHeight - MARGIN ? at.top - size.height - 4 : below;
+  element.style.left = `${Math.max(MARGIN, Math.min(left, innerWidth - size.width - MARGIN))}px`;
+  element.style.top = `${Math.max(MARGIN, top)}px`;
 }
 
 /**

@@ -1,5 +1,5 @@
-// One row of a list of threads: a link, how the thread stands, and a button for what else can be done. It
-// renders again only when something of it has changed.
+// One row of a thread list: a link, the thread's status, and a button for its menu. It rerenders only when its props
+// change.
 
 import { memo, useEffect, useRef } from "react";
 import { Link } from "react-router";
@@ -9,7 +9,7 @@ import { isComposing } from "../ui/browser.js";
 
 /** @import { Act } from "./threads.jsx" */
 
-/** Close the list of threads where it lies over the page. */
+/** Close the sidebar where it covers the page. */
 export function closeSidebar() {
   /** @type {HTMLElement | null} */
   const sidebar = document.querySelector(".sidebar:popover-open");
@@ -34,7 +34,7 @@ function Rename({ row, act }) {
   useEffect(() => field.current?.select(), []);
   /** @param {string | null} title */
   const finish = (title) => {
-    if (done.current) return; // the field loses the focus when it goes, too
+    if (done.current) return; // removing the field blurs it as well
     done.current = true;
     act("rename", row, title);
   };

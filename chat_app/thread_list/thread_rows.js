@@ -1,15 +1,15 @@
-// The rows of a list of threads, as the server's patches make them. They live as long as the page, not as
-// long as a component: after a navigation the list stands there at once.
+// The rows of a thread list, built from the server's patches. They live as long as the page, not a component, so that
+// the list is there at once after a navigation.
 
 import { SharedValue, useShared } from "../ui/shared_value.js";
 
 /**
- * `ThreadItem` of the server: a row of a list of threads; `at` is seconds since the epoch.
+ * The server's `ThreadItem`: a row of a thread list; `at` is seconds since the epoch.
  *
  * @typedef {{ id: string, title: string, at: number, pinned: boolean, tone: string }} Row
  */
 /**
- * `ThreadPatch` of the server: what became of a list since the patch with the number `base`, or all of it without one.
+ * The server's `ThreadPatch`: the changes of a list since patch number `base`, or the whole list if `base` is 0.
  *
  * @typedef {{ base: number, number: number, rows: Row[], gone: string[], more: boolean, limit: number }} Patch
  */
@@ -24,16 +24,16 @@ const EMPTY = { number: 0, more: false, rows: [] };
  */
 const byActivity = (a, b) => Number(b.pinned) - Number(a.pinned) || b.at - a.at || (a.id < b.id ? 1 : -1);
 
-/** The rows of a list; its value is what is shown of them. @extends {SharedValue<Shown>} */
+/** Rows of a list; the value is the sorted rows that are shown. @extends {SharedValue<Shown>} */
 class Rows extends SharedValue {
   byId = new Map();
-  old = new Set(); // of these nothing was heard since the connection was lost
-  wanted = 0; // how many rows there were then
+  old = new Set(); // ids of rows that the server has not sent since the connection was lost
+  wanted = 0; // the number of rows at that time
 
   /**
-   * Take a patch in; false: one before it was missed. One that is known already changes nothing. One that
-   * holds everything and is shorter than the list comes from a server that does not know how far it was
-   * scrolled: what stood behind stays, and is `wanted` from it, until it has sent as much.
+   * Apply a patch; return false if an earlier one is missing. A duplicate changes nothing. A whole list that is shorter
+   * than the current one comes from a server that does not know how far the list was scrolled: the rows after it stay,
+   * and `wanted` is how many to request, until the server has sent as many.
    *
    * @param {Patch} patch
    */
@@ -76,12 +76,12 @@ class Rows extends SharedValue {
   }
 
   /**
-   * Show a change before the server has confirmed it; `null` takes the row away.
+   * Apply a change optimistically, before the server confirms it; `null` removes the row.
    *
    * @param {string} id
    * @param {Partial<Row> | null} changes
    */
-  foresee(id, changes) {
+  applyOptimistic(id, changes) {
     const row = this.byId.get(id);
     if (!row) return;
     if (changes) this.byId.set(id, { ...row, ...changes });

@@ -1,5 +1,5 @@
-// A list of threads: in groups by date, loaded page by page as it is scrolled, changed row by row. With the
-// arrow keys one goes from row to row, F2 renames, Delete deletes, and the button beside a row has the rest.
+// A thread list: grouped by date, loaded page by page while scrolling, updated row by row. The arrow keys move between
+// rows, F2 renames, Delete deletes, and the button in a row opens a menu with all actions.
 
 import { useCallback, useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from "react";
 import { useLanguage, useWords } from "../i18n/words.js";
@@ -12,7 +12,7 @@ import { Row } from "./thread_row.jsx";
 import { toast } from "./toast.jsx";
 
 /** @import { Patch, Row as RowOf, Shown } from "./thread_rows.js" */
-/** Does what is named with a row. @typedef {(name: string, ...given: any[]) => void} Act */
+/** Run the named action on a row. @typedef {(name: string, ...given: any[]) => void} Act */
 /**
  * @typedef {{
  *   onGap: () => void,
@@ -26,13 +26,13 @@ import { toast } from "./toast.jsx";
  * }} Asked
  */
 
-const LOST_MS = 300; // a patch that is on its way needs no asking for
+const GAP_TIMEOUT_MS = 300; // the missing patch may still arrive
 const MARGIN = "600px";
 /** @type {Record<string, number | string>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" };
 
 /**
- * Take in what the server sends; ask again when something was missed.
+ * Apply the server's patches; request the whole list if one is missing.
  *
  * @param {string} list
  * @param {Patch} patch
@@ -48,13 +48,13 @@ function usePatches(list, patch, onGap, onKeep) {
       if (!patch.base && rows.wanted) keep(rows.wanted);
       return undefined;
     }
-    const timer = setTimeout(() => ask(), LOST_MS);
+    const timer = setTimeout(() => ask(), GAP_TIMEOUT_MS);
     return () => clearTimeout(timer);
   }, [list, patch]);
 }
 
 /**
- * Ask for more whenever the end of the list comes near.
+ * Request more rows whenever the end of the list comes near.
  *
  * @param {React.RefObject<HTMLElement | null>} box
  * @param {Shown} shown
@@ -66,12 +66,12 @@ function useMore(box, { rows, more }, onMore) {
   const count = rows.length;
   useEffect(() => {
     if (!more || !end.current) return undefined;
-    const watch = new IntersectionObserver(
+    const observer = new IntersectionObserver(
       (entries) => entries.some((entry) => entry.isIntersecting) && ask(count),
       { root: box.current, rootMargin: MARGIN },
     );
-    watch.observe(end.current);
-    return () => watch.disconnect();
+    observer.observe(end.current);
+    return () => observer.disconnect();
   }, [box, count, more]);
   return end;
 }
@@ -83,12 +83,12 @@ function useMore(box, { rows, more }, onMore) {
 const linksOf = (box) => Array.from(box?.querySelectorAll(".thread-item a") ?? []);
 
 /**
- * The place among links of that in whose row an element stands; -1 if it stands in none.
+ * Return the index of the link whose row contains an element; -1 if there is none.
  *
  * @param {HTMLElement[]} links
  * @param {Element | null} element
  */
-const placeOf = (links, element) => links.findIndex((each) => each.closest("li")?.contains(element));
+const indexOf = (links, element) => links.findIndex((each) => each.closest("li")?.contains(element));
 
 /**
  * @param {HTMLElement | null} box
@@ -97,13 +97,13 @@ const placeOf = (links, element) => links.findIndex((each) => each.closest("li")
  */
 function focusBeside(box, from, step) {
   const links = linksOf(box);
-  const place = placeOf(links, from);
-  const next = step === "Home" ? 0 : step === "End" ? links.length - 1 : place + Number(step);
+  const index = indexOf(links, from);
+  const next = step === "Home" ? 0 : step === "End" ? links.length - 1 : index + Number(step);
   links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
 }
 
 /**
- * The actions of a row, each shown at once and then sent to the server.
+ * Return a stable function that runs a row's actions: each is shown at once and then sent to the server.
  *
  * @param {string} list
  * @param {React.RefObject<HTMLElement | null>} box
@@ -124,30 +124,30 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
       });
       const words = title?.trim().replace(/\s+/g, " ");
       if (!words || words === row.title) return;
-      rowsOf(list).foresee(row.id, { title: words });
+      rowsOf(list).applyOptimistic(row.id, { title: words });
       props.onRename(row.id, words);
     },
     edit: (row) => setRenaming(row.id),
     menu: (row, button) => setMenu({ row, button }),
     pin(row) {
-      rowsOf(list).foresee(row.id, { pinned: !row.pinned });
+      rowsOf(list).applyOptimistic(row.id, { pinned: !row.pinned });
       props.onPin(row.id, !row.pinned);
     },
     archive(row) {
-      actions.leave(row);
+      actions.remove(row);
       props.onArchive(row.id, list !== "archive");
     },
     delete(row, byKey) {
-      actions.leave(row);
+      actions.remove(row);
       props.onDelete(row.id);
       const undo = () => props.onRestore(row.id, row.id === activeId);
       toast({ title: row.title, undo, focus: byKey });
     },
-    leave(row) {
+    remove(row) {
       const links = linksOf(box.current);
-      const at = placeOf(links, document.activeElement);
+      const at = indexOf(links, document.activeElement);
       (links[at + 1] ?? links[at - 1])?.focus();
-      rowsOf(list).foresee(row.id, null);
+      rowsOf(list).applyOptimistic(row.id, null);
     },
     key(event, row) {
       const step = STEPS[event.key];

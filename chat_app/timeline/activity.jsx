@@ -1,4 +1,4 @@
-// The worker that holds the thread, its heartbeat and queue, and in the demo the button that kills the server.
+// The worker that runs the thread, its heartbeat and queue, and in the demo the button that kills the server.
 
 import { useState } from "react";
 import Zap from "lucide-react/dist/esm/icons/zap.mjs";
@@ -8,7 +8,7 @@ import { processName } from "./spans.jsx";
 import { useServerNow } from "./timeline.jsx";
 
 /**
- * `HeldView` of the server: how a thread is held.
+ * The server's `HeldView`: which worker runs the thread, and how busy it is.
  *
  * @typedef {{
  *   owner: string,
@@ -70,7 +70,7 @@ export function Durability({ held, at, demo, onCrash }) {
 }
 
 /**
- * Pressed once for each process: the next one brings a fresh button.
+ * Button that kills the server; it works once per process.
  *
  * @param {{ onCrash: () => void }} props
  */

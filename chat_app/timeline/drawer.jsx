@@ -1,5 +1,5 @@
-// The run drawer: beside the column where there is room, a sheet over the page on a phone. Whether it
-// is open is remembered in this browser; a phone begins with the page, because there it would cover it.
+// The run drawer: beside the messages where there is room, a sheet over the page on a phone. This browser remembers
+// whether it is open; on a phone it starts closed, because it would cover the page.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import Activity from "lucide-react/dist/esm/icons/activity.mjs";
@@ -29,14 +29,14 @@ const PHONE = "(max-width: 767px)";
 const isPhone = () => window.matchMedia(PHONE).matches;
 
 const open = new SharedValue(readStored("localStorage", KEY) === "open" && !isPhone());
-let asked = false; // by the person, in this page: then the focus goes along
+let byUser = false; // whether the user has opened or closed it on this page: then the focus moves, too
 /** @type {HTMLButtonElement | null} */
-let toggle = null; // the button, for the focus to come back to
+let toggle = null; // the button that gets the focus back
 
 /** @param {boolean} next */
 function setOpen(next) {
   if (open.value === next) return;
-  asked = true;
+  byUser = true;
   store("localStorage", KEY, next ? "open" : "closed");
   open.set(next);
   if (!next) toggle?.focus();
@@ -79,7 +79,7 @@ export function RunToggle() {
 export function RunDrawer({ shown, onShow, ...rest }) {
   const isOpen = useOpen();
   const phone = usePhone();
-  // The server forgets with its process, and a tab that comes back tells it again.
+  // The server loses this value with its process, so a reconnected tab sends it again.
   useEffect(() => {
     if (isOpen !== shown) onShow(isOpen);
   }, [isOpen, shown, onShow]);
@@ -113,7 +113,7 @@ function Aside(props) {
 function Sheet(props) {
   const say = useWords();
   const sheet = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  // Closed while it still stands in the page: only then does the browser give the focus back.
+  // Close it before it leaves the DOM: only then does the browser restore the focus.
   useLayoutEffect(() => {
     const { current: dialog } = sheet;
     if (!dialog?.open) dialog?.showModal();
@@ -139,7 +139,7 @@ function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
   const say = useWords();
   const close = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useEffect(() => {
-    if (asked) close.current?.focus({ preventScroll: true });
+    if (byUser) close.current?.focus({ preventScroll: true });
   }, []);
   return (
     <div className="run-content">

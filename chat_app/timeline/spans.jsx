@@ -1,10 +1,10 @@
-// The texts of a row of the timeline: a sentence by its kind, and its status.
+// The text of a timeline row: a sentence for its kind, and its status.
 
 import { useWords } from "../i18n/words.js";
 
 /** @import { Say } from "../i18n/words.js" */
 /**
- * `SpanView` of the server: a row of the waterfall.
+ * The server's `SpanView`: a row of the timeline.
  *
  * @typedef {{
  *   id: string,
@@ -26,7 +26,7 @@ import { useWords } from "../i18n/words.js";
  * }} Span
  */
 /**
- * `TurnView` of the server: a turn, and its rows as they began.
+ * The server's `TurnView`: a turn, with its rows by start time.
  *
  * @typedef {{
  *   id: string,
@@ -42,14 +42,14 @@ import { useWords } from "../i18n/words.js";
  */
 
 /**
- * The short name of a worker: its process number. The rest of the name tells two machines apart.
+ * Return the short name of a worker: its process id. The rest of its name identifies the machine.
  *
  * @param {string} worker
  */
 export const processName = (worker) => worker.split("-")[0];
 
 /**
- * The row as a sentence; `time` is how long it took so far, `left` the seconds until a wait ends.
+ * Return a sentence for a row; `time` is how long it has taken so far, `left` the seconds until a wait ends.
  *
  * @param {Span} row
  * @param {string} time
@@ -96,7 +96,7 @@ function recovery(say, row, time) {
 }
 
 /**
- * The word for a status.
+ * Return the word for a status.
  *
  * @param {string} status
  */

@@ -1,5 +1,5 @@
-// The timeline: turns, the newest first, each with its spans. It is a list for screen readers; the bars are decoration.
-// An open span grows by this browser's clock, set by the server's, so that nothing is sent for it.
+// The timeline: turns, newest first, each with its spans. Screen readers see a list; the bars are decoration. An open
+// span grows by the browser's clock, adjusted to the server's, so that it needs no updates from the server.
 
 import { useEffect, useMemo, useState } from "react";
 import Bot from "lucide-react/dist/esm/icons/bot.mjs";
@@ -29,17 +29,17 @@ const ICONS = {
 };
 
 /**
- * The server's now, in seconds since the epoch; it moves while `moving`.
+ * Return the server's time, in seconds since the epoch; it ticks while `moving`.
  *
  * @param {number} at
  * @param {boolean} moving
  */
 export function useServerNow(at, moving) {
-  // eslint-disable-next-line react-hooks/purity -- read once for each time that the server sends
+  // eslint-disable-next-line react-hooks/purity -- read once per server time
   const ahead = useMemo(() => (at ? Date.now() / 1000 - at : 0), [at]);
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
-    // eslint-disable-next-line react-hooks/set-state-in-effect -- a clock that stands still shows that time, too
+    // eslint-disable-next-line react-hooks/set-state-in-effect -- a stopped clock shows the current time, too
     setNow(Date.now());
     if (!moving) return undefined;
     const timer = setInterval(() => setNow(Date.now()), TICK_MS);
@@ -168,7 +168,7 @@ function Row({ row, start, length, now, numbers }) {
 }
 
 /**
- * Shown while the row is hovered or focused; read out with it always.
+ * Details of a row: shown while it is hovered or focused, always read by screen readers.
  *
  * @param {{ row: Span, status: string, numbers: Numbers }} props
  */

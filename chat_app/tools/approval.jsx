@@ -1,14 +1,14 @@
-// The approval of a tool call: its arguments as fields that can be edited, Approve, and Reject with a reason.
+// The approval of a tool call: its arguments as editable fields, Approve, and Reject with a reason.
 
 import { useMemo, useState } from "react";
 import Check from "lucide-react/dist/esm/icons/check.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../i18n/words.js";
 
-const LONG = 60; // a longer text gets more than one line
+const LINE_LENGTH = 60; // characters; a longer text gets several lines
 
 /**
- * The arguments as an object; null when they are not one, or were cut for the page.
+ * Parse the arguments into an object; null if they are not one, or were truncated for the page.
  *
  * @param {string} text
  * @returns {Record<string, any> | null}
@@ -29,7 +29,7 @@ const isPlain = (value) =>
 const shown = (value) => (isPlain(value) ? value : JSON.stringify(value, null, 2));
 
 /**
- * The typed text as a value of the type that it replaces; undefined if it is not one.
+ * Convert the typed text to the type of the value that it replaces; undefined if it is invalid.
  *
  * @param {unknown} before
  * @param {any} now
@@ -69,7 +69,7 @@ function Field({ name, before, value, wrong, onChange }) {
   const change = (event) => onChange(event.target.value);
   if (typeof before === "number")
     return <input inputMode="decimal" value={text} onChange={change} {...props} />;
-  const rows = Math.min(8, Math.max(1, text.split("\n").length, Math.ceil(text.length / LONG)));
+  const rows = Math.min(8, Math.max(1, text.split("\n").length, Math.ceil(text.length / LINE_LENGTH)));
   return (
     <textarea
       rows={rows}
@@ -97,19 +97,19 @@ export function ApprovalCard({ callId, argumentsText = "", onApprove, onDeny }) 
   /** @type {[Record<string, any>, (changes: Record<string, any>) => void]} */
   const [changes, setChanges] = useState({});
   const [reason, setReason] = useState("");
-  const [asked, setAsked] = useState(false);
+  const [decided, setDecided] = useState(false);
   const names = Object.keys(given);
   const now = Object.fromEntries(
     names.map((name) => [name, name in changes ? typed(given[name], changes[name]) : given[name]]),
   );
   const wrong = names.filter((name) => now[name] === undefined);
   const edited = JSON.stringify(now) === JSON.stringify(given) ? null : now;
-  /** @param {() => void} how */
-  const decide = (how) => {
-    if (asked) return;
-    setAsked(true);
-    setTimeout(() => setAsked(false), 3000); // it was refused, or got lost: it can be tried again
-    how();
+  /** @param {() => void} send */
+  const decide = (send) => {
+    if (decided) return;
+    setDecided(true);
+    setTimeout(() => setDecided(false), 3000); // if the decision was refused or lost, the user can try again
+    send();
   };
   return (
     <div className="ask" data-testid="approval-card">
