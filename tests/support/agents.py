@@ -1,4 +1,4 @@
-"""What the tests of agent_core share: a running agent on a real file, and a follower that forgets nothing."""
+"""Helpers for the tests of agent_core: a running agent on a real database, and a checking follower."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from agent_core.testing import ScriptedModel, eventually
 from tests.support.databases import prepare, select_all, url
 
 QUICK = Settings(lease=1.0, heartbeat=0.2, poll=0.2, reconcile=0.2, pulse=0.05)
-"""For tests that wait for a lease to run out; everything else runs with the defaults."""
+"""Settings for tests that wait for a lease to run out; other tests use the defaults."""
 
 EAGER = replace(QUICK, lease=8.0, heartbeat=2.0)
-"""As quick to look, and with the leases of the defaults: a machine that pauses a moment loses none."""
+"""Settings with short polling intervals but long leases, which a short pause of the machine does not lose."""
 
 AT_ONCE = RetryPolicy(max_attempts=3, initial_delay=0, jitter=0)
 _RUNTIMES: WeakKeyDictionary[Store, Runtime] = WeakKeyDictionary()
@@ -54,7 +54,7 @@ async def agent_on(
     runtime: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncGenerator[AgentApi]:
-    """Run one agent on the database at `path` (see `databases`); `turns` is a ScriptedModel or what makes one."""
+    """Run one agent on the database at `path` (see `databases`); `turns` is or scripts its model."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
     async with Runtime(url(path), settings=settings, **(runtime or {})) as opened:
@@ -101,19 +101,19 @@ async def finished(api: AgentApi, thread: Thread | str, timeout: float = 40) -> 
 
 
 async def lose_leases(api: AgentApi) -> None:
-    """Do to a runtime what a long sleep does: no more heartbeats, and its work is due for others."""
+    """Simulate a long sleep of a runtime: its heartbeats stop, and its work is due for others."""
     worker_of(api)._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
     await api.store.writer.run(api.store.wake_ups.release, api.store.process)
 
 
 def held(event: asyncio.Event) -> Iterator[float]:
-    """Let a scripted model wait for the test: `yield from held(go)`."""
+    """Make a scripted model wait for an event: `yield from held(go)`."""
     while not event.is_set():
         yield 0.01
 
 
 async def live(api: AgentApi, thread_id: str, text: str) -> None:
-    """Wait until the text of a running step has been written down."""
+    """Wait until a running step has stored this text."""
 
     async def said() -> bool:
         updates = await api.stream_updates(thread_id)
@@ -123,7 +123,7 @@ async def live(api: AgentApi, thread_id: str, text: str) -> None:
 
 
 async def texts(api: AgentApi, thread: Thread | str) -> list[str]:
-    """Return what each message says."""
+    """Return the text of each message."""
     found = await api.list_messages(thread if isinstance(thread, str) else thread.id)
     return [message.text for message in found]
 
@@ -135,7 +135,7 @@ async def tool_parts(api: AgentApi, thread: Thread | str) -> list[dict[str, Any]
 
 
 async def waiting(api: AgentApi, thread_id: str, count: int = 1) -> list[str]:
-    """Wait until so many calls wait for a person; return their ids."""
+    """Wait until `count` calls wait for a user; return their ids."""
 
     async def found() -> list[str]:
         parts = await tool_parts(api, thread_id)
@@ -149,17 +149,17 @@ async def waiting(api: AgentApi, thread_id: str, count: int = 1) -> list[str]:
 
 
 def outcomes(model: ScriptedModel) -> list[str]:
-    """Return the outcomes that the newest request holds."""
+    """Return the outcomes in the newest request."""
     return [message["content"] for message in model.requests[-1] if message["role"] == "tool"]
 
 
 def rows(path: Path | str, *tables: Any) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of the tables (all of ours by default), read by a connection of its own."""
+    """Return every row of the tables (by default all of the library's), read on a new connection."""
     return select_all(path, tables or TABLES)
 
 
 class Follower:
-    """Follows a thread as a page does, and checks that no cursor comes twice or is left out."""
+    """Follow a thread as a page does, and check that no cursor is repeated or skipped."""
 
     def __init__(self, api: AgentApi, thread_id: str, cursor: int | None = None) -> None:
         self.view = ThreadView()
@@ -180,11 +180,11 @@ class Follower:
 
     @property
     def text(self) -> str:
-        """What the view shows of the newest message."""
+        """Text of the newest message in the view."""
         return view_text(self.view.messages[-1]) if self.view.messages else ""
 
     async def until(self, predicate: Callable[[ThreadView], Any], timeout: float = 20) -> None:
-        """Wait until the view is so."""
+        """Wait until the view fulfils a predicate."""
 
         def holds() -> Any:
             if self._task.done() and not self._task.cancelled() and (error := self._task.exception()):
@@ -194,7 +194,7 @@ class Follower:
         await eventually(holds, timeout)
 
     async def agrees(self, timeout: float = 20) -> None:
-        """Wait until the view is at the thread's cursor, and compare it with the rows."""
+        """Wait until the view has reached the thread's cursor, and compare it with the stored rows."""
         thread = await self._api.get_thread(self._thread_id)
         assert thread is not None
         await self.until(lambda view: view.cursor >= thread.cursor, timeout)
@@ -214,7 +214,7 @@ class Follower:
             assert self.view.thread[field] == getattr(thread, field), field
 
     async def close(self) -> None:
-        """Leave."""
+        """Stop following."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
@@ -227,12 +227,12 @@ class Follower:
 
 
 def view_text(message: dict[str, Any]) -> str:
-    """Return the text parts of a message as plain JSON."""
+    """Return the joined text parts of a message in plain JSON."""
     return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
 
 
 def shown(message: Message | dict[str, Any]) -> dict[str, Any]:
-    """Return what a page shows of a message; when a live reply began is not among it."""
+    """Return the shown fields of a message; the start time of a live reply is not shown."""
     plain = message if isinstance(message, dict) else message.to_dict()
     kept = {key: plain[key] for key in ("id", "thread_id", "role", "parts", "metadata", "committed_seq")}
     kept |= {key: plain.get(key) for key in ("branches", "end_reasons", "error_info")}

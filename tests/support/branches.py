@@ -1,4 +1,4 @@
-"""What the tests of branches share: a talk whose every answer is another one."""
+"""Helpers for the tests of branches: conversations in which every answer is different."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.agents import finished
 
 
 def numbered() -> Any:
-    """Return a model that answers "re:<prompt> <number>", so that no two answers are the same."""
+    """Return a model that answers "re:<prompt> <number>", so that no two answers are equal."""
     count = 0
 
     def answer(messages: list[dict[str, Any]]) -> list[str]:

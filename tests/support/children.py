@@ -1,7 +1,7 @@
-"""Child processes for tests to kill: forked off a server that has imported everything already.
+"""Child processes for tests to kill, forked from a server that has already imported everything.
 
-A child that begins with nothing imports for a second before it can be killed. A process has one such
-server, and whoever starts it first decides what it knows: so it is said here, for all tests.
+A fresh child imports for a second before it can be killed. A process has only one fork server, whose imports
+are fixed at its start, so this module sets them for all tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chunks and parts by a short name: what the tests of folds share."""
+"""Short constructors of chunks and parts for the tests of folds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ASK: Chunk = {"type": "tool-approval-request", "toolCallId": "c", "approvalId": 
 
 
 def delta(text: str, name: str = "1", kind: str = "text") -> Chunk:
-    """Return a piece of a text or of reasoning."""
+    """Return a delta of text or reasoning."""
     return {"type": f"{kind}-delta", "id": name, "delta": text}
 
 
@@ -30,15 +30,15 @@ def output(value: Any, **more: Any) -> Chunk:
 
 
 def error(words: str) -> Chunk:
-    """Return the error that the call ends with."""
+    """Return the error with which the call ends."""
     return {"type": "tool-output-error", "toolCallId": "c", "errorText": words}
 
 
 def denied(**more: Any) -> Chunk:
-    """Return a person's no, carried out."""
+    """Return the outcome of a rejected call."""
     return {"type": "tool-output-denied", "toolCallId": "c", **more}
 
 
 def answer(approved: bool, **more: Any) -> Chunk:
-    """Return a person's yes or no."""
+    """Return a user's approval or rejection."""
     return {"type": "tool-approval-response", "approvalId": "p", "approved": approved, **more}

@@ -1,4 +1,4 @@
-"""How many entries there are in everything that a runtime holds: what has grown is a leak, or a cache."""
+"""Count the entries of all containers in a runtime; a container that grows is a leak or a cache."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SIZED = (dict, list, set, deque)
 
 
 def entries(root: object) -> Counter[str]:
-    """Return the number of entries by where they are.
+    """Return the number of entries of each container, by its path.
 
     Args:
-        root: looked at with everything of this library that it holds, directly or in containers; the
-            containers of the library's modules are looked at too.
+        root: the object to inspect, with all objects of this library that it holds, directly or in
+            containers; the containers of the library's modules are always included.
     """
     found: Counter[str] = Counter()
     _add(found, root, "", set())

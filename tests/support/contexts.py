@@ -1,4 +1,4 @@
-"""Histories for tests of context policies, and what must hold of whatever is sent of them."""
+"""Histories for the tests of context policies, and checks of the messages that a policy keeps."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _steps(draw: st.DrawFn) -> list[dict[str, Any]]:
     outcomes = [
         {"role": "tool", "tool_call_id": name, "content": draw(_texts())}
         for name in names
-        if draw(st.integers(0, 9))  # one in ten dangles
+        if draw(st.integers(0, 9))  # one call in ten dangles
     ]
     content = draw(_texts()) if not names or draw(st.booleans()) else None
     return [{"role": "assistant", "content": content, **({"tool_calls": calls} if calls else {})}, *outcomes]
@@ -54,7 +54,7 @@ def _steps(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Histories as the runner hands them to a policy: of any shape, repaired."""
+    """Generate repaired histories of any shape, as the runner passes them to a policy."""
     system = draw(st.sampled_from([[], [{"role": "system", "content": "Be kind."}]]))
     body: list[dict[str, Any]] = []
     for kind in draw(st.lists(st.sampled_from("uaaas"), max_size=14)):
@@ -70,7 +70,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
 def apply(
     policy: ContextPolicy, messages: list[dict[str, Any]], note: Any = None, model: Any = MODEL
 ) -> ContextResult:
-    """Ask a policy once."""
+    """Apply a policy once."""
 
     async def ask() -> ContextResult:
         return await policy(ContextRequest(messages, TOOLS, model, {}, note))
@@ -79,12 +79,12 @@ def apply(
 
 
 def size(messages: list[dict[str, Any]]) -> int:
-    """Return what is counted for a request with these messages."""
+    """Return the counted tokens of a request with these messages."""
     return METER.request(messages, TOOLS)
 
 
 def is_cut_of(sent: list[dict[str, Any]], whole: list[dict[str, Any]]) -> None:
-    """Fail unless `sent` is what a policy may send of `whole`."""
+    """Assert that a policy may send `sent` of the history `whole`."""
     check_pairing(sent)
     head, body = split(whole)
     sent_head, sent_body = split(sent)
@@ -101,7 +101,7 @@ def is_cut_of(sent: list[dict[str, Any]], whole: list[dict[str, Any]]) -> None:
 
 
 def _identity(message: dict[str, Any]) -> Any:
-    """Return a message without the words that may be shortened."""
+    """Return the part of a message that a policy must not change."""
     if message["role"] != "tool":
         return message
     return message["tool_call_id"]

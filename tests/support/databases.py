@@ -1,7 +1,7 @@
-"""Which database a test of agent_core runs on: a SQLite file, or a PostgreSQL database in its place.
+"""Databases for the tests of agent_core: SQLite files, or PostgreSQL databases in their place.
 
-Tests name their database by a path, always. On PostgreSQL the path stands for a database of its own
-on the one server of the test run; `url` says which, and `prepare` makes it from a template.
+Tests always name their database by a path. On PostgreSQL each path maps to a separate database on the single
+server of the test run: `url` returns its URL, and `prepare` creates the database from a template.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _TEMPLATE = "template_of_tests"
 
 
 class Place:
-    """Where the paths of the running test lead; set by the fixture `database`."""
+    """The databases of the running test's paths; set by the fixture `database`."""
 
-    server: PostgreSQL | None = None  # none: SQLite files
+    server: PostgreSQL | None = None  # None: SQLite files
     made: dict[str, str]  # path -> database
-    # Empty databases of earlier tests, by server; making one takes twenty times as long.
+    # Empty databases of earlier tests, by server; creating one takes twenty times as long.
     free: defaultdict[PostgreSQL, list[str]]
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Place:
         self.free = defaultdict(list)
 
     def clear(self) -> None:
-        """Forget the databases of the test that ends; those with our tables alone are used again."""
+        """Release the databases of a finished test; those with only the library's tables are reused."""
         server, made = self.server, list(self.made.values())
         self.made.clear()
         self.server = None
@@ -50,7 +50,7 @@ class Place:
     def _empty(self, server: PostgreSQL, name: str) -> None:
         others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
         ours = sorted(table.name for table in metadata.sorted_tables)
-        with server.connect(name) as connection:  # one: connecting takes longer than all that is asked
+        with server.connect(name) as connection:  # only one, as connecting takes longer than the queries
             connection.execute(others.encode())
             found = connection.execute(
                 "select tablename from pg_tables where schemaname = 'public'"
@@ -69,7 +69,7 @@ PLACE = Place()
 
 @contextmanager
 def serving(server: PostgreSQL) -> Generator[None]:
-    """Let the paths of a test lead to another server."""
+    """Map the paths of a test to another server for a block."""
     PLACE.server = server
     try:
         yield
@@ -78,9 +78,9 @@ def serving(server: PostgreSQL) -> Generator[None]:
 
 
 def url(path: Path | str) -> str:
-    """Return the URL of the database that `path` stands for in the running test; it is made if need be.
+    """Return the URL of the database for `path` in the running test; create the database if necessary.
 
-    A URL stands for itself: a child process knows no more than what it is told.
+    A URL is returned unchanged, because a child process gets URLs only.
     """
     if "://" in str(path):
         return str(path)
@@ -93,7 +93,7 @@ P = TypeVar("P", bound=Path | str)
 
 
 def prepare(path: P) -> P:
-    """Put an empty database of today's schema at `path`, if there is none: migrating takes longer."""
+    """Create an empty database of the current schema at `path` unless one exists; migrating takes longer."""
     if "://" in str(path):
         return path
     if PLACE.server is not None:
@@ -104,7 +104,7 @@ def prepare(path: P) -> P:
 
 
 def select_all(path: Path | str, tables: Iterable[Any]) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of the tables, in the order of their keys, read by a connection of its own."""
+    """Return every row of the tables in the order of their keys, read on a new connection."""
     connection: Any = (
         sqlite3.connect(path) if PLACE.server is None else psycopg.connect(url(path).replace("+psycopg", ""))
     )

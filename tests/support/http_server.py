@@ -1,4 +1,4 @@
-"""A real server on loopback for the tests of what is served over HTTP, and readers of event streams."""
+"""A real server on loopback for the tests of the HTTP API, and readers of event streams."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from tests.support.databases import prepare, url
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its ticks of a tenth of a second, each of which a test would wait for at its end."""
+    """A uvicorn server without ticks of a tenth of a second, for which every test would wait at its end."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.over = asyncio.Event()
 
     async def main_loop(self) -> None:
-        """Serve until it is over."""
+        """Serve until the server is asked to exit."""
         await self.on_tick(0)  # for the date in the headers
         await self.over.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close what listens and what is open; cancel requests that a client's leaving does not end in a second."""
+        """Close sockets and connections; cancel requests that a lost client does not end within a second."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -50,8 +50,8 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def served(app: Any) -> AsyncGenerator[httpx.AsyncClient]:
-    """Serve an ASGI app with uvicorn on a free port; give a client whose requests go there."""
-    # With the protocol named, asyncio sends what is small at once; else each answer waits 40 ms for an ACK.
+    """Serve an ASGI app with uvicorn on a free port, and yield a client for it."""
+    # With an explicit protocol, asyncio sends small packets at once; otherwise each waits 40 ms for an ACK.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -76,7 +76,7 @@ class Event:
 
 
 async def events(response: httpx.Response) -> AsyncIterator[Event]:
-    """Read server-sent events as a browser does; comments are passed over."""
+    """Yield server-sent events as a browser reads them; comments are skipped."""
     found: dict[str, str] = {}
     async for line in response.aiter_lines():
         if line == "":
@@ -101,7 +101,7 @@ async def serving(
     settings: Settings | None = None,
     **options: Any,
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, AgentApi]]:
-    """Serve an agent's public API from a database (see `databases`), and give the API beside the client."""
+    """Serve an agent's public API on a database (see `databases`), and yield a client and the API."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
     async with Runtime(url(path), settings=settings) as runtime:
@@ -123,7 +123,7 @@ async def serving(
 
 
 class Page:
-    """A page that reads the events of a thread, and is given them as they come over the wire."""
+    """A page that follows a thread from the events on the wire."""
 
     def __init__(self) -> None:
         self.view = ThreadView()

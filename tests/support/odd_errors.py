@@ -1,4 +1,4 @@
-"""What the tests that nothing strands a thread share: odd errors, and whether a thread goes on."""
+"""Helpers for the tests that no error strands a thread: odd errors, and a check that a thread goes on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def add(a: int, b: int = 0) -> int:
 
 
 async def goes_on(api: AgentApi, thread: Thread) -> None:
-    """Send one more message; it is answered, and everybody sees it so."""
+    """Assert that one more message is answered, and that followers see the answer."""
     await api.send_message(thread.id, "Still there?")
     assert (await finished(api, thread)).status == "completed"
     assert (await texts(api, thread))[-1] == "Yes."
@@ -26,11 +26,11 @@ async def goes_on(api: AgentApi, thread: Thread) -> None:
 
 
 class Odd(BaseException):
-    """No Exception, and none that Python knows."""
+    """An error that is no Exception, and not one of Python's own."""
 
 
 class MuteError(Exception):
-    """Cannot even say what it is."""
+    """An error whose text cannot be read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")

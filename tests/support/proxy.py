@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that loses things on purpose: answers, or whole connections."""
+"""A TCP proxy on loopback that loses answers or whole connections on purpose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import threading
 
 
 class Proxy:
-    """Passes everything on to a port of this machine, until told otherwise.
+    """Pass all traffic on to a port of this machine, except for the losses that a test requests.
 
     Args:
-        port: where it leads.
-        host: the loopback address that it listens on.
+        port: the port of the server.
+        host: the loopback address of the proxy.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
@@ -21,19 +21,19 @@ class Proxy:
         self._listening = socket.create_server((host, 0), family=family)
         self.port: int = self._listening.getsockname()[1]
         self.deaf = threading.Event()
-        """While set, what the server says is lost."""
+        """While set, the server's answers are lost."""
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """End every connection; the next ones pass."""
+        """End every open connection; later ones pass."""
         for end in self._open:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._open.clear()
 
     def close(self) -> None:
-        """End everything."""
+        """Stop listening, and end every connection."""
         self._listening.close()
         self.cut()
 

@@ -1,4 +1,4 @@
-"""Schedules that have come due, and a worker in a process of its own that does their runs."""
+"""Helpers for the tests of schedules: overdue schedules, and a worker process that runs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.children import FORKED
 
 
 async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 20) -> Schedule:
-    """Wait until a schedule has run so often."""
+    """Wait until a schedule has had `runs` runs, and return it."""
 
     async def found() -> Schedule | None:
         schedule = await api.schedules.get(schedule_id)
@@ -37,7 +37,7 @@ def wake_ups(path: Path) -> list[tuple[str, float, str | None]]:
 
 
 async def make_overdue(path: Path, thread_id: str | None) -> Schedule:
-    """Leave an hourly schedule "s" that came due ten minutes ago, for the thread if one is named."""
+    """Create an hourly schedule "s" that came due ten minutes ago, for the thread if one is named."""
     clock = FakeClock(float(int(time.time()) - 4200))
     async with agent_on(path, [], runtime={"clock": clock, "work": False}) as api:
         if thread_id is not None:

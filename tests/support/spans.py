@@ -1,4 +1,4 @@
-"""Spans of a thread, checked for what holds of every timeline."""
+"""Spans of a thread, with checks of the invariants of every timeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agent_core.domain.spans import Span
 
 
 async def spans(api: AgentApi, thread: Any, *kinds: str) -> list[Span]:
-    """Return the spans of these kinds, after checking what holds for every timeline."""
+    """Return the spans of these kinds, after checking the invariants of the timeline."""
     found = await api.timeline(thread if isinstance(thread, str) else thread.id)
     ids = [span.id for span in found]
     assert len(set(ids)) == len(ids)
@@ -23,5 +23,5 @@ async def spans(api: AgentApi, thread: Any, *kinds: str) -> list[Span]:
 
 
 def told(found: list[Span]) -> list[tuple[str, str, int, bool]]:
-    """Return kind, status, attempt and whether another process went on, of each."""
+    """Return kind, status and attempt of each span, and whether another process took over."""
     return [(span.kind, span.status, span.attempt, span.recovered) for span in found]

@@ -1,4 +1,4 @@
-"""Streams for property tests: well-formed ones, and what a broken or hostile one may bring."""
+"""Strategies for streams in property tests: well-formed ones, and broken or hostile ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ hostile_streams = st.lists(hostile_chunks, max_size=14)
 
 @st.composite
 def steps(draw: st.DrawFn, step: int = 0) -> list[dict[str, Any]]:
-    """The chunks of one model step as `loop.model_step` yields them."""
+    """Generate the chunks of one model step as `loop.model_step` yields them."""
     chunks: list[dict[str, Any]] = [{"type": "start-step"}]
     for number in range(draw(st.integers(0, 3))):
         kind = draw(st.sampled_from(["text", "reasoning"]))

@@ -1,4 +1,4 @@
-"""A tool, and one way to run any: what the tests of tools share."""
+"""Helpers for the tests of tools: an example tool, and a function that runs any tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does on the page and sees there, in the words of the tests."""
+"""A tab with the chat page: a user's actions on the page, and its contents."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tests.support.providers.provider import Provider
 
 T = TypeVar("T")
 in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="package")
-"""Marks what the development server would only show once more."""
+"""Mark for tests that would only repeat the same result on the development server."""
 
 PATIENCE = 90.0
-"""Seconds for which anything here is waited for: a busy machine may need them, and no test that passes uses them."""
+"""Seconds until any wait here fails; generous for busy machines, as passing tests never wait so long."""
 WORDS = [f"w{n}" for n in range(60)]
 HALF = 25
 PACE = 0.02  # seconds between words
-# React keeps on its root whether the server's markup is still to be taken over. Whoever changes the page
-# before that takes place makes React throw it away (error 418).
-# Reflex's store says then whether what the server knows has come; a page that has not heard of it is empty.
+# React's root records whether the server's markup still has to be hydrated; a change of the page before that
+# makes React discard the page (error 418). Reflex's store then says whether the server's state has arrived;
+# until then the page is empty.
 TAKEN_OVER = """() => {
   const main = document.querySelector("main");
   let fiber = main?.[Object.keys(main).find((key) => key.startsWith("__reactFiber$"))];
@@ -43,17 +43,17 @@ AWAY = re.compile(
     r"WebSocket|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED|\[vite\]|Failed to load", re.IGNORECASE
 )
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-"""Wait until what the page has been told is drawn."""
+"""Wait until the page has rendered its newest state."""
 
 
 def counting(gate: threading.Event) -> list[str | float | threading.Event]:
-    """Say all of `WORDS`, one by one, but after the first `HALF` wait until the test opens the gate."""
+    """Return a turn that says `WORDS` one by one, but after the first `HALF` waits until the gate opens."""
     spoken: list[str | float | threading.Event] = [item for word in WORDS for item in (f"{word} ", PACE)]
     return [*spoken[: 2 * HALF], gate, *spoken[2 * HALF :]]
 
 
 class Chat:
-    """One tab."""
+    """A browser tab with the app."""
 
     def __init__(self, page: Page, server: Server) -> None:
         self.page = page
@@ -63,12 +63,12 @@ class Chat:
         page.on("websocket", lambda line: self._lines.append(line))
 
     def go(self, path: str) -> None:
-        """Open a path of the app and wait until the page is alive and has heard from the server."""
+        """Open a path of the app, and wait until the page is interactive and has the server's state."""
         self.page.goto(self.server.url + path)
         self.wait_until_alive()
 
     def visit(self, path: str, sign: str | None = None) -> None:
-        """Open a path and wait until the page has come to rest: what has this test id stands there, and a heading."""
+        """Open a path, and wait until the page is complete, with a heading and the test id `sign`."""
         self.go(path)
         expect(self.page.locator("h1, h2").locator("visible=true").first).to_be_visible()
         if sign:
@@ -76,17 +76,17 @@ class Chat:
         self.page.wait_for_load_state("networkidle")
 
     def reload(self) -> None:
-        """Load the page anew and wait as long."""
+        """Reload the page, and wait as `go` does."""
         self.page.reload()
         self.wait_until_alive()
 
     def wait_until_alive(self) -> None:
-        """Wait until the page takes what is done to it, and shows what the server knows."""
+        """Wait until the page is interactive and shows the server's state."""
         expect(self.page.get_by_role("main")).to_be_visible()
         wait_for(self.page, TAKEN_OVER)
 
     def wait_until_cut_off(self) -> None:
-        """Wait until the page has noticed that its server is gone, and has drawn what it makes of that."""
+        """Wait until the page has noticed the loss of its server, and has rendered the notice."""
         eventually(
             lambda: self.page.evaluate("1") and self._lines,
             lambda lines: all(line.is_closed() for line in lines),
@@ -94,12 +94,12 @@ class Chat:
         self.page.evaluate(FRAMES)
 
     def by(self, testid: str) -> Locator:
-        """Return what carries a test id."""
+        """Return the elements with a test id."""
         return self.page.get_by_test_id(testid)
 
     @property
     def answers(self) -> Locator:
-        """The assistant's messages."""
+        """Messages of the assistant."""
         return self.page.locator('[data-testid="message"][data-role="assistant"]')
 
     @property
@@ -109,16 +109,16 @@ class Chat:
 
     @property
     def prompts(self) -> Locator:
-        """The person's messages."""
+        """Messages of the user."""
         return self.page.locator('[data-testid="message"][data-role="user"]')
 
     @property
     def thread_id(self) -> str:
-        """The thread in the address."""
+        """Id of the thread in the address."""
         return self.page.url.rstrip("/").rsplit("/", 1)[-1]
 
     def send(self, text: str) -> None:
-        """Write a message and send it, as soon as the composer takes it: by Enter, or with a finger."""
+        """Write a message and send it once the composer is ready: by Enter, or by a tap on touch screens."""
         composer = self.by("composer")
         expect(composer).to_be_editable()
         composer.fill(text)
@@ -129,15 +129,15 @@ class Chat:
         self.page.wait_for_url(re.compile(r"/chat/thread_"))
 
     def words(self) -> list[str]:
-        """The words of the newest answer, as they stand on the page."""
+        """Return the words of the newest answer on the page."""
         return self.answer.inner_text().split() if self.answer.count() else []
 
     def wait_for_half(self) -> None:
-        """Wait until the answer stands there as far as the gate lets it."""
+        """Wait until the page shows the answer up to the gate."""
         eventually(self.words, lambda words: words == WORDS[:HALF])
 
     def wait_until(self, status: str) -> None:
-        """Wait until the thread stands as `status` says."""
+        """Wait until the thread has this status."""
         expect(self.by("status")).to_have_attribute("data-status", status)
 
     def answer_text(self) -> str:
@@ -150,7 +150,7 @@ class Chat:
         return shown
 
     def stored(self) -> str:
-        """The text of the newest answer as it stands in the database."""
+        """Return the stored text of the newest answer."""
         with contextlib.closing(sqlite3.connect(self.server.database)) as connection:
             rows = connection.execute(
                 "select parts from agent_stream where thread_id = ?1 and status <> 'superseded' and message_id ="
@@ -162,7 +162,7 @@ class Chat:
 
 
 def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = PATIENCE) -> T:
-    """Look again and again until what is seen is enough; return it."""
+    """Call `look` until its result satisfies `enough`; return the result."""
     deadline = time.monotonic() + patience
     while not enough(seen := look()):
         assert time.monotonic() < deadline, f"Still only {seen!r}"
@@ -171,13 +171,13 @@ def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: flo
 
 
 def wait_for(page: Page, expression: str) -> None:
-    """Wait until an expression is true on a page, or a function returns so.
+    """Wait until an expression, or the result of a function, is true on a page.
 
-    Playwright's `wait_for_function` has the page evaluate it later on, which the content policy forbids.
+    Playwright's `wait_for_function` evaluates in the page itself, which the content policy forbids.
     """
 
     def look() -> bool:
-        with contextlib.suppress(Error):  # between two pages
+        with contextlib.suppress(Error):  # fails between two pages
             return bool(page.evaluate(expression))
         return False
 
@@ -185,9 +185,9 @@ def wait_for(page: Page, expression: str) -> None:
 
 
 def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list[str]:
-    """Look at a page until nothing is wrong with it; return what still is after so many seconds.
+    """Check a page until it has no findings; return the findings left after `patience` seconds.
 
-    A page that comes to rest may be wrong for a moment; what is wrong with it for good is found.
+    A loading page may have findings for a moment; only lasting ones are returned.
     """
     deadline = time.monotonic() + patience
     while (found := look()) and time.monotonic() < deadline:
@@ -196,7 +196,7 @@ def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list
 
 
 def forgive_outage(troubles: list[str]) -> None:
-    """Take out what a browser, and the development server's client, say themselves when a server is away."""
+    """Remove the messages that a browser or the development client logs while the server is down."""
     troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
 
 

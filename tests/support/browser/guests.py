@@ -1,4 +1,4 @@
-"""An extension for tests: a cookie may say whose tab it is, and a page may let go what is known of all tabs."""
+"""An extension for tests: a cookie identifies the user, and a page drops the states of other tabs."""
 
 import os
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ if os.environ.get("GUESTS"):
 
     @register_identity
     def by_cookie(headers: Mapping[str, str]) -> CallContext | None:
-        """Take the name that the browser gives."""
+        """Identify the user by the name in the cookie."""
         name = SimpleCookie(headers.get("cookie", "")).get("guest")
         return CallContext(name.value) if name else None
 
 
 class Sleep(rx.State):
-    """What time does to the states of tabs in which nothing happens."""
+    """The effect of time on the states of idle tabs: they expire."""
 
     @rx.event
     def over(self) -> None:
-        """Let go the states of all other tabs."""
+        """Drop the states of all other tabs."""
         own = EventContext.get()
         manager = own.state_manager
         assert isinstance(manager, StateManagerMemory)
@@ -36,5 +36,5 @@ class Sleep(rx.State):
 
 @register_page("/sleep", title="Sleep", on_load=Sleep.over)
 def sleep() -> rx.Component:
-    """Nothing but that it is done."""
+    """Confirm that the states were dropped."""
     return rx.el.main("Slept")

@@ -1,4 +1,4 @@
-"""What a person opens on a page, one thing after the other: menus, drawers, dialogs, complaints."""
+"""Views that a user opens on a page, one after the other: menus, drawers, dialogs and error messages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answers(tab: Chat) -> None:
 
 
 def timeline(tab: Chat) -> None:
-    """What ran; beside wide pages it is open from the first time on."""
+    """Open the timeline; beside wide pages it stays open from the first time on."""
     if tab.by("timeline-toggle").get_attribute("aria-expanded") == "false":
         tab.by("timeline-toggle").click()
     expect(tab.by("timeline-row").first).to_be_visible()
@@ -101,4 +101,4 @@ MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
     "done": [edit, share_menu, answers, timeline],
     "waiting": [timeline],
 }
-"""By page or state of a thread, in the order in which they are opened."""
+"""Functions that open the views, by page or state of a thread, in order."""

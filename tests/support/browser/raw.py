@@ -1,4 +1,4 @@
-"""Requests byte by byte, with headers that no client library would send."""
+"""Raw HTTP requests, with headers that no client library would send."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ UPGRADE = (
     "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
-PATIENCE = 20.0  # seconds for an answer; no test that passes uses them
+PATIENCE = 20.0  # seconds until a wait fails; no passing test takes so long
 
 
 def request(port: int, line: str, *headers: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
-    """Send a request line and headers as they are; return status, headers and what came of the body."""
+    """Send a request line and headers unchanged; return status, headers and the received part of the body."""
     length = [f"Content-Length: {len(body)}"] if body else []
     head = "\r\n".join([f"{line} HTTP/1.1", *headers, *length, "", ""]).encode("latin-1")
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:

@@ -1,4 +1,4 @@
-"""What a page says, and what of it cannot be read because it is cut off: scripts that run in the page."""
+"""Scripts for a page that find its texts, and the texts that are cut off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAID = """() => {
   }
   return found.filter(([, text]) => text.trim());
 }"""
-"""Every text that is seen or read out, with where it stands; but not dates and drawings."""
+"""Find every visible or announced text with its place, except dates and drawings."""
 
 CUT = """() => {
   const ours = /[áéíóúñ]/; // a letter of the third language; what somebody wrote may be cut
@@ -49,11 +49,11 @@ CUT = """() => {
   }
   return [...new Set(found)];
 }"""
-"""Every text of the third language that does not fit where it stands."""
+"""Find every text of the third language that does not fit its element."""
 
 
 def left(tab: Chat, where: str, data: Iterable[str]) -> list[str]:
-    """Return what the page says that is neither in the third language nor one of the patterns of `data`."""
+    """Return the page's texts outside the third language that match none of the patterns in `data`."""
     known = re.compile("|".join(data), re.IGNORECASE)
     found = {(place, text.strip()) for place, text in tab.page.evaluate(SAID)}
     return [
@@ -64,5 +64,5 @@ def left(tab: Chat, where: str, data: Iterable[str]) -> list[str]:
 
 
 def cut(tab: Chat, where: str) -> list[str]:
-    """Return what cannot be read whole."""
+    """Return the texts that are cut off."""
     return [f"{where}: {found}" for found in tab.page.evaluate(CUT)]

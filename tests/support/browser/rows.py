@@ -1,4 +1,4 @@
-"""Threads put into a server's database from outside, as another process of the same app would do it."""
+"""Changes to a server's database from outside, as by another process of the same app."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def on_rows(server: Server, act: Callable[[AgentApi], Awaitable[T]]) -> T:
-    """Do something with the API of the server's agent, in a runtime that leaves all work to the server."""
+    """Call `act` with the API of the server's agent, in a runtime that leaves all work to the server."""
 
     async def run() -> T:
         async with Runtime(f"sqlite:///{server.database}", work=False) as runtime:
@@ -29,7 +29,7 @@ def on_rows(server: Server, act: Callable[[AgentApi], Awaitable[T]]) -> T:
 
 
 def long_thread(server: Server, count: int) -> str:
-    """Make a thread of `count` messages, numbered; return its id."""
+    """Create a thread of `count` numbered messages; return its id."""
     messages: list[dict[str, Any]] = [
         {
             "role": "assistant" if n % 2 else "user",
@@ -42,7 +42,7 @@ def long_thread(server: Server, count: int) -> str:
 
 
 def hurry(server: Server, thread_id: str) -> None:
-    """Let the next attempt of a thread's step, which waits for its time, begin at once."""
+    """Make the next attempt of a thread's waiting step begin at once."""
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         found = database.execute(
             "update agent_wake_up set next_run_time = ? where id = ?", [time.time(), f"step:{thread_id}"]
@@ -51,6 +51,6 @@ def hurry(server: Server, thread_id: str) -> None:
 
 
 def prompts_of(server: Server, thread_id: str) -> list[str]:
-    """What the person has said in a thread, as it is stored."""
+    """Return the stored texts of the user's messages in a thread."""
     messages = on_rows(server, lambda api: api.list_messages(thread_id))
     return [message.text for message in messages if message.role == "user"]

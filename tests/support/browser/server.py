@@ -1,4 +1,4 @@
-"""The whole app in a process of its own, started as `make run` or `make dev` start it."""
+"""The whole app in a separate process, started as by `make run` or `make dev`."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ INHERITED = (
 
 
 class Server:
-    """One app on a port, a data folder and a build folder of its own.
+    """One app with its own port, data folder and build folder.
 
     Args:
-        mode: "prod" is what `make run` serves, "dev" what `make dev` does.
-        folder: where the build, the data and the log go.
+        mode: "prod" serves as `make run`, "dev" as `make dev`.
+        folder: the folder of the build, the data and the log.
         environment: further variables, such as CHAT_MODEL.
         root: the checkout.
     """
@@ -66,24 +66,24 @@ class Server:
 
     @property
     def database(self) -> Path:
-        """The SQLite file."""
+        """Path of the SQLite file."""
         return self.data / "agents.db"
 
     def routes(self) -> list[str]:
-        """Return the routes of its pages, as Reflex has built them: `index`, `chat/[thread_id]`, …"""
+        """Return the routes of the pages in Reflex's build: `index`, `chat/[thread_id]`, …"""
         return json.loads((self.web / "routes.json").read_text())
 
     def processes(self) -> list[psutil.Process]:
-        """Return the processes that serve it."""
+        """Return the processes that serve the app."""
         assert self._process is not None, "it does not run"
         first = psutil.Process(self._process.pid)
         return [first, *first.children(recursive=True)]
 
     def start(self, *, supervised: bool = False) -> None:
-        """Start it and wait until it answers; `supervised` as `make demo` does.
+        """Start the app and wait until it answers; `supervised` starts it as `make demo` does.
 
         Raises:
-            AssertionError: it ended, or did not answer in time; its log is in the message.
+            AssertionError: the app ended, or did not answer in time; the message contains its log.
         """
         how = ["--demo"] if supervised else ["--dev"] if self.mode == "dev" else []
         command = [sys.executable, "-m", "chat_app", *how]
@@ -99,9 +99,9 @@ class Server:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """End it as a power cut would: SIGKILL, without warning.
+        """Kill the app with SIGKILL, like a power cut.
 
-        In production only the process that `make run` started is killed: that must be enough.
+        In production only the process started by `make run` is killed; its children must end as well.
         """
         if self._process is None:
             return
@@ -114,7 +114,7 @@ class Server:
         self._process = None
 
     def stop(self) -> None:
-        """End it as Ctrl+C would, and whatever is left of it by force."""
+        """Stop the app as Ctrl+C would, then kill any remaining process."""
         if self._process is None:
             return
         self._process.terminate()
@@ -127,7 +127,7 @@ class Server:
 
     @contextlib.contextmanager
     def under_supervisor(self) -> Iterator[None]:
-        """Serve the same pages and data for a block as `make demo` does; afterwards as before."""
+        """Serve the same pages and data as `make demo` does for a block, then as before."""
         self.stop()
         try:
             self.start(supervised=True)
@@ -138,7 +138,7 @@ class Server:
 
     @contextlib.contextmanager
     def changed(self, **environment: str) -> Iterator[None]:
-        """Serve the same pages and data for a block with these variables, too; afterwards as before."""
+        """Serve the same pages and data with additional variables for a block, then as before."""
         before = self._environment
         self.kill()
         try:
@@ -164,10 +164,10 @@ def _is_up(url: str) -> bool:
 
 
 def free_port_pair() -> int:
-    """Return a port that is free and whose neighbour is: the development server takes two.
+    """Return a free port whose next port is free as well, because the development server needs two.
 
-    Between now and the server's start nobody may take them: they lie below the ports that systems
-    give to outgoing connections, and the dice are not those that hypothesis sets back.
+    No other process should take the ports before the server starts, so they lie below the range for outgoing
+    connections, and are drawn from a random generator that hypothesis does not reseed.
     """
     while True:
         port = 20_000 + 2 * secrets.randbelow(6_000)
@@ -179,7 +179,7 @@ def free_port_pair() -> int:
 
 @contextlib.contextmanager
 def running(mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT) -> Iterator[Server]:
-    """Start a server for a block; its build and data are deleted afterwards."""
+    """Run a server for a block; its build and data are deleted afterwards."""
     server = Server(mode, folder, environment, root)
     try:
         server.start()

@@ -1,4 +1,4 @@
-"""A tab's connection to its server, held back by a test as a slow network would."""
+"""A tab's connection to its server, which a test can delay like a slow network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.support.browser.chat import Chat
 
 SOCKET = re.compile(r"/_event/")
 SCHEMA = re.compile(r'"state_schema":"\w+"')
-"""What a page says of its build (Reflex's `handleStateMismatch` answers)."""
+"""Build id that a page sends (handled by Reflex's `handleStateMismatch`)."""
 
 
 class Slow:
-    """What the page says to its server waits while `held`; what the server says arrives.
+    """A connection that delays the page's messages while `held`, and passes on the server's messages.
 
-    While it is `outdated` it says of itself, as it connects, that it was built before the server's pages were.
+    While `outdated`, the page claims as it connects that it is older than the server's pages.
     """
 
     def __init__(self, page: Page) -> None:
         self.held = self.outdated = False
-        self.heard = 0  # what the server has said
+        self.heard = 0  # number of messages from the server
         self._waiting: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket(SOCKET, self._connect)
 
@@ -33,7 +33,7 @@ class Slow:
         def say(message: str | bytes) -> None:
             if self.outdated and isinstance(message, str):
                 message, changed = SCHEMA.subn('"state_schema":"earlier"', message)
-                self.outdated = not changed  # the page that it loads is the new one
+                self.outdated = not changed  # the reloaded page is the new one
             if self.held:
                 self._waiting.append((server, message))
             else:
@@ -49,12 +49,12 @@ class Slow:
 
     @property
     def said(self) -> str:
-        """What waits."""
+        """The delayed messages, as text."""
         return "\n".join(str(message) for _, message in self._waiting)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Hold back what is said during a block; afterwards it arrives in order."""
+        """Delay the page's messages during a block; deliver them in order afterwards."""
         self.held = True
         yield
         self.held = False
@@ -63,7 +63,7 @@ class Slow:
         self._waiting.clear()
 
     def lose(self) -> None:
-        """Lose what waits, as a server does that is killed before it has read it."""
+        """Drop the delayed messages, like a server that is killed before it reads them."""
         self.held = False
         self._waiting.clear()
 

@@ -1,7 +1,7 @@
-"""A third language: English with accents and two fifths longer, in one file that is put beside the others.
+"""A third language for tests: English with accents, two fifths longer, in one additional file.
 
-Whoever sees a plain letter in it sees a word that did not come from the file. It is called en-XA, as
-pseudo-languages are, so that the browser writes numbers and dates in it.
+Every plain letter on a page then belongs to a word that is not in the file. Its name is en-XA, as usual for
+pseudo-languages, so that the browser can format numbers and dates in it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FILLING = "ëïö üåë ïöüå "
 
 
 def spoken(messages: dict[str, Any]) -> dict[str, Any]:
-    """Say messages in the language."""
+    """Return messages translated into the language."""
     return {name: _spoken(text) if isinstance(text, str) else spoken(text) for name, text in messages.items()}
 
 
@@ -38,7 +38,7 @@ def _spoken(text: str) -> str:
 
 
 def checkout(folder: Path) -> Path:
-    """Copy what the app is made of, and put the file in; return where."""
+    """Copy the app's sources into a folder and add the file; return the copy's path."""
     root = folder / "checkout"
     generated = shutil.ignore_patterns("__pycache__", "external")
     for part in PARTS:

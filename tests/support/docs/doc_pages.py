@@ -1,4 +1,4 @@
-"""Pages of docs/ that are followed to the letter: the files that they have saved, and the commands that they run."""
+"""Follow pages of docs/ to the letter: save their files, and run their commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", re.M)
 
 
 def steps(name: str) -> Iterator[tuple[str, str]]:
-    """Return what a page has its reader do, in order: (file, its content) or ("$", command and its output)."""
+    """Yield the steps of a page in order: (file, its content) or ("$", command and its output)."""
     page = (ROOT / "docs" / name).read_text(encoding="utf-8")
     for block in _BLOCK.finditer(page):
         kind, text = block.groups()

@@ -1,4 +1,4 @@
-"""Programs, run as `python program` does, in a child of a process that has imported the library already."""
+"""Run programs like `python program`, forked from a process that has already imported the library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
 class Done(NamedTuple):
-    """What a program has printed, its errors, and its exit code."""
+    """Output, error output and exit code of a program."""
 
     out: str
     err: str
@@ -33,11 +33,11 @@ def run_program(
     told: str = "",
     strict: bool = True,
 ) -> Done:
-    """Run a file, or source text as `python -c` does, until it ends.
+    """Run a file, or source text as `python -c` does, to its end.
 
     Args:
-        told: what is typed into it.
-        strict: warnings are errors, as with `-W error`.
+        told: text for the program's standard input.
+        strict: treat warnings as errors, as with `-W error`.
     """
     pipes = [cwd / f".{name}" for name in ("stdin", "stdout", "stderr")]
     pipes[0].write_text(told, encoding="utf-8")
@@ -68,4 +68,4 @@ def _run(program: str | Path, arguments: tuple[str, ...], cwd: Path, pipes: list
     else:
         main = sys.modules["__main__"] = ModuleType("__main__")
         exec(compile(program, "<string>", "exec"), vars(main))
-    gc.collect()  # what nobody awaited or closed is said now
+    gc.collect()  # reports coroutines and resources never awaited or closed

@@ -1,4 +1,4 @@
-"""What the tests of MCP tools share: the server as a child process, and single calls."""
+"""Helpers for the tests of MCP tools: the server as a child process, and single calls."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LEGACY = Path(__file__).with_name("legacy_server.py")
 
 
 def command(log: Path, *more: str) -> list[str]:
-    """Return what starts the server over standard input and output."""
+    """Return the command of the server on standard input and output."""
     return [sys.executable, str(SERVER), str(log), *more]
 
 
 @contextlib.asynccontextmanager
 async def http_server(log: Path, port: int, **env: str) -> AsyncGenerator[int]:
-    """Run the server over HTTP; gives its process id, and kills it at the end."""
+    """Run the server over HTTP for a block; yield its process id, and kill the process afterwards."""
     child = await asyncio.create_subprocess_exec(*command(log, str(port)), env=os.environ | env)
     try:
         yield child.pid
@@ -36,18 +36,18 @@ async def http_server(log: Path, port: int, **env: str) -> AsyncGenerator[int]:
 
 
 def kill(pid: int) -> None:
-    """kill -9."""
+    """Send SIGKILL to a process."""
     os.kill(pid, signal.SIGKILL)
 
 
 def noted(log: Path, words: str) -> list[int]:
-    """Return the ids of the processes that noted these words, in order."""
+    """Return the ids of the processes that logged these words, in order."""
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     return [int(line.rpartition(" ")[2]) for line in lines if line.rpartition(" ")[0] == words]
 
 
 def tool(server: McpServer, name: str) -> Tool:
-    """Return one of the server's tools by its name here."""
+    """Return a tool of the server by its local name."""
     return next(tool for tool in server.tools if tool.name == name)
 
 

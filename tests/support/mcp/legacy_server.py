@@ -1,7 +1,7 @@
-"""An MCP server of an older protocol (2025-06-18), written from the specification with no library.
+"""An MCP server of an older protocol (2025-06-18), written from the specification without a library.
 
-What a real one may do wrong it does: tools with malformed schemas, one name twice, noise on its
-output, and (with the argument `change`) another list of tools after the first call.
+It makes the mistakes of real servers: tools with malformed schemas, a duplicate name, noise on standard
+output, and (with the argument `change`) a different list of tools after the first call.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             "serverInfo": {"name": "old", "version": "1"},
         }
     if method == "tools/list":
-        # Two pages.
+        # The list has two pages.
         first = "cursor" not in params
         return {"tools": TOOLS[:3], "nextCursor": "2"} if first else {"tools": TOOLS[3:]}
     assert method == "tools/call"

@@ -1,7 +1,7 @@
-"""A small MCP server, made with MCP's own library: `python mcp_server.py LOG [PORT]`.
+"""A small MCP server on the official MCP library: `python mcp_server.py LOG [PORT]`.
 
-Over standard input and output, or over streamable HTTP on a port. Each effect is a line appended to
-LOG, which outlives the server; so are starts, ends and cancelled calls.
+It serves on standard input and output, or over streamable HTTP on a port. Each effect appends a line to LOG,
+which outlives the server; so do starts, ends and cancelled calls.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ async def grow(ctx: Context) -> str:
 
 
 def old_fashioned(app: Any) -> Any:
-    """Know nothing of the newest protocol: the client falls back to one with sessions."""
+    """Refuse the newest protocol, so that the client falls back to a protocol with sessions."""
 
     async def old(scope: Any, receive: Any, send: Any) -> None:
         if (b"mcp-method", b"server/discover") in scope.get("headers", ()):

@@ -12,14 +12,14 @@ from tests.support.proxy import Proxy
 
 
 class Front(Proxy):
-    """Passes requests on, but answers 400 itself where calls and outcomes are not paired.
+    """Pass requests on, but answer 400 where calls and outcomes are not paired.
 
     Args:
-        url: where the provider is.
+        url: address of the provider.
 
     Attributes:
-        url: where this one is.
-        violations: what it has refused, and why.
+        url: address of this proxy.
+        violations: the reason of each refusal.
     """
 
     def __init__(self, url: str) -> None:
@@ -51,7 +51,7 @@ class Front(Proxy):
 
 
 def _head(incoming: BinaryIO) -> list[bytes]:
-    """Read the lines of a request up to the empty one, which is the last; nothing at the end."""
+    """Return the lines of a request up to and including the empty one; [] at the end of input."""
     lines: list[bytes] = []
     while line := incoming.readline():
         lines.append(line)

@@ -1,4 +1,4 @@
-"""Ways to read an answer of litellm's: directly, with a copy for a listener, and through its own wrapper."""
+"""Ways to read an answer of litellm: directly, with a copy for a callback, and through litellm's wrapper."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LISTS = ("success_callback", "failure_callback", "_async_success_callback", "_a
 
 @contextmanager
 def listening() -> Iterator[list[Any]]:
-    """Yield the whole answers that a callback of litellm's gets meanwhile."""
+    """Yield a list that collects the whole answers passed to a litellm callback during a block."""
     litellm = loaded()
     answers: list[Any] = []
 
@@ -36,7 +36,7 @@ def listening() -> Iterator[list[Any]]:
 
 @contextmanager
 def through_the_wrapper() -> Iterator[None]:
-    """Read meanwhile through litellm's wrapper, as unknown formats are."""
+    """Read answers through litellm's wrapper during a block, as for unknown formats."""
 
     async def unknown(litellm: Any, answer: Any) -> None:
         return None
@@ -48,7 +48,7 @@ def through_the_wrapper() -> Iterator[None]:
 
 @pytest.fixture(params=["direct", "heard"])
 def both_paths(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Run a test without a listener of litellm's, and with one."""
+    """Run a test without and with a litellm callback."""
     if request.param == "direct":
         yield
     else:

@@ -1,4 +1,4 @@
-"""What strict providers refuse and fake ones let through: calls and outcomes that are not paired.
+"""Checks of strict providers that fake ones lack: calls and outcomes must be paired.
 
 OpenAI: https://platform.openai.com/docs/guides/function-calling
 Anthropic: https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use
@@ -19,13 +19,13 @@ OPENAI, ANTHROPIC, OLLAMA = "/chat/completions", "/messages", "/api/chat"
 RESPONSES = "/responses"
 GEMINI = (":generateContent", ":streamGenerateContent")
 
-_HISTORIES = ("messages", "contents", "input")  # what a history is called in one dialect or another
+_HISTORIES = ("messages", "contents", "input")  # the key of the history in each dialect
 
 
 def complaint(path: str, body: bytes) -> str | None:
-    """Return what a strict provider has against a request; None: nothing, or it carries no history.
+    """Return a strict provider's reason to refuse a request; None if it is valid or has no history.
 
-    A history in a dialect that nobody checks is complained of, too: what is not looked at is not proved.
+    A history in an unknown dialect is refused as well, because no check covers it.
     """
     path = path.split("?")[0]
     try:
@@ -44,7 +44,7 @@ def complaint(path: str, body: bytes) -> str | None:
 
 
 def _asks_a_model(path: str, request: dict[str, Any]) -> bool:
-    """Tell a history from the bodies of other servers; only Gemini has its model's name in the path."""
+    """Return whether a body is a model request; only Gemini has the model's name in the path."""
     named = "model" in request or path.endswith(GEMINI)
     return named and any(name in request for name in _HISTORIES)
 
@@ -67,7 +67,7 @@ def _check(path: str, request: dict[str, Any]) -> None:
 
 
 def refusal(sentence: str) -> bytes:
-    """Return the body of the answer 400, in a form that clients of every dialect read."""
+    """Return the body of a 400 response that clients of every dialect can read."""
     message = f"The request is malformed: {sentence}"
     return json.dumps(
         {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
@@ -75,7 +75,7 @@ def refusal(sentence: str) -> bytes:
 
 
 def check_blocks(messages: list[dict[str, Any]]) -> None:
-    """Check Anthropic's form: the message after a `tool_use` begins with a `tool_result` for each.
+    """Check Anthropic's rule: the message after a `tool_use` begins with a `tool_result` for each.
 
     Raises:
         AssertionError: says which message breaks the rule.
@@ -109,7 +109,7 @@ def _blocks(message: dict[str, Any], place: int) -> list[dict[str, Any]]:
 
 
 def check_items(items: list[dict[str, Any]] | str) -> None:
-    """Check the items of OpenAI's Responses API: each call has one output behind it, each output its call.
+    """Check the items of OpenAI's Responses API: one output after each call, and one call for each output.
 
     Raises:
         AssertionError: says which call or output breaks the rule, in OpenAI's words.
@@ -131,10 +131,10 @@ def check_items(items: list[dict[str, Any]] | str) -> None:
 
 
 def check_turns(messages: list[dict[str, Any]]) -> None:
-    """Check Ollama's form: calls have no ids, so their outcomes follow at once, as many, in their order.
+    """Check Ollama's rule: calls have no ids, so as many outcomes follow immediately, in the same order.
 
-    Ollama itself refuses arguments that are no object; an outcome too many or too few it hands to the
-    model, which then reads one call's outcome as another's.
+    Ollama itself refuses only arguments that are not an object. It passes missing and surplus outcomes to the
+    model, which then mistakes one call's outcome for another's.
 
     Raises:
         AssertionError: says which message breaks the rule.

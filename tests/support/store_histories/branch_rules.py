@@ -1,4 +1,4 @@
-"""The rules for going back in the store's random histories: edits, new answers, returns and forks."""
+"""Rules for branches in the store's random histories: edits, new answers, returns and forks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ WAYS = ("edit", "regenerate", "select", "select", "select")
 
 
 class BranchRules(CallRules):
-    """What happens to the tree of a thread's messages."""
+    """Rules that change the tree of a thread's messages."""
 
     @precondition(lambda self: self.model.threads and (self.idle() or self.numbers % 5 == 0))
     @rule(pick=picks, place=picks, how=st.sampled_from(WAYS), by=picks)
     def go_back(self, pick: int, place: int, how: str, by: int) -> None:
-        """Of an idle thread, if there is one: a running one refuses, until it is stopped."""
+        """Go back in an idle thread if there is one; a running thread refuses until it is stopped."""
         if how == "select" and not self.idle():
             self.stop(pick)
         idle = self.idle()
@@ -67,7 +67,7 @@ class BranchRules(CallRules):
         ]
 
     def _goal(self, name: str, how: str, place: int) -> str | None:
-        """Return a message to which a person may go back that way."""
+        """Return a message to which a user may go back in this way."""
         thread = self.model.threads[name]
         if how == "select":
             found = sorted({key for path in thread["aside"] for key in path} - {*thread["order"]})

@@ -1,4 +1,4 @@
-"""The rules for tool calls in the store's random histories: by their workers, from outside, by persons."""
+"""Rules for tool calls in the store's random histories: by their workers, from outside, by users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ there_are_calls = precondition(lambda self: self.model.calls)
 
 
 class CallRules(Checked):
-    """What happens to tool calls."""
+    """Rules that change tool calls."""
 
     def claim_any_call(self, by: int) -> None:
         if (call := self.call(by)) is not None:
@@ -89,7 +89,7 @@ class CallRules(Checked):
         assert landed is self.model.finish(call, words, "succeeded" if well else "failed", who, attempt)
 
     def expire(self, by: int) -> None:
-        """Workers give calls their outcome whose timeouts they took, and one that they did not take."""
+        """Expire the calls whose timeouts the worker has taken, and try the others."""
         who = self.worker(by)
         for call in sorted(self.model.calls):
             if timeout_key(*call) in self.model.wakes:
@@ -117,7 +117,7 @@ class CallRules(Checked):
     @precondition(lambda self: self.call(0, "approval"))
     @rule(picks=st.lists(picks, min_size=1, max_size=3), yes=st.booleans(), by=picks, wild=st.booleans())
     def decide(self, picks: list[int], yes: bool, by: int, wild: bool) -> None:
-        """Several approvals at once; `wild`: calls among them that do not wait for one."""
+        """Decide several approvals at once; `wild` adds calls that do not wait for one."""
         found = [self.call(pick, *(() if wild and yes else ("approval",))) for pick in picks]
         chosen = sorted({call for call in found if call and found[0] and call[0] == found[0][0]})
         if chosen:

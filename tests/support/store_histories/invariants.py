@@ -1,4 +1,4 @@
-"""What must hold of the rows after every transaction, whatever it was."""
+"""Invariants of the rows after every transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOBODY = ThreadView()
 
 
 class Checked(Machine):
-    """A machine that looks at the whole database after each rule."""
+    """A machine that checks the whole database after each rule."""
 
     @invariant()
     def holds(self) -> None:
@@ -118,7 +118,7 @@ class Checked(Machine):
         assert [shown(m) for m in view.messages] == [shown(m) for m in fresh.messages]
         assert view.thread["status"] == fresh.thread["status"] == self.model.threads[name]["status"]
         stream = self.model.streams.get((name, self.model.threads[name]["seq"]), {"status": ""})
-        if stream["status"] != "streaming":  # a live step's words are not among the messages yet
+        if stream["status"] != "streaming":  # the messages do not contain the text of a live step yet
             assert [shown(m) for m in view.messages] == [shown(m) for m in self.reads.messages(name)]
 
 

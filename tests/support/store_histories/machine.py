@@ -1,8 +1,8 @@
-"""The store under random histories: two workers, a server beside them, a clock, zombies and restarts.
+"""State machine for random histories of the store: two workers, a server, a clock, zombies and restarts.
 
-Each rule does one transaction against the real store on a real file and the same in `BranchModel`; after each,
-`test_state_machine.py` compares. What a worker was given at a claim is kept after its fence has moved on,
-so old fences are used as often as new ones. A worker that dies takes its claims along and leaves its leases.
+Each rule runs one transaction on the real store with a real file, and the same in `BranchModel`; the
+invariants then compare both. A worker keeps its claims after their fence has moved on, so stale fences are
+used as often as new ones. The claims of a dead worker are lost, but its leases remain.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MISSED = (
 
 @dataclass(eq=False)
 class Step:
-    """A claim of a model step, and what its runner holds in memory."""
+    """A claim of a model step, and its runner's state in memory."""
 
     worker: str
     claim: Claim
@@ -61,7 +61,7 @@ class Step:
         return self.claim.thread_id
 
     def say(self) -> list[Chunk]:
-        """The next words, with the beginning of the stream before the first ones."""
+        """Return the next text chunk, preceded by the start of the stream for the first one."""
         opening: list[Chunk] = (
             [] if self.chunks else [{"type": "start-step"}, {"type": "text-start", "id": "1"}]
         )
@@ -90,10 +90,10 @@ class Run:
 
 
 class Machine(RuleBasedStateMachine):
-    """What the rules stand on: the database, who is alive, and what they hold."""
+    """Base of the rules: the database, the live workers and their claims."""
 
     reached: ClassVar[Counter[tuple[str, bool]]] = Counter()
-    """How often each write has landed and has missed, over all histories."""
+    """Number of landed and missed writes of each kind, over all histories."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Machine(RuleBasedStateMachine):
         return result
 
     def lands(self, by: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
-        """Whether it landed: no fence, state or missing row stood against it."""
+        """Return whether a write landed; a stale fence, another state or a missing row makes it miss."""
         try:
             landed = self.do(by, function, *args, **kwargs) is not False
         except MISSED:
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         self.reached[function.__name__, landed] += 1
         return landed
 
-    # choices: a number picks among what there is, so that a failing history shrinks
+    # choices: numbers pick from the existing items, so that failing histories shrink
 
     def thread(self, pick: int) -> str:
         return sorted(self.model.threads)[pick % len(self.model.threads)]
@@ -170,18 +170,18 @@ class Machine(RuleBasedStateMachine):
         return self.old_first(self.steps, lambda held: self.model.live(held.name, held.claim.seq), pick)
 
     def old_first(self, held: list[Held], is_live: Callable[[Held], bool], pick: int) -> Held:
-        """Pick a claim; those whose fence has moved on come first."""
+        """Pick a claim; those with stale fences come first."""
         return sorted(held, key=is_live)[pick // 2 % len(held)]
 
     def worker(self, pick: int) -> str:
         return self.workers[pick % 2]
 
     def process(self, pick: int) -> str | None:
-        """One of the workers, or the server that only serves."""
+        """Return one of the workers, or None for the server without a worker."""
         return [*self.workers, None][pick % 3]
 
     def busy(self, worker: str, *, step: str = "", call: Call | None = None) -> bool:
-        """Whether this very process still runs it; its workpool would not begin it a second time."""
+        """Return whether this process still runs the work; its workpool would not begin it twice."""
         if call is not None:
             return any(
                 run.worker == worker and run.call == call and self.model.runs(call, run.claim.attempt)
@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
         return any(held.worker == worker and self.model.live(step, held.claim.seq) for held in self.steps)
 
     def bury(self, worker: str) -> None:
-        """The process ends, and what it held in memory with it; its successor has a new name."""
+        """End a process and drop its memory; its successor has a new name."""
         self.dead.append(worker)
         self.workers[self.workers.index(worker)] = worker[0] + str(self.number())
         self.steps = [held for held in self.steps if held.worker != worker]
@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
             for name, status in calls.items()
         ]
         for part in parts:
-            part.pop("input", None)  # it stands in the call's own row
+            part.pop("input", None)  # stored in the call's own row
         values: dict[str, Any] = {"parts": parts, "chunks": rest, "new_calls": made, "usage": None}
         return self.lands(held.worker, steps.commit, held.claim, **values, first=not held.chunks)
 
@@ -214,7 +214,7 @@ def message(name: str) -> NewMessage:
 
 
 class Idle:
-    """A worker that learns of its work from the rows alone."""
+    """A worker that finds its work in the rows only."""
 
     def dispatch(self, key: WakeUpKey) -> None: ...
 

@@ -1,7 +1,7 @@
-"""What the store should hold, as plain dicts: docs/explanation/lifecycle.md written down once more, without SQL.
+"""Model of the store as plain dicts: docs/explanation/lifecycle.md in code, without SQL.
 
-`test_state_machine.py` does the same things here and there and compares. Each method is one transaction;
-it returns whether it lands. `by` is the worker whose process does it, None for one that only serves.
+`test_state_machine.py` runs the same operations on both and compares them. Each method is one transaction,
+and returns whether it lands. `by` is the worker of its process, None for a process without a worker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_SUSPECT = (None, 0, None, 0)
 
 
 class Wake(NamedTuple):
-    """A wake-up: when it is due, who holds it, and what is held against its work."""
+    """A wake-up: its due time, its holder, and the suspicion against its work."""
 
     due: float
     worker: str | None
@@ -31,7 +31,7 @@ class Wake(NamedTuple):
 
 
 class Model:
-    """Threads, streams, calls and wake-ups, and the moment."""
+    """Threads, streams, calls, wake-ups and the current time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -52,12 +52,12 @@ class Model:
             del self.wakes[key]
 
     def due(self) -> list[WakeUpKey]:
-        """Return the wake-ups that may be taken; suspects are admitted one by one."""
+        """Return the wake-ups that may be taken; suspects are excluded, as they are admitted one by one."""
         free = [(key, wake) for key, wake in self.wakes.items() if wake.worker is None]
         return [key for key, wake in free if wake.due <= self.now and wake.held is None]
 
     def late(self) -> set[str]:
-        """The workers of which a lease has run out."""
+        """Return the workers with an expired lease."""
         return {wake.worker for wake in self.wakes.values() if wake.worker and wake.due <= self.now}
 
     def suspects(self) -> list[WakeUpKey]:
@@ -65,9 +65,10 @@ class Model:
         return sorted(key for key, wake in free if wake.due <= self.now)
 
     def bury(self, worker: str, executed: bool = True) -> None:
-        """A worker has died: what ran is suspect, and all that it held is due.
+        """Record the death of a worker: its running work is suspect, and all its wake-ups are due.
 
-        `executed`: the code of all of it ran in that moment; else it waited.
+        Args:
+            executed: whether the code of its work was executing at that moment, rather than waiting.
         """
         ran: list[CrashedWork] = []
         for key, wake in self.wakes.items():
@@ -87,7 +88,7 @@ class Model:
         return kind == "tool" and (call.get("status"), call.get("worker")) == ("running", worker)
 
     def completed(self, was: Suspicion | None) -> None:
-        """Others may have one more beside them; a charge that was wrong makes all of them doubtful."""
+        """Allow other suspects more company; a refuted suspicion clears the crashes of all."""
         for key, (due, worker, held) in self.wakes.items():
             if was is None or held is None:
                 continue
@@ -98,7 +99,7 @@ class Model:
             self.wakes[key] = Wake(due, worker, held)
 
     def push(self, worker: str, until: float, owner: str | None) -> None:
-        """Move everything that `worker` holds to `until`, and to `owner`."""
+        """Make all wake-ups of `worker` due at `until`, and give them to `owner`."""
         for key, wake in self.wakes.items():
             if wake.worker == worker:
                 self.wakes[key] = wake._replace(due=until, worker=owner)
@@ -220,7 +221,7 @@ class Model:
         return True
 
     def end_attempt(self, name: str, seq: int, how: str, said: bool, due: float) -> bool:
-        """`how`: retry, fail or release; `said`: there was something that no flush has written yet."""
+        """End an attempt by `how`: retry, fail or release; `said`: there was text not yet flushed."""
         if not self.live(name, seq):
             return False
         thread = self.threads[name]
@@ -249,7 +250,7 @@ class Model:
                 self._ensure_reply(name)
 
     def _lost(self, name: str) -> list[Values]:
-        """The attempts at the present reply that have neither ended nor been replaced."""
+        """Return the partial attempts at the present reply, which no other attempt has replaced yet."""
         reply = self.threads[name]["reply"]
         own = [stream for key, stream in self.streams.items() if key[0] == name]
         return [stream for stream in own if (stream["status"], stream["reply"]) == ("partial", reply)]
@@ -296,7 +297,7 @@ class Model:
         return True
 
     def set_timeout(self, call: Call, seconds: float | None) -> bool:
-        """None: for ever, which is a row as well until the call waits for others."""
+        """Set the timeout of a call; None means no limit, which has a row too unless the call is waiting."""
         row, key = self.calls.get(call, {}), timeout_key(*call)
         if row.get("status") not in ("pending", "running", "waiting"):
             return False
@@ -307,7 +308,7 @@ class Model:
         return True
 
     def finish(self, call: Call, outcome: str, status: str, by: str | None, attempt: int | None) -> bool:
-        """`attempt`: the fence of the worker `by`; None: the outcome comes from outside."""
+        """Finish a call; `attempt` is the fence of the worker `by`, None for an outcome from outside."""
         row = self.calls.get(call)
         event = "succeed" if status == "succeeded" else "fail"
         if row is None or row["status"] not in CALL[event] or attempt not in (None, row["attempt"]):

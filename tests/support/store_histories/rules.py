@@ -1,4 +1,4 @@
-"""The rules of the store's random histories: everything that a person, a worker or fate may do to it."""
+"""Rules of the store's random histories: all actions of users and workers, and all accidents."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class StoreMachine(BranchRules):
         assert len(set(taken)) == len(taken) == min(most, len(work)) + min(most, len(late))
         of = [key.thread_id for key in work]
         assert len({key.thread_id for key in chosen}) == min(most, len(set(of))), "not in turn"
-        for name in of:  # of each thread what has been due for longest
+        for name in of:  # of each thread, the work due for longest is chosen
             mine = [key for key in work if key.thread_id == name]
             newest = max((work[key] for key in mine if key in chosen), default=0.0)
             assert all(work[key] >= newest for key in mine if key not in chosen)
@@ -179,7 +179,7 @@ class StoreMachine(BranchRules):
         if by % 3:
             self.do(self.worker(by), self.wake_ups(self.worker(by)).bury, gone)
             self.model.bury(gone)
-        else:  # one that was about to end on purpose
+        else:  # a worker that was about to end on purpose
             self.do(self.worker(by), self.wake_ups(self.worker(by)).release, gone)
             self.model.push(gone, self.model.now, None)
 
