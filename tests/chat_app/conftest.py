@@ -1,4 +1,4 @@
-"""Fixtures of the app's tests: a service with a scripted model on a fresh database, a tab, and page scripts."""
+"""Fixtures of the app's tests: a service with a scripted model on a new database, a tab, page scripts."""
 
 from __future__ import annotations
 

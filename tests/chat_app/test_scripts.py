@@ -1,4 +1,4 @@
-"""Test the scripts of the pages: addresses that equal the paths on disk, imports, and versions of packages."""
+"""Test the scripts of the pages: addresses that equal the paths on disk, imports and package versions."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def wear(tab: Chat, scheme: Literal["light", "dark"]) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_nothing_keeps_anybody_from_using_a_page(
+def test_pages_have_no_serious_accessibility_findings(
     place: str,
     server: Server,
     threads: dict[str, str],

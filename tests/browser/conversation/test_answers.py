@@ -100,7 +100,7 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
     assert "437" in outcome["content"]
 
 
-def test_kill_9_in_the_middle_of_an_answer_and_the_same_tab_carries_on(
+def test_tab_carries_on_after_a_kill_9_in_the_middle_of_an_answer(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))

@@ -36,9 +36,7 @@ def test_a_fast_enter_goes_to_the_thread_that_was_turned_to(
         composer.fill("For the left one")
         composer.press("Enter")
         expect(composer).to_have_value("")
-        expect(tab.prompts).to_have_text(
-            "Right"
-        )  # the server has not answered; the page shows nothing of the other thread
+        expect(tab.prompts).to_have_text("Right")  # the server has not answered; no other text is shown
         expect(tab.by("messages").locator(".column")).to_have_attribute("inert", "")
         eventually(lambda: slow.said, lambda said: "For the left one" in said)
 

@@ -179,7 +179,7 @@ def test_enter_during_a_composition_goes_to_the_input_method(provider: Provider,
     expect(tab.answer).to_have_text("はい。")
 
 
-def test_right_to_left_runs_from_right_to_left(provider: Provider, open_tab: OpenTab) -> None:
+def test_right_to_left_text_is_laid_out_from_right_to_left(provider: Provider, open_tab: OpenTab) -> None:
     hebrew = "שלום, מה השעה ב-Tokyo?"
     provider.answer(
         hebrew,

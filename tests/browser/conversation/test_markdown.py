@@ -100,16 +100,14 @@ def test_a_live_answer_equals_the_reloaded_one(provider: Provider, open_tab: Ope
 
     expect(tab.answer.locator(".formula .katex")).to_have_count(2)
     assert tab.answer.locator(".md").evaluate(SHOWN) == live
-    expect(tab.answer.locator("a")).to_have_count(
-        4
-    )  # the recipe, the address, the footnote and its back link
+    expect(tab.answer.locator("a")).to_have_count(4)  # recipe, address, footnote and its back link
     expect(tab.answer.locator("details td br, details th br")).to_have_count(1)
     expect(tab.answer.locator("script, img, svg[onload], [onerror], [href^=javascript]")).to_have_count(0)
     assert tab.page.evaluate("window.hacked") is None
 
 
 @in_production
-def test_a_definition_changes_what_stands_before_it_at_once(
+def test_a_definition_changes_earlier_text_at_once(
     provider: Provider, open_tab: OpenTab, gate: threading.Event
 ) -> None:
     provider.answer(

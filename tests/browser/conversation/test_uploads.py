@@ -66,7 +66,7 @@ def test_files_are_pasted_dropped_and_removed(open_tab: OpenTab) -> None:
 
 
 @in_production
-def test_refused_files_are_told_and_the_rest_can_be_sent(
+def test_refused_files_are_reported_and_the_rest_can_be_sent(
     provider: Provider, open_tab: OpenTab, troubles: list[str]
 ) -> None:
     provider.answer("<file name='notes.txt'>\nRemember\n</file>", ["I shall."])

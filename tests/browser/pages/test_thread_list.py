@@ -247,7 +247,7 @@ def _in_bin(server: Server, name: str) -> list[bool]:
     return [moment is not None for (moment,) in found]
 
 
-def test_everything_can_be_done_with_the_keyboard(server: Server, open_tab: OpenTab) -> None:
+def test_thread_list_can_be_used_with_the_keyboard_alone(server: Server, open_tab: OpenTab) -> None:
     tab = open_tab()
     take_time(tab)
     keys = tab.page.keyboard

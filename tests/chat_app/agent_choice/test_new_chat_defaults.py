@@ -66,7 +66,9 @@ async def test_a_new_chat_takes_over_the_defaults_in_every_tab(shared: Service, 
     assert (thread.agent, AnswerOptions.of(thread.metadata)) == ("assistant", MINE)
 
 
-async def test_choice_for_a_chat_wins_and_the_next_chat_begins_anew(shared: Service, tab: Tabs) -> None:
+async def test_choice_for_a_chat_overrides_the_defaults_for_that_chat_only(
+    shared: Service, tab: Tabs
+) -> None:
     settings, here = await tab()
     await settings.save(FORM)
     await here.choose_model("a")

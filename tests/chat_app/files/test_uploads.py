@@ -70,7 +70,7 @@ async def test_served_files_cannot_run(serve: Serve, tab: Tab) -> None:
             assert (await client.get(elsewhere)).status_code == 404
 
 
-async def test_a_file_that_is_gone_gives_everything_back(serve: Serve, tab: Tab) -> None:
+async def test_a_message_with_a_missing_file_comes_back_with_advice(serve: Serve, tab: Tab) -> None:
     async with serve([]):
         gone = {
             "type": "file",

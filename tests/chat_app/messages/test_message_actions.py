@@ -51,7 +51,7 @@ async def test_an_edited_message_is_answered_again_and_both_versions_stay(serve:
         )
 
 
-async def test_another_answer_stands_beside_the_first(serve: Serve, tab: Tab) -> None:
+async def test_another_answer_is_kept_beside_the_first(serve: Serve, tab: Tab) -> None:
     async with serve([["One."], ["Two."]]) as shared:
         actions = await tab.thread.get_state(Actions)
         _, one = await begin(tab, shared)

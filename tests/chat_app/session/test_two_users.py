@@ -195,7 +195,7 @@ async def test_state_of_a_tab_is_gone_before_the_next_person(people: None, serve
         assert thread.title == "Everybody's"
 
 
-async def test_files_go_by_the_same_rule(people: None, serve: Serve, tab: Tabs) -> None:
+async def test_files_of_a_user_are_not_served_to_another(people: None, serve: Serve, tab: Tabs) -> None:
     async with serve(lambda _: ["Hello."]) as shared:
         client = httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://here")
         sent = {"x-filename": "a.txt"}
@@ -232,7 +232,7 @@ async def test_lists_that_nobody_watches_are_forgotten(api: AgentApi) -> None:
     assert all(task.done() for task in tasks)
 
 
-async def test_lists_of_whoever_has_only_the_inbox_open_are_kept(api: AgentApi) -> None:
+async def test_lists_of_a_user_with_only_the_inbox_open_are_kept(api: AgentApi) -> None:
     users = UserListCache()
     first = users.lists_of("first", api)
     with first[INBOX].watched():

@@ -172,7 +172,7 @@ WITH_FORMULAS = {
 }
 
 
-def test_formulas_are_found_wherever_they_stand(scripts: Scripts) -> None:
+def test_formulas_are_found_in_any_place(scripts: Scripts) -> None:
     found = scripts.run(FORMULAS, TEXTS=list(WITH_FORMULAS))
     for (text, expected), formulas in zip(WITH_FORMULAS.items(), found, strict=True):
         assert formulas == expected, text

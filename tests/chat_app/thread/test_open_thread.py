@@ -70,9 +70,7 @@ async def test_message_sent_before_the_tab_has_turned_reaches_the_right_thread(
         assert (await said(old), await said(new)) == (["Old", "Yes."], ["New", "Yes.", "Newer", "Yes."])
 
         tab.thread._open(new)
-        await tab.thread.send_to(
-            "To the old one", "msg_4", [], old
-        )  # the page still shows the previous thread
+        await tab.thread.send_to("To the old one", "msg_4", [], old)  # the page still shows the old one
         assert tab.thread.open_id == new
         assert (await said(old))[2:] == ["To the old one", "Yes."]
         await tab.thread.send_to("Another", "msg_5", [], "")

@@ -103,5 +103,5 @@ def test_app_is_found_whether_a_proxy_takes_its_path_off_or_not(asked: str, path
 
 
 @pytest.mark.parametrize("asked", ["/agentsmith", "/agents-2/page/", "/agents/agents/", "/Agents/"])
-def test_paths_that_only_resemble_it_are_not_found(asked: str) -> None:
+def test_paths_that_only_resemble_the_apps_path_are_not_found(asked: str) -> None:
     assert client("/agents").get(asked).status_code == 404
