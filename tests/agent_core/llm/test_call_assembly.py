@@ -1,4 +1,4 @@
-"""Tool calls from fragments: none is lost, none glued to another, none split."""
+"""Assembly of tool calls from streamed fragments: no call is lost, split or merged with another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Past litellm's stream wrapper: the same events as through it, and the wrapper wherever it is needed."""
+"""Direct reading of streams: the same events as through litellm's wrapper, which remains the fallback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REQUEST = ModelRequest([{"role": "user", "content": "What time is it?"}], [TOOL]
 
 
 def answer(dialect: str, *, thinks: bool = True, calls: int = 2) -> Stream:
-    """Return thoughts, text and calls as a provider streams them."""
+    """Return a stream of thoughts, text and calls in a provider's dialect."""
     said = [Thought("Let me see.")] if thinks else []
     uses = [Use("clock", {"zone": zone}, f"call_{n}") for n, zone in enumerate(("UTC", "CET")[:calls], 1)]
     return Stream(DIALECTS[dialect].stream([*said, "It is ", "späť 🌙.", *uses]), end="eof")
@@ -39,7 +39,7 @@ def answer(dialect: str, *, thinks: bool = True, calls: int = 2) -> Stream:
 
 @pytest.fixture
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each answer, whether it was read past the wrapper."""
+    """Record for each answer whether it bypassed the wrapper."""
     seen: list[bool] = []
     direct = litellm_adapter.open_direct
 
@@ -52,7 +52,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 async def read(adapter: LitellmModel) -> list[ModelEvent | tuple[Any, ...]]:
-    """Read an answer; what goes wrong is its last event, in all that a thread is told of it."""
+    """Return an answer's events; an error comes last, with everything that a thread shows of it."""
     events: list[ModelEvent | tuple[Any, ...]] = []
     try:
         async for event in adapter.stream(REQUEST):
@@ -65,7 +65,7 @@ async def read(adapter: LitellmModel) -> list[ModelEvent | tuple[Any, ...]]:
 async def both(
     server: Provider, name: str = "openai/gpt-4o-mini", url: str = "", **options: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Read one answer past the wrapper and the next one through it."""
+    """Read one answer directly and the next one through the wrapper."""
     settings = {"api_base": url or server.url, "api_key": "k" * 12, "timeout": 5, **options}
     adapter = LitellmModel(name, **settings)
     direct = await read(adapter)
@@ -74,7 +74,7 @@ async def both(
 
 
 def joined(events: Sequence[ModelEvent | tuple[Any, ...]]) -> list[Any]:
-    """Return the events with neighbouring pieces of one thing as one, and made-up ids as such."""
+    """Merge neighbouring deltas of one kind, and mask generated call ids."""
     whole: list[Any] = []
     for event in events:
         last = whole[-1] if whole else None
@@ -92,7 +92,7 @@ def joined(events: Sequence[ModelEvent | tuple[Any, ...]]) -> list[Any]:
     return whole
 
 
-# The same events
+# Same events either way
 
 
 @pytest.mark.parametrize("name", OPENAI_LIKE)
@@ -144,7 +144,7 @@ async def test_geminis_dialect(taken: list[bool]):
 
 
 async def test_ollamas_dialect(taken: list[bool]):
-    """Its wrapper asks the server for the model's price at the end, blocking the event loop."""
+    """litellm's wrapper would ask the server for the model's price at the end, blocking the event loop."""
     async with provider(answer("ollama", thinks=False, calls=1)) as server:
         adapter = LitellmModel("ollama_chat/qwen3", api_base=server.url.removesuffix("/v1"))
         *text, asked, counted, finish = await read(adapter)
@@ -183,7 +183,7 @@ async def test_ollamas_dialect(taken: list[bool]):
     ],
 )
 @pytest.mark.parametrize("end", ["done", "eof", "drop"])
-async def test_odd_streams_come_to_the_same(events: list[Any], end: str):
+async def test_odd_streams_give_the_same_events_either_way(events: list[Any], end: str):
     async with provider(Stream(events, end=end)) as server:
         direct, wrapped = await both(server)
     assert direct == wrapped
@@ -204,7 +204,7 @@ async def test_nonsense_fails_in_the_same_way_in_other_words(event: Any):
 
 
 async def test_newest_report_of_usage_counts():
-    """litellm's wrapper adds up something else here."""
+    """litellm's wrapper arrives at a different total here, so only direct reading is checked."""
 
     def counted(tokens: int) -> dict[str, Any]:
         return {"usage": {"prompt_tokens": 5, "completion_tokens": tokens, "total_tokens": 5 + tokens}}
@@ -221,21 +221,21 @@ async def test_newest_report_of_usage_counts():
 @pytest.mark.parametrize(
     "name", ["gemini/gemini-2.5-flash", "anthropic/claude-sonnet-5", "deepseek/deepseek-chat"]
 )
-async def test_a_refusal_comes_to_the_same(name: str, status: int):
+async def test_a_refusal_gives_the_same_error_either_way(name: str, status: int):
     async with provider(Answer(status, {"error": {"message": "Words of the provider."}})) as server:
         direct, wrapped = await both(server, name, server.url.removesuffix("/v1"))
     assert direct == wrapped
     assert isinstance(direct[0], tuple)
 
 
-async def test_silence_between_two_reads_comes_to_the_same():
+async def test_silence_between_two_reads_gives_the_same_error_either_way():
     async with provider(Stream([delta("half"), 30.0])) as server:
         direct, wrapped = await both(server, timeout=0.3)
     assert direct == wrapped
     assert direct[-1][:2] == ("network", True)
 
 
-# Where the wrapper is needed
+# Cases that need the wrapper
 
 
 async def plain(server: Provider, **options: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Equal calls are sent one after the other, and nothing else of a history changes; see test_dialects.py."""
+"""Equal calls sent to Gemini: one after the other, with all else unchanged; see test_dialects.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Histories on the wire: any history fits the rules of any provider, the same way each time."""
+"""Histories as sent: any history fits the rules of any provider, and is converted the same way each time."""
 
 from __future__ import annotations
 
@@ -362,7 +362,7 @@ def test_size_of_a_hostile_schema_is_found_at_once():
     assert next(size for size in sizes if size > MAX_SCHEMA_BYTES) < MAX_SCHEMA_BYTES + 10_000
 
 
-# The table
+# Table of providers
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The litellm adapter against a server on loopback: every trap that was measured stays closed."""
+"""The litellm adapter against a loopback server, with a test for each pitfall found by measurement."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_a_provider_that_reports_no_usage_gets_none_invented():
 
 
 async def test_a_thousand_equal_tokens_are_an_answer():
-    """litellm takes a hundred equal chunks for a model gone mad, and fails the request."""
+    """litellm takes a hundred equal chunks for a runaway model and fails the request."""
     async with provider(Stream([*[delta("same ")] * 1000, delta(finish="stop")])) as server:
         events = await ask(model(server))
     assert events == [*[TextDelta("same ")] * 1000, Finish("stop")]
@@ -142,7 +142,7 @@ async def test_a_stream_that_ends_without_a_finish_is_truncated(end: str):
     ids=["drop", "bad json", "stall", "error event"],
 )
 async def test_a_stream_that_breaks_may_be_tried_again(stream: Stream, kind: str):
-    # Whoever waits for a stall waits not long; the others must not be taken for one.
+    # The stall gets a short timeout, the others a long one, so that none is taken for a stall.
     found = await failure(stream, timeout=0.5 if 30.0 in stream.events else 20)
     assert (found.kind, found.retryable) == (kind, True)
     if kind == "provider_5xx":
@@ -170,9 +170,9 @@ async def test_cancelling_ends_the_providers_work_at_once():
 # The library
 
 
-@pytest.mark.parametrize("both_paths", ["direct"], indirect=True)  # it is a process of its own
+@pytest.mark.parametrize("both_paths", ["direct"], indirect=True)  # the test starts its own process
 def test_litellm_is_imported_late_and_quietly():
-    """Importing agent_core.llm costs no litellm; warm() imports it in the background, without a word."""
+    """Importing agent_core.llm imports no litellm; warm() imports it in the background without output."""
     script = (
         "import sys, agent_core.llm as llm\n"
         "assert 'litellm' not in sys.modules\n"
@@ -185,7 +185,7 @@ def test_litellm_is_imported_late_and_quietly():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-async def test_a_provider_written_in_python_goes_the_same_way():
+async def test_a_provider_written_in_python_is_read_like_any_other():
     async def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
         yield ReasoningDelta("hm")
         yield TextDelta(f"{request.options['model']} was offered {request.tools[0]['function']['name']}")

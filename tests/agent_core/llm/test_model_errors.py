@@ -1,4 +1,4 @@
-"""Errors of a provider: which may pass, whose words they are in, and what they must not say."""
+"""Errors of providers: whether to retry, whose words are shown, and which secrets are hidden."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_a_page_instead_of_an_answer_is_put_into_words():
 
 
 def test_a_missing_package_is_never_tried_again():
-    """litellm wraps it as a connection error, which looks as though it might pass."""
+    """litellm wraps the missing package as a connection error, which looks retryable."""
     try:
         try:
             raise ModuleNotFoundError("No module named 'mcp'")

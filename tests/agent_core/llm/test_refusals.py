@@ -1,4 +1,4 @@
-"""Refusals in the providers' own words: which file, which window."""
+"""Refusals of files and of long requests, recognised in each provider's own words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of answers: the JSON in them is found whatever it is framed as and wherever it is cut."""
+"""Response bodies: their JSON is found in any framing and wherever the body is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model that searches the web has drawn on, in each provider's form, and as parts of its answer."""
+"""Sources of a model's web search, in each provider's form and as parts of the answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sources(events: list[ModelEvent]) -> set[Source]:
 
 
 @pytest.mark.usefixtures("both_paths")
-async def test_openai_names_them_as_annotations() -> None:
+async def test_openai_names_sources_as_annotations() -> None:
     events = [delta("In Rome."), delta(annotations=[ANNOTATION]), delta(finish="stop")]
     async with provider(Stream(events)) as server:
         said = await read(server, "openai/gpt-4o-mini-search-preview")
@@ -40,7 +40,7 @@ async def test_openai_names_them_as_annotations() -> None:
 
 
 @pytest.mark.usefixtures("both_paths")
-async def test_perplexity_names_them_beside_each_piece() -> None:
+async def test_perplexity_names_sources_beside_each_piece() -> None:
     beside = {"citations": [ROME.url], "search_results": [{"title": "Rome", "url": ROME.url, "date": None}]}
     events = [delta("In ") | beside, delta("Rome.") | beside, delta(finish="stop") | beside]
     async with provider(Stream(events)) as server:

@@ -1,4 +1,4 @@
-"""Server-sent events, and whole answers made of them, however the network cuts them."""
+"""Server-sent events, and whole answers made of them, however the network splits them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _field = st.sampled_from([b"event: x", b"id: 7", b": a comment", b"retry: 5", b"
 
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
-    """Bytes of a stream, and the data of the events in it."""
+    """Generate a stream's bytes and the data of its events."""
     raw, events = b"", list[bytes]()
     for _ in range(draw(st.integers(0, 5))):
         end = draw(_newline)
@@ -59,7 +59,7 @@ def test_an_event_cut_off_by_the_end_is_dropped():
     assert EventDecoder().feed(b"data: whole\n\ndata: half\n") == [b"whole"]
 
 
-# Answers of OpenAI's dialect
+# Answers in OpenAI's dialect
 
 _words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _chunk: st.SearchStrategy[dict[str, Any]] = st.one_of(

@@ -1,4 +1,4 @@
-"""An event that is no JSON ends the answer there, whosever dialect it is: an answer never has a hole."""
+"""Events without valid JSON: they end the answer at once in every dialect, so that no answer has a gap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHERS = {
 @pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("name", [*OPENAI_LIKE, *OTHERS])
 async def test_a_broken_event_is_an_error_at_once(name: str) -> None:
-    """The server would go on for half a minute: who reads to the end pays for it."""
+    """The server pauses for half a minute after the broken event, so reading on would hit the timeout."""
     broken = b'{"id": "x", "mess\n' if "ollama" in name else b'data: {"id": "x", "mess\n\n'
     said = ["It is ", "late.", Use("clock", {"zone": "UTC"}, "call_1")]
     whole = DIALECTS[OTHERS.get(name, "openai")].stream(said)
@@ -56,12 +56,12 @@ PASSED: list[list[str | bytes]] = [
     [],
     ["", "\n", "  "],
     [": a comment", "event: ping", 'data: {"a": 1}', "", "data: [DONE]", ""],
-    ['data: {"a": 1}', 'data: {"b": 2}'],  # a server that forgets the blank lines
-    ['data: {"a":', "data:  1}", ""],  # one event in two lines, as the standard has it
+    ['data: {"a": 1}', 'data: {"b": 2}'],  # a server that omits the blank lines
+    ['data: {"a":', "data:  1}", ""],  # one event in two lines, as the standard allows
     [b'data: {"a": 1}', b"", b'data:{"b":"\xc3\xa9"}', b""],
     ["data:", "", "data: ", ""],
-    ["{", '  "error": {}', "}"],  # Gemini's own errors, which litellm puts together
-    ['data: {"a": 1}', "", 'data: {"b"'],  # cut off: there will be no finish reason
+    ["{", '  "error": {}', "}"],  # Gemini's own errors, which litellm assembles
+    ['data: {"a": 1}', "", 'data: {"b"'],  # cut off: no finish reason will follow
 ]
 BROKEN: list[list[str | bytes]] = [
     ["data: {", ""],
@@ -72,7 +72,7 @@ BROKEN: list[list[str | bytes]] = [
 
 
 async def passed(lines: list[str | bytes]) -> list[str | bytes]:
-    """Return the lines that pass, and check that the source is closed at the end."""
+    """Return the lines that pass, and assert that the source has been closed."""
     closed: list[bool] = []
 
     async def source() -> AsyncGenerator[str | bytes]:
@@ -95,7 +95,7 @@ async def test_whole_events_pass_line_by_line(lines: list[str | bytes]) -> None:
 
 @pytest.mark.parametrize("lines", BROKEN)
 async def test_broken_event_ends_the_answer(lines: list[str | bytes]) -> None:
-    is_text = any("nonsense" in str(line) for line in lines)  # a sentence in place of JSON is shown as it is
+    is_text = any("nonsense" in str(line) for line in lines)  # a sentence instead of JSON is shown as it is
     with pytest.raises(ModelError if is_text else json.JSONDecodeError):
         await passed(lines)
 

@@ -1,4 +1,4 @@
-"""Thoughts in tags at the start of an answer are reasoning, however the text is cut; other tags are text."""
+"""Thoughts in tags at the start of an answer: reasoning, however the text is cut; other tags remain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thought whose opening tag stood in the prompt is reasoning from its closing tag on; other tags are text."""
+"""Thoughts whose opening tag was in the prompt: reasoning once closed; other closing tags remain text."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ TEXTS = [
 
 
 def told(pieces: list[str]) -> tuple[str, str]:
-    """Return the thought and the text that a whole answer comes to."""
+    """Return the thought and the text of a whole answer."""
     thoughts, thought, text = ThoughtParser(), "", ""
     for kind, piece in [*[each for cut in pieces for each in thoughts.feed(cut)], *thoughts.end()]:
         if kind == UNOPENED:
@@ -241,7 +241,7 @@ async def test_a_thought_apart_rules_out_one_without_an_opening_tag() -> None:
 async def answer_until_killed(database: str) -> None:
     def speak(messages: list[dict[str, Any]]) -> Any:
         yield from ["I greet.", "\n</think>\n\n", "H"]
-        yield 0.3  # a flush
+        yield 0.3  # long enough for a flush
         os.kill(os.getpid(), signal.SIGKILL)
 
     async with Runtime(database) as runtime:
@@ -270,7 +270,7 @@ async def test_a_thought_is_reasoning_after_a_kill_in_the_middle_of_the_answer(p
         async for update in api.subscribe("t"):
             view.apply(update)
             if not go.is_set():
-                # What the dead process had said: as it was told before, without what it took back.
+                # The dead process's text as it was shown before, without the part that was taken back.
                 assert kinds(view.messages[-1]["parts"]) == [("reasoning", "I greet."), ("text", "H")]
                 go.set()
             if view.thread["status"] == "completed":

@@ -1,4 +1,4 @@
-"""MCP tools when things die: the server in mid-call, its host, its start, this process, the farewell."""
+"""Failures of MCP tools: a server that dies mid-call, its host, its start, this process, and shutdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOUBT = "The tool may or may not have taken effect"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a child that will not end less time than the library's two seconds for each signal."""
+    """Shorten the library's two seconds per signal for a child that does not exit."""
     for name in ("PROCESS_TERMINATION_TIMEOUT", "FORCE_KILL_TIMEOUT"):
         monkeypatch.setattr(stdio, name, 0.3)
 
@@ -94,7 +94,7 @@ async def test_a_server_that_died_between_calls_is_started_for_the_next(log: Pat
         assert await asyncio.gather(*(call(server, "add", a=n) for n in range(5))) == [
             {"result": n + 2} for n in range(5)
         ]
-        assert len(noted(log, "started")) == 2  # one for all five
+        assert len(noted(log, "started")) == 2  # one restart for all five calls
 
 
 @pytest.mark.parametrize("env", [{}, {"OLD": "1"}], ids=["now", "with sessions"])
@@ -114,7 +114,7 @@ async def test_an_http_server_that_restarts_is_found_again(
             await call(server, "send", to="rome", seconds=0)
         assert caught.value.kind == "unreachable"
         assert server.status == "down"
-        # A tool that must not be repeated, too, is asked for again: it never was asked.
+        # Even a tool that must not be repeated is called again, because its call was never sent.
         api = await stack.enter_async_context(agent_on(tmp_path / "db", uses("send", 0), tools=server.tools))
         thread = await api.create_thread("Go")
         async with http_server(log, port, **env):
@@ -126,7 +126,7 @@ async def test_an_http_server_that_restarts_is_found_again(
 
 
 async def killed_in_mid_call(name: str, log: Path, path: Path) -> None:
-    """Run an agent in a process of its own, and kill that while the server works for it."""
+    """Run an agent in a child process, and kill the child while the server works on its call."""
     arguments = ["-c", AGENT, str(path), name, *command(log)]
     env = os.environ | {"PYTHONPATH": str(SERVER.parents[3])}
     child = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env)
@@ -243,14 +243,14 @@ async def test_a_server_that_hangs_costs_its_call_only(log: Path):
 
 
 def _is_gone(pid: int) -> bool:
-    """Say whether a process has ended, be it reaped or not."""
+    """Return whether a process has ended, reaped or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
 
 
-async def test_leaving_while_it_is_being_connected_ends_at_once():
+async def test_leaving_while_a_server_is_being_connected_ends_at_once():
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
     entering = asyncio.create_task(mcp_tools(silent).__aenter__())
     await asyncio.sleep(0.2)
@@ -261,8 +261,8 @@ async def test_leaving_while_it_is_being_connected_ends_at_once():
     assert time.monotonic() - began < 15
 
 
-async def test_an_answer_that_is_none_fails_that_call_only(log: Path):
-    """The older server answers a call of a tool it does not know with nonsense."""
+async def test_a_malformed_answer_fails_only_its_own_call(log: Path):
+    """The older server answers a call of an unknown tool with nonsense."""
     legacy = SERVER.with_name("legacy_server.py")
     async with mcp_tools([sys.executable, str(legacy)]) as server:
         with pytest.raises(ToolServerError, match=f"is malformed.*{DOUBT}"):

@@ -1,4 +1,4 @@
-"""MCP over HTTP, against servers and gateways that answer what real ones only answer on a bad day."""
+"""MCP over HTTP, against servers and gateways that fail in rare ways."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANSWERS: dict[str, Any] = {
 
 @contextlib.asynccontextmanager
 async def gateway(answer: bytes, session: str = "") -> AsyncGenerator[tuple[str, list[str]]]:
-    """Serve the old protocol, but give `answer` to each call of a tool; gives the URL and the heads."""
+    """Serve the old protocol with `answer` to each tool call; yield the URL and the received heads."""
     heads: list[str] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +61,7 @@ def http(status: str, body: str, *headers: str) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        # Whether the server behind a gateway has run the tool, nobody knows.
+        # A gateway's error leaves open whether the server behind it has run the tool.
         (http("502 Bad Gateway", "<p>No</p>"), "lost", r"it answered 502 Bad Gateway: <p>No</p>\. The tool may or"),
         (b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{", "lost", "lost in the"),
         (b"", "lost", "lost in the middle of a call: "),
@@ -96,7 +96,7 @@ async def test_headers_go_with_each_request():
     assert all("x-key: k" in head.lower() for head in heads)
 
 
-async def test_a_refusal_at_the_start_is_told():
+async def test_a_refusal_at_startup_is_reported():
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(http("401 Unauthorized", "who are you?"))

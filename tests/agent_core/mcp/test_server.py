@@ -1,4 +1,4 @@
-"""MCP tools in agents, against servers made with MCP's own library and one made without it."""
+"""MCP tools in agents, against servers built with MCP's own library and one built without it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["stdio", "http", "http json", "http with sessions"])
 async def server(request: pytest.FixtureRequest, log: Path) -> AsyncGenerator[McpServer]:
-    """The same server in each way it can be spoken to."""
+    """Connect to the same server over each transport."""
     if request.param == "stdio":
         async with mcp_tools(command(log)) as mounted:
             yield mounted
@@ -39,7 +39,7 @@ async def server(request: pytest.FixtureRequest, log: Path) -> AsyncGenerator[Mc
 
 
 def over(*ways: str) -> pytest.MarkDecorator:
-    """Speak to the server in these ways only."""
+    """Limit a test to the given transports."""
     return pytest.mark.parametrize("server", ways, indirect=True)
 
 
@@ -49,7 +49,7 @@ def shout(text: str) -> str:
     return text.upper()
 
 
-async def test_an_agent_uses_them_beside_its_own(server: McpServer, tmp_path: Path):
+async def test_an_agent_uses_mcp_tools_beside_its_own(server: McpServer, tmp_path: Path):
     turns = [
         [
             ToolUse("add", {"a": 40}),

@@ -1,4 +1,4 @@
-"""MCP tools, the parts that need no server: names, hints, overrides, schemas, results."""
+"""MCP tools without a server: names, hints, overrides, schemas and results."""
 
 from __future__ import annotations
 

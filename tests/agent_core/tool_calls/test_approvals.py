@@ -1,4 +1,4 @@
-"""Approvals: calls that wait for a person's yes, and run with what was shown."""
+"""Approvals: calls that wait for a person's yes, then run with the arguments that were shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
-async def test_approved_it_runs_with_what_was_shown(path: Path) -> None:
+async def test_an_approved_call_runs_with_the_arguments_shown(path: Path) -> None:
     model = ScriptedModel([[ToolUse("pay", {"amount": 5}, id=f"c{n}") for n in range(3)], ["Well."]])
     async with agent_on(path, model, tools=[pay]) as api:
         thread = await api.create_thread("Go")

@@ -1,4 +1,4 @@
-"""Outcomes that come from outside, from a callback, or from a clock: the first one stays."""
+"""Outcomes from outside, from a callback or from a timeout: the first one stays."""
 
 from __future__ import annotations
 

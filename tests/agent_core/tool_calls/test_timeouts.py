@@ -1,4 +1,4 @@
-"""How long an async tool's call waits: set by the tool, its callback or a person, and moved."""
+"""Timeouts of async tool calls: set by the tool, its callback or a person, and moved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def asks() -> ScriptedModel:
 
 
 def due(path: Path) -> list[float]:
-    """Return when the timeouts that stand in the database come due."""
+    """Return the due times of the stored timeouts."""
     return [row[1] for row in rows(path, WAKE_UP)["agent_wake_up"] if row[0].startswith("timeout:")]
 
 
@@ -73,7 +73,7 @@ async def test_timeout_of_a_call_survives_a_restart(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "least"), [(LATER, LATER), (None, 100 * LATER)])
-async def test_the_callback_sets_its_own(path: Path, seconds: float | None, least: float) -> None:
+async def test_the_callback_sets_its_own_timeout(path: Path, seconds: float | None, least: float) -> None:
     @async_tool(timeout=SOON)
     async def ask(ctx: ToolContext) -> None:
         """Ask for longer than usual."""
@@ -90,7 +90,7 @@ async def test_the_callback_sets_its_own(path: Path, seconds: float | None, leas
 
 
 async def test_timeout_can_be_set_from_outside_before_the_callback_returns(path: Path) -> None:
-    """Whoever got the call's id from the callback may be faster than the callback."""
+    """A receiver of the call's id may act before the callback returns."""
     go = asyncio.Event()
 
     @async_tool(timeout=SOON)
@@ -121,7 +121,7 @@ async def test_a_callback_that_fails_leaves_no_timeout(path: Path) -> None:
 
 
 async def test_moved_timeout_does_not_fire_at_its_old_time(path: Path) -> None:
-    """The worker that took it when it came due finds that it is not due any more."""
+    """The worker that took the timeout when it was due must find it moved."""
     async with agent_on(path, asks(), tools=[late]) as api:
         thread = await api.create_thread("Go")
         await waiting(api, thread.id)
@@ -155,7 +155,7 @@ async def test_wrong_timeouts_are_refused(path: Path) -> None:
         assert not due(path)
 
 
-async def test_an_action_tools_context_has_none(path: Path) -> None:
+async def test_an_action_tools_context_has_no_timeout(path: Path) -> None:
     @action_tool
     async def ask(ctx: ToolContext) -> None:
         """Try."""

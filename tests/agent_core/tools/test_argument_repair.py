@@ -1,4 +1,4 @@
-"""Arguments written as text: taken where they can mean only one thing, before anybody approves of them."""
+"""Repair of arguments written as text: only unambiguous text is converted, and before any approval."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ both = pytest.mark.parametrize("tool", [TAKES, STRICT], ids=["pydantic", "schema
         ("one_of", "3", 3),
     ],
 )
-def test_text_that_can_mean_one_thing_is_that(tool: Tool, field: str, written: Any, meant: Any):
+def test_unambiguous_text_becomes_its_value(tool: Tool, field: str, written: Any, meant: Any):
     taken = parse_arguments(tool, {field: written})
     if isinstance(tool.args_model, JsonSchema):
         assert json.dumps(taken) == json.dumps({field: meant})
-    else:  # what pydantic takes as it is written, such as "5" for 5, is kept as it is written
+    else:  # pydantic accepts some values as written, such as "5" for 5, and they are kept
         assert tool.args_model.model_validate(taken) == tool.args_model.model_validate({field: meant})
 
 

@@ -1,4 +1,4 @@
-"""Arguments: what a model has written is the tool's to take, or refused in words it can act on."""
+"""Tool arguments: accepted, or refused in words that the model can act on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_arguments_that_are_not_the_tools_are_refused_for_the_model_to_read(raw:
     assert sentence.endswith("It takes: days, location, near, unit.")
 
 
-def test_unknown_arguments_are_refused_for_a_model_of_ones_own_too():
+def test_unknown_arguments_are_refused_for_a_custom_model_too():
     class Open(BaseModel):
         model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""One run of a tool's handler, whatever it does."""
+"""Single runs of a tool's handler, whatever the handler does."""
 
 from __future__ import annotations
 

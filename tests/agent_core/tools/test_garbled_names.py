@@ -1,4 +1,4 @@
-"""Names of tools that a model garbled: the tool runs, people see what was written, and the thread goes on."""
+"""Garbled tool names: the tool runs, people see the name as written, and the thread goes on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def names_sent(model: ScriptedModel) -> list[str]:
     return [call["function"]["name"] for call in calls]
 
 
-@pytest.mark.sqlite  # the rows of any call
+@pytest.mark.sqlite  # writes the same rows as any call
 @pytest.mark.parametrize("written", GARBLED)
 async def test_garbled_call_runs_where_it_is_plain_and_is_shown_as_written(path: Path, written: str) -> None:
     model = ScriptedModel([[ToolUse(written, {"city": "Rome"})], ["Done."], ["Still here."]])
@@ -50,7 +50,7 @@ async def test_garbled_call_runs_where_it_is_plain_and_is_shown_as_written(path:
         assert (await texts(api, thread))[-1] == "Still here."
 
 
-async def test_thread_that_was_poisoned_before_comes_alive(path: Path) -> None:
+async def test_thread_poisoned_by_an_older_version_recovers(path: Path) -> None:
     parts: list[dict[str, Any]] = [
         {"type": "step-start"},
         *(

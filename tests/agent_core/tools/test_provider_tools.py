@@ -1,4 +1,4 @@
-"""Provider tools: passed on as they are, shown as parts, never run here, and never what a turn hangs on."""
+"""Provider tools: passed on unchanged, shown as parts, never run here, and never blocking a turn."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def call(id: str = "srv_1", name: str = "web_search") -> HostedCall:
         ("web_search", "provider_tools of Agent must be a list of dicts"),
     ],
 )
-def test_provider_tool_that_cannot_be_meant_is_refused(given: Any, words: str):
+def test_invalid_provider_tool_is_refused(given: Any, words: str):
     with pytest.raises(ValidationError, match=words):
         Agent("a", MODEL, tools=[look], provider_tools=given)
 
@@ -110,7 +110,7 @@ async def test_hosted_call_and_result_are_parts_in_their_places(path: Path):
     assert rows(path, CALL)[CALL.name] == []
 
 
-@pytest.mark.sqlite  # the loop decides, which knows no database
+@pytest.mark.sqlite  # decided by the loop, which knows no database
 @pytest.mark.parametrize(
     ("turn", "state", "text"),
     [
@@ -151,7 +151,7 @@ async def test_turn_never_strands_on_a_hosted_call(path: Path, turn: list[Item],
 
 
 async def test_turn_that_pauses_goes_on(path: Path):
-    """A call that its provider does not see again ends where it paused."""
+    """A hosted call that never gets a result is closed where the turn paused."""
     model = ScriptedModel([["Let me see. ", call(), Finish("pause-turn")], ["It is sunny."]])
     async with agent_on(path, model, tools=[look], provider_tools=[SEARCH]) as api:
         thread = await finished(api, await api.create_thread("How is Rome?"))
@@ -161,7 +161,7 @@ async def test_turn_that_pauses_goes_on(path: Path):
 
 
 async def test_local_call_beside_a_hosted_one_runs_alone(path: Path):
-    """They may even have one id."""
+    """A local call and a hosted one may even share an id."""
     turn = [call("c"), HostedResult("c", "found"), ToolUse("look", {"city": "Rome"}, id="c")]
     model = ScriptedModel([turn, ["Sunny."]])
     async with agent_on(path, model, tools=[look], provider_tools=[SEARCH]) as api:
@@ -213,7 +213,7 @@ SEARCHING = (
 )
 
 
-@pytest.mark.sqlite  # about the provider's dialect
+@pytest.mark.sqlite  # depends only on the provider's dialect
 @pytest.mark.usefixtures("both_paths")
 async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path):
     looking = (
@@ -259,7 +259,7 @@ async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path):
         assert blocks[2]["tool_use_id"] == "srvtoolu_1"
 
 
-@pytest.mark.sqlite  # about the provider's dialect
+@pytest.mark.sqlite  # depends only on the provider's dialect
 async def test_geminis_code_execution_is_shown(path: Path):
     ran = {"executableCode": {"language": "PYTHON", "code": "print(2 ** 10)"}}
     came = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1024\n"}}
@@ -285,7 +285,7 @@ async def test_geminis_code_execution_is_shown(path: Path):
         assert (part["type"], part["output"]) == ("tool-code_execution", came)
 
 
-def test_tools_that_groq_has_run_are_told_once():
+def test_tools_that_groq_has_run_are_reported_once():
     begun = {"index": 0, "type": "search", "arguments": '{"query": "Rome"}'}
     reader = ChatReader()
     said = [
@@ -329,7 +329,7 @@ def whole(reader: AnthropicReader, block: dict[str, Any]) -> list[ModelEvent]:
     return said + reader.read({"type": "content_block_stop", "index": 0})
 
 
-async def test_adapter_of_ones_own_gets_the_provider_tools(path: Path):
+async def test_custom_adapter_gets_the_provider_tools(path: Path):
     asked: list[ModelRequest] = []
 
     class Own(ScriptedModel):

@@ -1,4 +1,4 @@
-"""Results: JSON that reads as it was, or refused with a sentence."""
+"""Tool results: JSON that reads back unchanged, or a refusal in one sentence."""
 
 from __future__ import annotations
 

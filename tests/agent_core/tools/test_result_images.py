@@ -1,4 +1,4 @@
-"""Pictures that tools return: kept as files, looked at by models that see, told of to the others."""
+"""Pictures in tool results: kept as files, sent to models that see, and described to the others."""
 
 from __future__ import annotations
 

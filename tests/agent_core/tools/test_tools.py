@@ -1,4 +1,4 @@
-"""Tools: made from functions, with a schema from the signature and the docstring."""
+"""Tools made from functions, with a schema from the signature and the docstring."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def test_async_tools_by_decorator():
 
 
 class Plain:
-    """A class that pydantic knows nothing of."""
+    """Class unknown to pydantic."""
 
 
 def takes_unknown(thing: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
@@ -277,7 +277,7 @@ def yields() -> Any:
 
 
 class Shop:
-    """Methods, of which no instance is known while the class is made."""
+    """Class whose methods cannot be tools until there is an instance."""
 
     def find(self, item: str) -> str:
         return item

@@ -1,4 +1,4 @@
-"""Types: what a type checker knows of a tool that was made from a function."""
+"""Types that a type checker infers for a tool made from a function."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ words: Tool[..., str] = add  # error
 
 
 def checked(program: str, folder: Path) -> set[int]:
-    """Return the lines in which pyright finds an error, in its strict mode."""
+    """Return the lines in which pyright reports an error in strict mode."""
     file = folder / "program.py"
     file.write_text(program, encoding="utf-8")
     settings = {"include": [str(file)], "extraPaths": [str(ROOT)], "typeCheckingMode": "strict"}
