@@ -1,4 +1,4 @@
-"""An agent that nobody defines while a thread of it runs: the reason is shown, and nothing is lost or sealed."""
+"""Threads whose agent is no longer defined: the reason is shown, and nothing is lost or sealed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def named(runtime: Runtime, name: str) -> AgentApi:
 
 
 async def abandoned(path: Path, prompt: str = "Hi") -> str:
-    """Begin a thread whose agent is renamed before anybody has worked on it."""
+    """Create a thread whose agent is renamed before any worker runs it."""
     async with Runtime(url(prepare(path)), work=False) as runtime:
         return (await named(runtime, "old name").create_thread(prompt)).id
 

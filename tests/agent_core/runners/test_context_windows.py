@@ -1,4 +1,4 @@
-"""Windows that nobody declared: learned from the refusal that names them, once, and for good."""
+"""Undeclared context windows: read once from the refusal that names them, and kept for good."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.agents import AT_ONCE, agent_on, finished, texts
 from tests.support.databases import select_all, url
 
 LIMIT = 8192
-LONG = "word " * 4_000  # some 5,700 tokens by our estimate
+LONG = "word " * 4_000  # about 5,700 tokens by our estimate
 
 
 def refusal(words: str) -> ModelError:
@@ -38,7 +38,7 @@ def size(messages: list[dict[str, Any]]) -> int:
 
 
 def small(messages: list[dict[str, Any]]) -> list[Any]:
-    """Answer like a server of a model with a small window."""
+    """Answer like the server of a model with a small window."""
     return [refusal(words(used=size(messages)))] if size(messages) > LIMIT else ["Fine."]
 
 
@@ -65,9 +65,9 @@ async def test_history_is_cut_once_and_the_window_is_remembered_over_restarts(pa
         ) == 1
 
 
-@pytest.mark.sqlite  # no row is written
+@pytest.mark.sqlite  # writes no rows
 @pytest.mark.parametrize("limit", [0, -5, 10**7, "unknown", 1])
-async def test_window_that_cannot_be_is_not_believed(path: Path, limit: Any) -> None:
+async def test_an_impossible_window_is_ignored(path: Path, limit: Any) -> None:
     model = ScriptedModel(lambda _: [refusal(words(limit))])
     async with agent_on(path, model) as api:
         thread = await finished(api, await api.create_thread(LONG))
@@ -98,7 +98,7 @@ async def test_a_step_is_asked_again_once_only(path: Path) -> None:
 
 
 async def test_window_that_was_still_too_large_becomes_smaller_at_the_next_step(path: Path) -> None:
-    """The provider counts more tokens than we do, and does not say how many."""
+    """The provider counts more tokens than we estimate, and does not say how many."""
 
     def counts_double(messages: list[dict[str, Any]]) -> list[Any]:
         if 2 * size(messages) > LIMIT:
@@ -130,7 +130,7 @@ async def test_request_that_cannot_be_cut_is_not_repeated(path: Path) -> None:
     assert windows(path) == []
 
 
-async def test_own_policy_hears_of_the_window(path: Path) -> None:
+async def test_a_custom_policy_is_given_the_window(path: Path) -> None:
     heard: list[int | None] = []
 
     async def newest(request: ContextRequest) -> ContextResult:
@@ -220,7 +220,7 @@ def test_room_for_the_answer_is_left():
     assert usable_window(NamedWindow(LIMIT), too_much, model) is None, "a shorter history would not help"
 
 
-async def test_two_runtimes_learn_of_it(path: Path) -> None:
+async def test_a_later_runtime_uses_the_remembered_window(path: Path) -> None:
     async with Runtime(url(path)) as first:
         api = define_internal_agent_api(first, Agent("assistant", ScriptedModel(small), retry=AT_ONCE))
         thread = await finished(api, await api.create_thread(LONG + LONG))

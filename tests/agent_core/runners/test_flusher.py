@@ -1,4 +1,4 @@
-"""What a step has said is written down before it is stopped, and nothing of it twice."""
+"""Flushing around a stop: a step's text is stored before it stops, and nothing is stored twice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_stop_without_deltas_keeps_the_words(path: Path, stops: int) -> No
 
 
 async def test_a_stop_beside_the_steps_own_commit_disturbs_nothing(path: Path) -> None:
-    """What is not flushed yet is on its way with the commit, and must not be written twice."""
+    """Unflushed text is already part of the commit and must not be written twice."""
     told, stops, flushes = list[str](), list[asyncio.Task[Any]](), list[bool]()
     options: dict[str, Any] = {"on_turn_complete": lambda _, message: told.append(message.text)}
     async with agent_on(path, [WORDS], throttle_ms=60_000, **options) as api:

@@ -1,4 +1,4 @@
-"""What a process gathers: copies of what it needs again, within bounds, and nothing of what is gone."""
+"""Limits of the history cache: its size, unused threads, and no leftovers of deleted ones."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_cache_drops_the_oldest_thread_when_it_is_too_large() -> None:
     memory: ThreadCache[str] = ThreadCache()
     for name in "abcd":
         memory.put(name, name, 5 * MB)
-        memory.put(name, name, 15 * MB)  # in place of the other, not beside it
+        memory.put(name, name, 15 * MB)  # replaces the first value instead of adding to it
     assert [memory.get(name) for name in "abcd"] == [None, None, "c", "d"]
-    memory.grow("c", 3 * MB)  # it has become too large where it is
+    memory.grow("c", 3 * MB)  # grows past the limit in place
     memory.put("e", "e", 0)
     assert [memory.get(name) for name in "cde"] == [None, "d", "e"]
     memory.put("huge", "huge", 100 * MB)
@@ -48,7 +48,7 @@ def test_unused_threads_leave_the_cache_with_time() -> None:
     assert [memory.get(name) for name in ("left", "new", "newer")] == [None, "new", "newer"]
 
 
-def test_a_size_is_near_what_it_takes() -> None:
+def test_an_estimated_size_is_near_the_memory_taken() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "x" * 1000}}
     messages = [
         {"role": "user", "content": "x" * 1000},
@@ -84,7 +84,7 @@ async def ask() -> None:
 
 
 def answer(messages: list[dict[str, Any]]) -> list[Any]:
-    """Call the tool that is named, fail, wait for ever, or just answer."""
+    """Call the tool named by the prompt, fail, hang, or answer."""
     word = str(messages[-1]["content"])
     if word in ("look", "pay", "ask"):
         return ["I need it.", ToolUse(word), ToolUse("look")]
@@ -97,7 +97,7 @@ KINDS = ("hello", "look", "pay", "ask", "wait", "fail", "queue", "left")
 
 
 async def visit(api: AgentApi, kind: str) -> None:
-    """Begin a thread, follow it, see one turn to its end or leave it in the middle, and delete it."""
+    """Create and follow a thread, end one turn or leave it unfinished, and delete the thread."""
     word = {"left": "pay"}.get(kind, kind)
     thread = await api.create_thread(word)
     reader = asyncio.create_task(_follow(api, thread.id))
@@ -114,11 +114,11 @@ async def visit(api: AgentApi, kind: str) -> None:
     if kind != "left":
         await finished(api, thread)
     await api.delete_thread(thread.id)
-    await asyncio.wait_for(reader, 20)  # it leaves with the thread
+    await asyncio.wait_for(reader, 20)  # the reader ends with the thread
 
 
 async def _follow(api: AgentApi, thread_id: str) -> None:
-    with contextlib.suppress(errors.ThreadNotFoundError):  # it came too late
+    with contextlib.suppress(errors.ThreadNotFoundError):  # the thread was deleted before
         async for _ in api.subscribe(thread_id):
             pass
 
@@ -135,7 +135,7 @@ async def _begun(api: AgentApi, thread_id: str, word: str) -> str:
 
 async def test_deleted_threads_leave_nothing_in_the_cache(path: Path) -> None:
     async with agent_on(path, answer, tools=[look, pay, ask]) as api:
-        for kind in KINDS:  # what is made once is made now
+        for kind in KINDS:  # builds whatever is built only once
             await visit(api, kind)
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]  # kept for tests
@@ -145,7 +145,7 @@ async def test_deleted_threads_leave_nothing_in_the_cache(path: Path) -> None:
         await _quiet(api)
         api.agent.model.requests.clear()  # type: ignore[union-attr]
         after = entries(runtime_of(api))
-    # The statements that PostgreSQL has prepared are as many as the library has, whenever they come.
+    # Prepared statements of PostgreSQL are bounded by the library's own, whenever those first run.
     more = {name: (before[name], count) for name, count in after.items() if count > before[name]}
     assert {name for name in more if not name.endswith("._prepared")} == set(), more
 

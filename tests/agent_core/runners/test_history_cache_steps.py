@@ -1,4 +1,4 @@
-"""A turn in memory is a copy of the rows: with it and without it the model is asked the same."""
+"""History cache within a turn: with and without it the model is sent the same messages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def waiting_call(api: AgentApi, thread_id: str) -> str:
 
 
 async def run() -> tuple[list[Any], set[str]]:
-    """Run the script, approving with edited arguments; return the requests and the fresh ids."""
+    """Run the script, approve with edited arguments, and return the requests and the new ids."""
     model = script()
     async with Runtime("sqlite://") as runtime:
         api = define_agent_api(runtime, Agent("a", model, system="Be brief.", tools=[add, send, fail]))

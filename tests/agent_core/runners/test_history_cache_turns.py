@@ -1,4 +1,4 @@
-"""The past of a thread in memory: a turn begins from it, and from the rows whenever it may not hold."""
+"""History cache between turns: a turn starts from the cache, or from the rows if the cache may be stale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 
 @pytest.fixture
 def hits(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each past that was asked for held; what a model is sent is compared with the rows."""
+    """Record each hit and miss of the cache, and compare every history with the rows."""
     seen: list[bool] = []
     followed_by, history = EndedTurn.followed_by, ModelRunner._history  # pyright: ignore[reportPrivateUsage]
 
@@ -49,7 +49,7 @@ async def add(a: int, b: int) -> int:
 
 
 def answer(messages: list[dict[str, Any]]) -> list[Any]:
-    """Call the tool for a sum, wait for ever when told to, else answer."""
+    """Call the tool for a sum, hang for "wait", else answer."""
     last = messages[-1]
     if last["role"] == "user" and "sum" in last["content"]:
         return ["Let me see. ", ToolUse("add", {"a": 1, "b": len(messages)}), ToolUse("nobody", {})]

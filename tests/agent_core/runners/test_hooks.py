@@ -1,4 +1,4 @@
-"""Hooks: what an application hears of steps, turns and failures, and how it may decide about retries."""
+"""Hooks: which steps, turns and failures they receive, and how `classify` decides about retries."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ async def test_completion_hooks_get_why_a_step_ended_and_what_it_used(path: Path
         assert (turns[0].usage["total_tokens"], turns[0].usage["cached_tokens"]) == (121, 40)
         assert turns[0].provider_metadata == {}
         read = (await api.list_messages(thread.id))[-1]
-        assert turns[0].to_dict() == read.to_dict()  # no reader gets more
+        assert turns[0].to_dict() == read.to_dict()  # readers get the same message
 
 
-@pytest.mark.sqlite  # the rows of any failure
+@pytest.mark.sqlite  # writes the same rows as any failure
 @pytest.mark.parametrize(("script", "attempt"), [([[BUSY], [BUSY], [BUSY]], 3), ([[BUSY], [DENIED]], 2)])
 async def test_on_error_says_which_attempt_failed(path: Path, script: list[Any], attempt: int):
     failures: list[Any] = []
@@ -75,7 +75,7 @@ async def test_on_error_says_which_attempt_failed(path: Path, script: list[Any],
     assert [(error.attempt, error.max_attempts) for error in failures] == [(attempt, 3)]
 
 
-async def test_on_error_says_so_of_errors_that_are_not_ours(path: Path):
+async def test_on_error_says_which_attempt_failed_with_any_exception(path: Path):
     failures: list[Any] = []
 
     def broken(messages: list[Any]) -> Any:
@@ -119,7 +119,7 @@ def policy(verdict: Any, **options: Any) -> RetryPolicy:
     ids=repr,
 )
 @pytest.mark.parametrize("is_async", [False, True])
-async def test_classify_has_the_first_word(
+async def test_classify_decides_before_the_policy(
     verdict: Any, error: Exception, delay: float | None, is_async: bool
 ):
     asked = policy(verdict)
@@ -132,7 +132,7 @@ async def test_classify_has_the_first_word(
 
         asked = policy(None, classify=classify)
     assert await asked.decide(1, error) == delay
-    assert await asked.decide(3, error) is None  # the last attempt is the last one
+    assert await asked.decide(3, error) is None  # no retry follows the last attempt
     assert await asked.decide(1, asyncio.CancelledError()) is None
 
 
@@ -175,7 +175,7 @@ async def test_a_turn_goes_on_where_classify_says_so_and_hears_the_attempt(path:
     assert heard == [("No key.", "auth", 1, 4)]
 
 
-@pytest.mark.sqlite  # the rows of any failure
+@pytest.mark.sqlite  # writes the same rows as any failure
 @pytest.mark.parametrize(
     ("verdict", "words"), [(False, "^Overloaded[.]$"), ("soon", "classify .*'soon'.*Overloaded")]
 )
@@ -188,7 +188,7 @@ async def test_a_turn_ends_where_classify_says_so_or_says_nothing_sensible(
     assert re.search(words, thread.error or "")
 
 
-@pytest.mark.sqlite  # the rows of any failure
+@pytest.mark.sqlite  # writes the same rows as any failure
 @pytest.mark.parametrize(
     ("verdict", "state"),
     [

@@ -27,7 +27,7 @@ async def ping() -> str:
 
 @pytest.mark.parametrize("said", [[], ["Hal"], [Reasoning("Hm"), "Hal"]])
 async def test_a_failed_attempt_is_made_again(path: Path, said: list[Any]) -> None:
-    """Before and after the first output alike: nothing of it is committed."""
+    """Nothing of a failed attempt is committed, whether it fails before or after its first output."""
     model = ScriptedModel([[*said, 0.05, BUSY], [*said, 0.05, BUSY], ["Hello"]])
     async with agent_on(path, model) as api:
         thread = await api.create_thread("Hi")
@@ -105,7 +105,7 @@ async def test_a_wait_outlives_its_process(path: Path) -> None:
 
 
 class Cut:
-    """A model whose stream ends as if it were whole, without having finished."""
+    """Model whose stream ends without a finish event."""
 
     name = "cut"
 
@@ -122,7 +122,7 @@ async def test_a_truncated_stream_is_an_error(path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls", "nonsense"])
-async def test_calls_decide_not_the_reason(path: Path, reason: str) -> None:
+async def test_tool_calls_run_whatever_the_finish_reason(path: Path, reason: str) -> None:
     async with agent_on(
         path, [[ToolUse("ping"), Finish(reason)], ["Done.", Finish(reason)]], tools=[ping]
     ) as api:
@@ -130,8 +130,8 @@ async def test_calls_decide_not_the_reason(path: Path, reason: str) -> None:
         assert (thread.status, await texts(api, thread)) == ("completed", ["Hi", "Done."])
 
 
-async def test_an_empty_answer_strands_nobody(path: Path) -> None:
-    """It is none, so it is asked for again; see `test_answers.py`."""
+async def test_an_empty_answer_is_asked_for_again(path: Path) -> None:
+    """An empty answer is no answer, so the model is asked again; see `test_answers.py`."""
     async with agent_on(path, [[], ["Hello."], ["Yes."]]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
@@ -189,12 +189,12 @@ async def test_a_thread_of_an_unknown_agent_waits_for_it(path: Path) -> None:
         runtime.store.agents._agents.clear()  # pyright: ignore[reportPrivateUsage]
         thread = await api.create_thread("Hi")
         await eventually(lambda: rows(path)["agent_wake_up"] and not runtime.workpool.busy)
-        assert not rows(path)["agent_stream"]  # looking again and again must not pile up rows
+        assert not rows(path)["agent_stream"]  # repeated checks must not pile up rows
         runtime.register(api.agent)
         assert (await finished(api, thread)).status == "completed"
 
 
-async def test_hooks_are_told_and_change_nothing(path: Path) -> None:
+async def test_hooks_are_called_and_change_nothing(path: Path) -> None:
     told: list[tuple[Any, ...]] = []
 
     def hook(name: str) -> Any:

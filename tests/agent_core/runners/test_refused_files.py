@@ -1,4 +1,4 @@
-"""A file that the provider refuses fails the turn that brought it, and none after it."""
+"""Files that the provider refuses: they fail the turn that brought them, and no later turn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pictures(messages: list[dict[str, Any]]) -> int:
 
 
 def strict(messages: list[dict[str, Any]]) -> list[Any]:
-    """Answer like a provider that can read no picture."""
+    """Answer like a provider that cannot read pictures."""
     return [REFUSAL] if pictures(messages) else ["Fine."]
 
 
@@ -41,7 +41,7 @@ async def picture(api: AgentApi, data: bytes = BROKEN) -> dict[str, Any]:
     return await api.add_file(data, media_type="image/png", filename="dot.png")
 
 
-async def test_only_the_turn_that_brought_it_fails(path: Path) -> None:
+async def test_a_refused_file_fails_only_the_turn_that_brought_it(path: Path) -> None:
     model = ScriptedModel(strict)
     async with agent_on(path, model) as api:
         thread = await finished(api, await api.create_thread([await picture(api)]))
@@ -57,7 +57,7 @@ async def test_only_the_turn_that_brought_it_fails(path: Path) -> None:
         assert model.requests[2][:2] == model.requests[1][:2], "it stays the same for the provider's cache"
 
 
-async def test_the_turn_itself_is_tried_again_with_it(path: Path) -> None:
+async def test_resuming_the_turn_sends_the_refused_file_again(path: Path) -> None:
     answers: list[Any] = [[REFUSAL], [REFUSAL], ["I see a dot."], ["Yes."]]
     model = ScriptedModel(answers)
     async with agent_on(path, model) as api:
@@ -71,7 +71,7 @@ async def test_the_turn_itself_is_tried_again_with_it(path: Path) -> None:
         assert pictures(model.requests[-1]) == 1, "it was taken, so it is sent again"
 
 
-async def test_editing_back_to_the_turn_tries_it_again(path: Path) -> None:
+async def test_editing_the_message_sends_the_refused_file_again(path: Path) -> None:
     model = ScriptedModel([["First."], [REFUSAL], ["Well."], ["I see."]])
     async with agent_on(path, model) as api:
         thread = await finished(api, await api.create_thread("Hi"))
@@ -92,8 +92,8 @@ async def test_same_file_sent_once_more_is_tried_again(path: Path) -> None:
         assert pictures(model.requests[-1]) == 1
 
 
-async def test_thread_that_was_poisoned_before_comes_alive(path: Path) -> None:
-    """As an older version left it: the turn failed, and nothing was remembered of it."""
+async def test_thread_poisoned_by_an_older_version_recovers(path: Path) -> None:
+    """An older version failed the turn without remembering the refusal."""
     model = ScriptedModel(strict)
     async with agent_on(path, model) as api:
         thread = await finished(api, await api.create_thread([await picture(api)]))
@@ -144,7 +144,7 @@ async def test_model_that_sees_nothing_goes_on_with_a_thread_of_pictures(path: P
         assert [pictures(request) for request in blind.requests] == [1, 0]
 
 
-@pytest.mark.sqlite  # the same rows for every error
+@pytest.mark.sqlite  # every error writes the same rows
 @pytest.mark.parametrize(
     ("error", "left_out"),
     [
@@ -227,7 +227,7 @@ async def test_text_in_a_data_url_is_read_as_text(
     assert given == {"type": "text", "text": f"<file name='notes'>\n{words}\n</file>"}
 
 
-async def test_broken_data_url_is_the_providers_to_judge(path: Path) -> None:
+async def test_broken_data_url_is_left_to_the_provider(path: Path) -> None:
     model = ScriptedModel([["Hm."]])
     part = {"type": "file", "mediaType": "text/plain", "url": "data:text/plain;base64,%%%"}
     async with agent_on(path, model) as api:

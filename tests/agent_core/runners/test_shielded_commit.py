@@ -1,4 +1,4 @@
-"""A step that has been written down is told of, although it is cut off before it hears that it was."""
+"""Hooks of committed steps: they run even if the step is cancelled before its commit returns."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ENDS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
 
 
 @pytest.mark.parametrize("hook", ENDS)
-async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path, hook: str) -> None:
-    """The rows say that the step is over: to whoever looks, it is one that goes on without its fence."""
+async def test_a_fence_check_between_a_steps_end_and_its_hook_loses_no_hook(path: Path, hook: str) -> None:
+    """Until its hook runs, a committed step looks like one that goes on without its fence."""
     end, turn = ENDS[hook]
     told: list[Any] = []
     landed, go = threading.Event(), threading.Event()
@@ -52,7 +52,7 @@ async def test_a_look_at_the_fences_between_a_steps_end_and_its_hook(path: Path,
         assert len(told) == 1
 
 
-async def test_commit_ends_before_the_cancellation_is_told() -> None:
+async def test_commit_ends_before_the_cancellation_is_raised() -> None:
     go, said = asyncio.Event(), list[str]()
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""What a page sees of a tool that runs: while it looks, and when it comes later."""
+"""Progress of running tools, on a page that is open and on one that opens later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def turn(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def late(api: Any, thread: Any) -> ThreadView:
-    """Return what a page shows that opens now."""
+    """Return the view of a page that opens now."""
     view = ThreadView()
     view.apply(await anext(api.subscribe(thread.id)))
     return view
@@ -97,7 +97,7 @@ async def test_the_last_report_outlives_the_process(path: Path) -> None:
             await finished(heir, thread)
 
 
-async def test_a_retry_is_told_live_and_to_those_who_come_later(path: Path) -> None:
+async def test_a_retry_is_shown_live_and_to_later_readers(path: Path) -> None:
     end = asyncio.Event()
 
     @action_tool(retry=WAITS)
@@ -142,7 +142,7 @@ async def test_a_call_that_waits_for_a_person(path: Path) -> None:
 
 
 @pytest.mark.parametrize("takes_long", [False, True])
-async def test_only_a_tool_that_takes_long_is_told_of(
+async def test_only_a_tool_that_takes_long_is_reported(
     path: Path, takes_long: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = asyncio.Event()

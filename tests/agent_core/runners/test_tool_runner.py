@@ -1,4 +1,4 @@
-"""Tool calls on their way to exactly one outcome, whatever the tool or the model does."""
+"""Tool calls: each gets exactly one outcome, whatever the tool or the model does."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_call_that_cannot_run_has_an_error_as_its_outcome(path: Path, case
 
 
 @pytest.mark.parametrize("case", ["too long", "not JSON", "exit", "cancelled", "surrogate"])
-async def test_a_handler_may_do_what_it_likes(path: Path, case: str) -> None:
+async def test_a_misbehaving_handler_fails_only_its_call(path: Path, case: str) -> None:
     @action_tool(retry=True)
     async def odd() -> Any:
         """Be odd."""

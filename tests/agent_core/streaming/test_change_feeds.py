@@ -1,4 +1,4 @@
-"""Followers: a snapshot, then everything after it, exactly once and in order, from any process."""
+"""Change feeds: a snapshot, then every update after it exactly once and in order, from any process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def look(ctx: ToolContext) -> str:
 
 
 def eventful(messages: list[dict[str, Any]]) -> list[Any]:
-    """Return a turn with a little of everything."""
+    """Return a turn with text, reasoning and tool calls, or one that fails."""
     if messages[-1]["role"] == "tool":
         return ["So ", 0.01, Reasoning("hm"), 0.01, "there."]
     if random.random() < 0.3:
@@ -47,15 +47,15 @@ async def test_updates_come_from_another_process_once_and_in_order(path: Path) -
             for number in range(5):
                 await other.send_message(thread.id, f"{number}")
                 await finished(other, thread)
-                await near.agrees()  # who is two turns behind may be given a snapshot instead
+                await near.agrees()  # a follower two turns behind may get a snapshot instead
                 await far.agrees()
             assert near.snapshots == far.snapshots == 1
             assert near.seen == list(range(near.seen[0], near.seen[-1] + 1))
             assert near.view.messages == far.view.messages
 
 
-async def test_over_many_subscriptions_with_a_cursor(path: Path) -> None:
-    """A tab that comes and goes sees each update once, whichever process it asks."""
+async def test_updates_come_once_over_many_subscriptions_with_a_cursor(path: Path) -> None:
+    """A tab that comes and goes sees each update once, whichever process serves it."""
     async with (
         agent_on(path, eventful, tools=[look], throttle_ms=1) as api,
         agent_on(path, [], runtime={"work": False}) as other,
@@ -164,7 +164,7 @@ async def test_streams_are_listed_from_a_seq_on(path: Path) -> None:
         assert "tool-output-available" in types
 
 
-async def test_unknown_and_deleted(path: Path) -> None:
+async def test_unknown_and_deleted_threads_end_a_subscription(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ThreadNotFoundError):
             await anext(api.subscribe("nothing"))

@@ -1,4 +1,4 @@
-"""Fold: chunks become parts, the same way for every reader, whatever comes."""
+"""Folding of chunks into parts: the same for every reader and any stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters of anybody: what they yield, return and raise becomes an answer, a retry, or a sentence for their author."""
+"""Third-party adapters: what they yield, return and raise becomes an answer, a retry or a clear error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUEST = httpx.Request("POST", "http://127.0.0.1:9/v1")
 
 
 class Adapter:
-    """A model adapter around one function."""
+    """Model adapter around one function."""
 
     name = "parrot"
 
@@ -83,7 +83,7 @@ def plain_generator(_: ModelRequest) -> Any:
 
 
 class Ended:
-    """An iterator whose end is the wrong one."""
+    """Iterator that ends with the wrong exception."""
 
     def __aiter__(self) -> Ended:
         return self
@@ -157,7 +157,7 @@ async def test_an_adapter_that_raises_when_it_is_called_fails_like_one_that_rais
 
 
 def wrapped(cause: BaseException, outer: BaseException, *, explicit: bool = True) -> BaseException:
-    """Raise `outer` because of `cause`, or merely while it is handled, and return it."""
+    """Raise `outer` from `cause`, or while handling it, and return it."""
     try:
         try:
             raise cause
@@ -219,7 +219,7 @@ async def test_an_error_of_the_network_may_be_tried_again(error: Exception):
 
 
 class VendorError(Exception):
-    """Error that somebody's SDK raises for whatever happens."""
+    """Error that an SDK raises for any failure."""
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ class VendorError(Exception):
         (wrapped(wrapped(socket.gaierror(), OSError("x")), VendorError("y")), True),
         (wrapped(ConnectionError(), ValueError("no JSON")), True),
         (ExceptionGroup("tasks", [ConnectionError(), TimeoutError()]), True),
-        # A mistake that shows up while an error of the network is handled is a mistake all the same.
+        # A bug that surfaces while a network error is handled is still a bug.
         (wrapped(ConnectionError(), KeyError("retries"), explicit=False), False),
         (wrapped(ConnectionError(), AttributeError("x"), explicit=False), False),
         (ExceptionGroup("tasks", [ConnectionError(), KeyError("x")]), False),

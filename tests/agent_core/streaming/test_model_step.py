@@ -1,4 +1,4 @@
-"""The loop: what a model's events become, whatever order and form they come in."""
+"""Model steps: what becomes of a model's events, in any order and form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUEST = ModelRequest([{"role": "user", "content": "hello"}])
 
 
 class Events:
-    """An adapter that yields given events, to send what no well-behaved model would."""
+    """Adapter that yields the given events, including ones that no well-behaved model sends."""
 
     name = "events"
 
@@ -104,7 +104,7 @@ async def test_ids_of_blocks_are_unique_within_the_step():
 
 
 async def test_nothing_is_yielded_before_the_first_token():
-    """A lost attempt's text stays visible until then, so the new step must not announce itself."""
+    """A lost attempt's text stays visible until the first token, so the new step must not announce itself."""
     waiting = asyncio.Event()
 
     class Slow:

@@ -1,4 +1,4 @@
-"""The seed's cursor form: by cursors, in whatever rhythm, each chunk comes once and in order."""
+"""Reading streams by cursor, as the seed does: each chunk comes once and in order, at any pace."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def turn(messages: list[dict[str, Any]]) -> Iterable[Any]:
 
 
 def counting(may_end: Callable[[], bool]) -> Iterator[Any]:
-    """Say numbers: sixty, and more until it may end, however slowly anybody reads."""
+    """Yield sixty numbers, and more until `may_end` allows the end, however slow the readers are."""
     for n in itertools.count():
         if n >= 60 and may_end():
             return
@@ -51,7 +51,7 @@ def counting(may_end: Callable[[], bool]) -> Iterator[Any]:
 
 
 class Client:
-    """Reads as the seed's client does: the list, then deltas after the cursors it keeps."""
+    """Client that reads as the seed's does: the list of streams, then deltas after its cursors."""
 
     def __init__(self, api: AgentApi, thread_id: str) -> None:
         self.api, self.thread_id = api, thread_id
@@ -60,7 +60,7 @@ class Client:
         self.messages: list[Any] = []
 
     async def look(self) -> list[dict[str, Any]]:
-        """Look once; return the list of streams."""
+        """Poll once, and return the list of streams."""
         listed = await self.api.list_messages_with_streams(self.thread_id, LIST)
         streams = listed["streams"]["messages"]
         for stream in streams:
@@ -117,7 +117,7 @@ async def test_chunks_come_once_and_in_order_in_any_rhythm(path: Path) -> None:
 
 
 async def _updates(api: AgentApi, thread: Any) -> AsyncGenerator[Any]:
-    """Return the thread's deltas by seq, as a follower from the beginning gets them."""
+    """Yield the thread's deltas by seq, as a follower from the beginning gets them."""
     found: dict[int, Any] = {}
     async for update in api.subscribe(thread.id, 0):
         if update.seq:
@@ -183,7 +183,7 @@ async def test_list_messages_without_or_with_unknown_streams_has_no_chunks(path:
             await api.list_messages_with_streams("nobody", LIST)
 
 
-@pytest.mark.sqlite  # refused before a row is read
+@pytest.mark.sqlite  # refused before any row is read
 @pytest.mark.parametrize(
     "args",
     [

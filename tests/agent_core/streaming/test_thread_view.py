@@ -1,4 +1,4 @@
-"""The view of a thread: what a follower shows, wherever it joins and whatever comes."""
+"""Thread view: what a follower shows, wherever it joins and whatever arrives."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_progress_of_a_tool_is_shown_until_its_outcome():
     assert (view.progress, view.runs, view.cursor) == ({}, {}, 7)
 
 
-def test_the_thread_changes_and_goes():
+def test_the_view_follows_changes_and_deletion_of_its_thread():
     view = ThreadView()
     view.apply(snapshot())
     news: Chunk = {"type": "data-thread", "data": {"status": "failed", "error": "no key"}}
@@ -117,7 +117,7 @@ def test_a_view_takes_whatever_comes(updates: list[tuple[int, str | None, list[C
 @settings(max_examples=50)
 @given(st.data())
 def test_a_view_joined_at_any_point_ends_the_same(data: st.DataObject):
-    """Whoever takes a snapshot in the middle and follows on sees what the first follower sees."""
+    """A follower that joins with a snapshot mid-stream ends with the same view as an early one."""
     stream = [data.draw(steps(step)) for step in (1, 2)]
     flushes = [(seq, chunk) for seq, step in enumerate(stream, 1) for chunk in step]
     early = ThreadView()
