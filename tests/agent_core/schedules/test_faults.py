@@ -1,4 +1,4 @@
-"""Schedules when processes die, workers race, rows are wrong and clocks jump."""
+"""Schedules under crashes, racing workers, broken rows and clock jumps."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def clock() -> FakeClock:
 
 
 def on(path: Path, clock: FakeClock, **options: Any) -> Any:
-    """Run an agent that answers everything, at the time of `clock`."""
+    """Run an agent that always answers, with `clock` as its clock."""
     return agent_on(path, lambda _: ["Well."], settings=QUICK, runtime={"clock": clock}, **options)
 
 
 async def harm(api: AgentApi, sql: str) -> None:
-    """Do what somebody's hand in the database may do."""
+    """Run SQL on the database, as a manual edit would."""
     await api.store.writer.run(lambda tx: tx.cursor.execute(sql).rowcount)
 
 
@@ -65,14 +65,14 @@ async def test_run_goes_on_in_the_next_process_after_a_crash(
         assert after.next_at.timestamp() > time.time()
 
 
-def test_every_point_stands_in_the_code() -> None:
+def test_every_crash_point_is_in_the_code() -> None:
     code = "".join(path.read_text() for path in Path(agent_core.__file__).parent.rglob("*.py"))
     for name in SCHEDULE_POINTS:
         assert f'crash_point("{name}")' in code
 
 
 async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> None:
-    """Both take what is due as often as they can, and a lease that is lost is taken twice."""
+    """Both workers take due work as often as they can, and both get each run as if they held its lease."""
     times = 12
     async with on(path, clock) as one, on(path, clock) as two:
         thread = await one.create_thread()
@@ -84,7 +84,7 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
         await one.schedules.create(thread.id, "Tea!", every(minutes=1), schedule_id="s")
         for run in range(1, times + 1):
             clock.advance(60)
-            for api in (one, two):  # as if each had the lease
+            for api in (one, two):  # as if each worker had the lease
                 worker_of(api)._deliver(schedule_key("s"))  # pyright: ignore[reportPrivateUsage]
             await ran(two, "s", run)
             await eventually(idle)
@@ -93,8 +93,8 @@ async def test_two_workers_do_each_run_once(path: Path, clock: FakeClock) -> Non
         assert ids == [runs.run_id("s", NOON + 60 * n) for n in range(1, times + 1)]
 
 
-async def test_two_workers_with_an_old_reading_cannot_both_move_it_on(path: Path, clock: FakeClock) -> None:
-    """The fence by itself: what a worker on PostgreSQL would find that had read before the other wrote."""
+async def test_two_workers_with_a_stale_read_advance_a_schedule_once(path: Path, clock: FakeClock) -> None:
+    """Only the fence is tested: on PostgreSQL a worker may have read the row before the other wrote it."""
     async with on(path, clock) as api:
         await api.schedules.create(None, "Tea!", every(minutes=1), schedule_id="s", max_runs=9)
 
@@ -123,8 +123,8 @@ async def test_a_wake_up_that_is_gone_is_made_again(path: Path, clock: FakeClock
         assert [key for key, *_ in wake_ups(path)] == ["schedule:s"]
 
 
-async def test_the_agent_is_not_known_here(path: Path, clock: FakeClock) -> None:
-    """It waits, and not busily; whoever knows the agent runs it."""
+async def test_a_schedule_waits_until_its_agent_is_defined(path: Path, clock: FakeClock) -> None:
+    """The next check comes after a pause, so waiting for the agent is not a busy loop."""
     async with on(path, clock) as api:
         stranger = define_internal_agent_api(api.store, Agent("stranger", ScriptedModel([["Well."]])))
         await stranger.schedules.create(None, "Tea!", every(hours=1), schedule_id="s")
@@ -180,8 +180,8 @@ async def test_run_that_fails_oddly_waits(
         await api.schedules.create(None, "Tea!", every(hours=1), schedule_id="s")
         await harm(api, "update agent_schedule set parts = 'nonsense'")
         clock.advance(3600)
-        # Nobody holds it and it is not due, so nobody is busy with it. It may have been looked at twice
-        # before: what is taken while the reconciler looks round is delivered by both.
+        # The wake-up is neither held nor due, so no worker is busy with it. It may have been delivered twice
+        # before: one taken during a round of the reconciler is delivered by the reconciler, too.
         await eventually(lambda: wake_ups(path) == [("schedule:s", NOON + 3615, None)])
         assert await api.list_threads() == []
         (found,) = rows(path, SCHEDULE)[SCHEDULE.name]
@@ -197,7 +197,7 @@ async def test_a_clock_that_is_set_back_repeats_nothing(path: Path, clock: FakeC
         await ran(api, "s", 1)
         await finished(api, thread)
         clock.advance(-3600)
-        # Even if somebody takes the old moment for a new one.
+        # Even if the rows name the old moment again.
         await harm(api, f"update agent_schedule set next_at = {NOON + 600}")
         await harm(api, f"update agent_wake_up set next_run_time = {NOON + 600}")
         clock.advance(3600)

@@ -1,4 +1,4 @@
-"""What runs a schedule has had: read from what they sent, so nothing else must be kept."""
+"""Run history of schedules, read from the messages of the runs without rows of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def on(path: Path, clock: FakeClock) -> Any:
 async def test_runs_that_made_threads_newest_first_and_run_now_among_them(path: Path) -> None:
     clock = FakeClock(NOON)
     async with on(path, clock) as api:
-        # Another schedule whose id begins alike, and one whose id is a pattern of LIKE.
+        # Another schedule with the same prefix in its id, and one whose id is a LIKE pattern.
         other = await api.schedules.create(None, "Other", every(minutes=1), schedule_id="a-1")
         made = await api.schedules.create(None, "News", every(minutes=1), schedule_id="a")
         pattern = await api.schedules.create(None, "Pattern", every(hours=1), schedule_id="_")

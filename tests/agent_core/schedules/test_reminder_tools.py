@@ -1,4 +1,4 @@
-"""Reminders: an agent that schedules itself in the thread in which it is asked to."""
+"""Reminder tools: an agent schedules itself in the thread in which it is asked to."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NOON = 1_750_000_000.0  # 2025-06-15 15:06:40 UTC
 
 
 def reminding(api: AgentApi, turns: Any) -> AgentApi:
-    """Return the API of an agent with the three tools."""
+    """Return the API of an agent with the three reminder tools."""
     make = (remind_me, list_reminders, cancel_reminder)
     tools = [one(api.store) for one in make]
     return define_internal_agent_api(api.store, Agent("reminding", ScriptedModel(turns), tools=tools))
 
 
-async def test_reminded_in_ten_minutes(path: Path) -> None:
+async def test_a_reminder_comes_after_ten_minutes(path: Path) -> None:
     clock = FakeClock(NOON)
     turns = [
         [ToolUse("remind_me", {"what": "Drink tea.", "in_minutes": 10})],
@@ -75,7 +75,7 @@ async def test_reminder_takes_a_delay_or_a_time(path: Path, case: str) -> None:
         assert len(await api.schedules.list()) == ("output" in part)
 
 
-async def test_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
+async def test_a_reminder_is_listed_and_cancelled_in_its_own_thread_only(path: Path) -> None:
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
         asked = [m["content"] for m in messages if m["role"] == "user"][-1]
         if messages[-1]["role"] == "tool":

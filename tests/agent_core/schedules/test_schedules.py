@@ -1,4 +1,4 @@
-"""Schedules: each run is one message, whoever is there for it, and whatever the clock does."""
+"""Schedules: each run sends one message, whichever worker is there and whatever the clock does."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def clock() -> FakeClock:
 
 
 def on(path: Path, clock: FakeClock, turn: Any = None, **options: Any) -> Any:
-    """Run an agent that answers everything, at the time of `clock`."""
+    """Run an agent that always answers, with `clock` as its clock."""
     runtime = {"clock": clock, **options.pop("runtime", {})}
     model = turn if isinstance(turn, ScriptedModel) else ScriptedModel(turn or (lambda _: ["Well."]))
     return agent_on(path, model, settings=QUICK, runtime=runtime, **options)
 
 
 async def settled(path: Path, clock: FakeClock) -> None:
-    """Wait until nothing is due and nobody holds a wake-up of a schedule."""
+    """Wait until no wake-up of a schedule is due or held."""
     await eventually(lambda: all(due > clock.now() and not who for _, due, who in wake_ups(path)))
 
 
@@ -148,7 +148,7 @@ async def test_run_is_queued_behind_a_chat_and_only_one_waits(path: Path, clock:
 
 
 @pytest.mark.parametrize(("missed", "runs", "counted"), [("run_once", 1, 143), ("skip", 0, 144)])
-async def test_runs_that_nobody_was_there_for(
+async def test_missed_runs_after_a_day_without_workers_follow_the_policy(
     path: Path, clock: FakeClock, missed: Any, runs: int, counted: int
 ) -> None:
     async with on(path, clock) as api:
@@ -165,7 +165,7 @@ async def test_runs_that_nobody_was_there_for(
         assert schedule.next_at.timestamp() == NOON + 86400 + 600
 
 
-async def test_paused_resumed_changed_run_now_deleted(path: Path, clock: FakeClock) -> None:
+async def test_a_schedule_is_paused_resumed_changed_run_now_and_deleted(path: Path, clock: FakeClock) -> None:
     async with on(path, clock) as api:
         thread = await api.create_thread()
         made = await api.schedules.create(thread.id, "Tea!", every(minutes=10))
@@ -215,7 +215,7 @@ async def test_schedule_whose_time_has_passed_is_not_resumed(path: Path, clock: 
         assert (await api.schedules.resume(made.id)).status == "active"
 
 
-async def test_a_stop_leaves_it_and_a_deletion_does_not(path: Path, clock: FakeClock) -> None:
+async def test_a_schedule_survives_a_stop_of_its_thread_but_no_deletion(path: Path, clock: FakeClock) -> None:
     async with on(path, clock, lambda _: [60.0]) as api:
         thread = await api.create_thread("Hi")
         made = await api.schedules.create(thread.id, "Tea!", every(minutes=10))

@@ -1,4 +1,4 @@
-"""Triggers: crontab(5) word for word, whatever the clocks on the wall do."""
+"""Triggers: cron expressions as crontab(5) defines them, even when local clocks change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def moment(text: str, zone: str = "UTC") -> float:
 
 
 def times(trigger: Trigger, after: float, count: int, zone: str = "UTC") -> list[str]:
-    """Return the next moments as the clock on the wall shows them."""
+    """Return the next moments in local time."""
     found: list[str] = []
     while len(found) < count and (following := trigger.next_after(after)) is not None:
         assert following > after
@@ -148,9 +148,9 @@ NIGHTS = [
     (BERLIN, "2026-10-25"),
     ("America/New_York", "2026-03-08"),
     ("America/New_York", "2026-11-01"),
-    ("Australia/Lord_Howe", "2026-04-05"),  # half an hour
+    ("Australia/Lord_Howe", "2026-04-05"),  # a shift of half an hour
     ("Australia/Lord_Howe", "2026-10-04"),
-    ("America/Sao_Paulo", "2018-11-04"),  # at midnight
+    ("America/Sao_Paulo", "2018-11-04"),  # a shift at midnight
     ("Africa/Cairo", "2026-04-24"),
 ]
 
@@ -172,7 +172,7 @@ def test_against_every_minute_of_a_night_when_the_clocks_change(
         local = instant.astimezone(zone)
         if fits(trigger.expression, local) and not (fixed and local.fold):
             wanted.add(instant.timestamp())
-        wall = (begin + timedelta(minutes=number)).replace(tzinfo=zone)  # every minute on the wall, too
+        wall = (begin + timedelta(minutes=number)).replace(tzinfo=zone)  # every minute of local time, too
         there_is = datetime.fromtimestamp(wall.timestamp(), zone).replace(fold=0) == wall
         inside = begin.timestamp() <= wall.timestamp() < begin.timestamp() + 36 * 3600
         if fixed and not there_is and inside and fits(trigger.expression, wall):

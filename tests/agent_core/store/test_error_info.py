@@ -1,4 +1,4 @@
-"""The code and the params of an error that is stored: beside its text, live and after a reload."""
+"""Stored codes and params of errors, beside the error's text, live and after a reload."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = {"code": "step_limit_reached", "params": {"count": 1, "agent": "one"}}
 
 
 async def view_of(api: Any, thread_id: str, cursor: int | None = 0) -> ThreadView:
-    """Read a thread from its first delta to where it is idle."""
+    """Follow a thread from a cursor until it is idle, and return its view."""
     view = ThreadView()
     async for update in api.subscribe(thread_id, cursor):
         view.apply(update)
@@ -59,7 +59,7 @@ async def test_a_providers_words_have_no_code(path: Path) -> None:
 
 
 async def test_a_code_counts_only_beside_its_own_text(path: Path) -> None:
-    """A version before 0014 that runs beside us writes the text alone."""
+    """A version before 0014 that runs beside this one writes only the text."""
     async with agent_on(path, [[ToolUse("nothing", {})], [errors.ModelError("No.", kind="auth")]]) as api:
         thread = await finished(api, await api.create_thread("go"))
         info = json.dumps({"text": "Another.", "code": "thread_busy", "params": {}})

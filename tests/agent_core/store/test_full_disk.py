@@ -1,4 +1,4 @@
-"""A full disk: a clear error, nothing half done, and on it goes when there is room."""
+"""Full disks: a clear error, nothing half written, and work goes on once there is room."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.agents import QUICK, agent_on, finished, tool_parts
 
 
 async def limit_pages(api: AgentApi, *, full: bool) -> None:
-    """Let SQLite refuse to grow the file, as a full disk would; or let it grow again."""
+    """Forbid SQLite to grow the file, like a full disk, or allow it again."""
 
     def limit(tx: Tx) -> None:
         pages = tx.cursor.execute("PRAGMA page_count").fetchone()[0]
@@ -62,7 +62,7 @@ async def test_an_answer_that_finds_no_room_waits_for_it(
         await finished(api, thread)
         found = await api.get_thread(thread.id)
         assert found is not None
-        if found.status == "failed":  # there was room for the failure, though not for the answer
+        if found.status == "failed":  # the failure found room, though the answer did not
             assert "no room left" in (found.error or "")
             await api.resume_thread(thread.id)
             await finished(api, thread)
@@ -73,7 +73,7 @@ async def test_an_answer_that_finds_no_room_waits_for_it(
 async def test_an_outcome_that_finds_no_room_waits_for_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The tool has run and must not run again: its result is nowhere but in memory."""
+    """The tool must not run again, and its result exists only in memory."""
     ran: list[int] = []
     full = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Functions that wait together, and transactions of different threads that do."""
+"""Interleaving of functions that wait, and of transactions of different threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RENAME = Statement(
 
 
 def waiting(said: list[str], name: str, waits: int) -> Callable[[], None]:
-    """Return a function that says what it does, and waits so many times."""
+    """Return a function that logs its progress and waits the given number of times."""
 
     def function() -> None:
         for number in range(waits):
@@ -72,15 +72,15 @@ def test_an_error_ends_the_others_where_they_wait(who: str) -> None:
     assert said == ["b0", "c0", "cleaned up"]
 
 
-# transactions
+# Transactions
 
 
 async def grouped(writer: Writer, *writes: Any) -> list[Any]:
-    """Return the results of writes that share one commit: they queue behind one that takes its time."""
+    """Return the results of writes that share one commit, because they queue behind a slow one."""
     go = threading.Event()
     first = asyncio.ensure_future(writer.run(lambda tx: go.wait(20)))
     results = asyncio.gather(*writes, return_exceptions=True)
-    await asyncio.sleep(0)  # so that they are queued
+    await asyncio.sleep(0)  # lets the writes queue
     go.set()
     assert await first
     return await results

@@ -1,7 +1,7 @@
-"""Each revision upgrades a database with rows in it, and what stood there reads as before.
+"""Migrations of databases with rows in them: whatever was stored reads as before.
 
-`rows_of_0001.json` was written by the last version that knew revision 0001: a talk with a tool call, a thread
-that failed, one that was stopped, and one that waits for a person while two messages are queued.
+`rows_of_0001.json` was written by the last version at revision 0001: a thread with a tool call, one that
+failed, one that was stopped, and one that waits for a person while two messages are queued.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ SAID = {
 
 
 def make(engine: Engine, revision: str, content: dict[str, list[dict[str, Any]]]) -> None:
-    """Empty a database, bring it to a revision and put rows into it."""
+    """Empty a database, upgrade it to a revision and insert rows."""
     config = Config()
     config.set_main_option("script_location", str(Path(agent_core.__file__).parent / "store" / "migrations"))
     scripts = ScriptDirectory.from_config(config)
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":  # there it is made from a template of today's schema
+        if engine.dialect.name == "postgresql":  # the database is a copy of a template with today's schema
             connection.execute(text("drop schema public cascade"))
             connection.execute(text("create schema public"))
         steps: Any = lambda at, _context: scripts._upgrade_revs(revision, at)  # noqa: E731
@@ -125,7 +125,7 @@ async def _parents(path: Path, thread_id: str) -> dict[str, str | None]:
 
 
 async def test_work_that_waited_goes_on_after_a_migration(old: Path) -> None:
-    """The approval is still there, the outcome from outside is taken, and the queue is answered in order."""
+    """The approval is still open, an outcome from outside is accepted, and the queue is answered in order."""
     async with agent_on(old, answer, tools=[look, pay, ask]) as api:
         await api.approve_tool_calls("waiting", ["c2"])
         await api.add_tool_result("c3", "yes")
@@ -173,7 +173,7 @@ async def test_a_new_call_may_not_repeat_an_old_id(old: Path) -> None:
 
 
 async def test_a_link_that_was_given_still_leads_to_its_thread(path: Path) -> None:
-    """Revision 0006 takes the token out of the metadata; what an application had put there is no token."""
+    """Revision 0006 takes the token out of the metadata; a value that an application stored is no token."""
     metas = {"talk": {"share": "token", "a": 1}, "waiting": {"share": "token"}, "failed": {"share": 7}}
     before = ROWS["agent_thread"]
     threads = [row | {"meta": json.dumps(metas.get(row["id"], {}))} for row in before]
@@ -241,7 +241,7 @@ async def test_rows_from_before_the_end_reason_have_one(path: Path) -> None:
 
 
 async def test_wake_ups_from_before_the_kind_have_it_and_go_on(path: Path) -> None:
-    """A step that waits for its retry and a schedule run; a timeout and a call keep what is theirs."""
+    """Kind, thread and call are read from each wake-up's id, and a step waiting for its retry still runs."""
     later = {"next_run_time": 9e9, "job_state": "{}", "worker": None}
     call = "functions.ask:0"
     keys = ["step:failed", f"tool:waiting:{call}", f"timeout:waiting:{call}", "schedule:s"]
@@ -267,7 +267,7 @@ async def test_wake_ups_from_before_the_kind_have_it_and_go_on(path: Path) -> No
 
 
 async def test_errors_from_before_the_codes_keep_their_text(path: Path) -> None:
-    """They have no code, and what fails from now on has one."""
+    """Errors from before the migration have no code; later ones do."""
     with opened(url(path), "NORMAL") as (engine, *_):
         make(engine, "0013", ROWS)
     turns = [[ToolUse("nothing", {}, id="new")], ["Done."]]
@@ -283,7 +283,7 @@ async def test_errors_from_before_the_codes_keep_their_text(path: Path) -> None:
 
 
 async def test_a_version_that_knows_no_codes_can_write_beside_us(path: Path) -> None:
-    """Its statements name the columns that it knows: the others are filled by the database."""
+    """An older version's statements omit the new columns, which the database fills."""
     async with agent_on(path, answer, tools=[look, pay, ask]) as api:
         thread = await api.create_thread(title="theirs")
         fail = f"update agent_thread set status = 'failed', error = 'Theirs.' where id = '{thread.id}'"

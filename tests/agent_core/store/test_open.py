@@ -1,4 +1,4 @@
-"""Databases that cannot be used: one clear sentence, and not a byte of them changed."""
+"""Unusable databases: one clear sentence, and not a byte of the database changed."""
 
 from __future__ import annotations
 
@@ -92,19 +92,19 @@ async def test_unusable_database_is_refused_and_left_as_it_is(
     assert "sqlalche" not in str(caught.value)
 
 
-async def test_a_folder(path: Path) -> None:
+async def test_a_folder_is_refused(path: Path) -> None:
     with pytest.raises(errors.DatabaseError, match="is a folder"):
         async with Runtime(f"sqlite:///{path.parent}"):
             pass
 
 
-async def test_below_a_file(path: Path) -> None:
+async def test_a_path_below_a_file_cannot_be_opened(path: Path) -> None:
     with pytest.raises(errors.DatabaseError, match="cannot be opened"):
         async with Runtime(f"sqlite:///{path}/deeper/agents.db"):
             pass
 
 
-async def test_locked_by_another_program(path: Path) -> None:
+async def test_a_database_locked_by_another_program_is_refused(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("begin immediate")
         before = path.read_bytes()
@@ -132,7 +132,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_read_only(what: str) -> None:
+def test_a_read_only_database_is_refused(what: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)  # noqa: PTH101
         path = Path(folder) / "agents.db"
@@ -149,7 +149,7 @@ def test_read_only(what: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/name", ""])
-def test_a_url_that_is_none(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(errors.ValidationError):
         Runtime(url)
 
@@ -176,8 +176,8 @@ def test_many_processes_make_one_new_file_at_once(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "agents.db")["agent_thread"]) == 4
 
 
-async def test_locked_for_a_moment_while_it_works(path: Path) -> None:
-    """busy_timeout waits; nothing fails, nothing is asked twice."""
+async def test_a_short_lock_only_delays_work(path: Path) -> None:
+    """busy_timeout waits for the lock, so nothing fails and the model is asked once."""
     async with agent_on(path, lambda _: ["Yes."]) as api:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
             holder.execute("begin immediate")
@@ -191,7 +191,7 @@ async def test_locked_for_a_moment_while_it_works(path: Path) -> None:
         assert len(api.agent.model.requests) == 1  # type: ignore[union-attr]
 
 
-# the schema
+# Schema
 
 
 def schema(path: Path) -> list[str]:
@@ -225,7 +225,7 @@ def test_the_migrations_lead_to_the_tables(path: Path, tmp_path: Path) -> None:
     assert normal == wanted
 
 
-async def test_opened_again_nothing_is_migrated(path: Path) -> None:
+async def test_opening_a_database_again_migrates_nothing(path: Path) -> None:
     async with Runtime(f"sqlite:///{path}", work=False):
         pass
     before = path.read_bytes()

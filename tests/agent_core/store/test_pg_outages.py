@@ -1,4 +1,4 @@
-"""A PostgreSQL server that ends, crashes, or is cut off: nothing is lost, nothing is done twice."""
+"""PostgreSQL servers that stop, crash or are cut off: nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LISTENING = "select count(*) from pg_stat_activity where query = 'LISTEN agent_c
 
 @pytest.fixture(scope="module")
 def own() -> Generator[PostgreSQL]:
-    """Run a server that these tests may end; what it has committed survives its crash."""
+    """Run a server that these tests may stop; committed rows survive its crash."""
     server = PostgreSQL({"fsync": "off"})
     yield server
     server.close()
@@ -94,7 +94,7 @@ async def test_store_gives_up_after_a_while_and_says_so(
 async def test_runtime_closes_while_the_server_is_away(
     path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends all the same; its leases run out by themselves."""
+    """The runtime closes anyway, and its leases expire."""
     for waits in (border, readers):  # writes and reads
         monkeypatch.setattr(waits, "_RECONNECT_TIMEOUT", 0.3)
     try:
@@ -112,7 +112,7 @@ async def test_runtime_closes_while_the_server_is_away(
 
 @pytest.fixture
 async def cut_off(path: Any, own: PostgreSQL) -> Any:
-    """Run a runtime whose connections pass a proxy, beside one that goes straight there."""
+    """Run a runtime whose connections pass a proxy, beside one that connects directly."""
     async with agent_on(path, []) as straight:
         proxy = Proxy(own.port)
         there = straight.store.database_url.split("?")[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
@@ -122,7 +122,7 @@ async def cut_off(path: Any, own: PostgreSQL) -> Any:
 
 
 def change(tx: Tx, thread_id: str, runs: list[int], the_first_time: Callable[[], object]) -> str:
-    """Change a thread's title, and do something to the connection the first time."""
+    """Change a thread's title, and call a function the first time."""
     runs.append(1)
     thread_row.change(tx, thread_id, title=f"changed {len(runs)} times")
     if len(runs) == 1:
@@ -148,7 +148,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_made_twice(cut_off: Any) -> 
     assert runs == [1]
 
 
-async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
+async def test_a_write_cut_off_before_its_commit_is_made_again(cut_off: Any) -> None:
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     runs: list[int] = []
@@ -158,7 +158,7 @@ async def test_cut_off_before_the_commit_it_is_made_again(cut_off: Any) -> None:
 
 
 async def test_a_listener_that_was_cut_off_listens_again(cut_off: Any, own: PostgreSQL) -> None:
-    """What it missed is looked up; no polling helps it here."""
+    """The listener reads what it missed; the poll interval is too long to help."""
     straight, runtime, proxy = cut_off
     thread = await straight.create_thread(title="-")
     api = define_internal_agent_api(runtime, straight.agent)
@@ -174,7 +174,7 @@ async def test_a_listener_that_was_cut_off_listens_again(cut_off: Any, own: Post
 async def test_a_transaction_that_sleeps_is_ended_by_the_server(
     path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that stops in the middle of a transaction does not keep its locks for ever."""
+    """A process that stalls in the middle of a transaction must not keep its locks."""
     monkeypatch.setattr(border, "_SESSION", ("SET idle_in_transaction_session_timeout = '200ms'", "SELECT 1"))
     runs: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Every statement of the store can be said to PostgreSQL too."""
+"""Portability of the store's SQL: every statement compiles for PostgreSQL, too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def statements() -> dict[str, Statement]:
     found: dict[str, Statement] = {}
     for module in pkgutil.walk_packages(agent_core.store.__path__, "agent_core.store."):
         if module.name.startswith("agent_core.store.migrations"):
-            continue  # alembic runs these
+            continue  # alembic runs the migrations
         for name, value in vars(importlib.import_module(module.name)).items():
             held = (
                 value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: its URLs, its refusals, its pipeline, and its news from other processes."""
+"""PostgreSQL specifics: URLs, refusals, the pipeline, and notifications from other processes."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_addresses_of_other_databases_are_refused(scheme: str) -> None:
         Runtime(f"{scheme}://me@here/name")
 
 
-# refusals
+# Refusals
 
 
 @pytest.fixture(scope="module")
 def strict() -> Generator[PostgreSQL]:
-    """Run a server that wants a password from the user `locked`."""
+    """Run a server that requires a password from the user `locked`."""
     server = PostgreSQL(FAST)
     hba = server.data / "pg_hba.conf"
     hba.write_text(
@@ -108,7 +108,7 @@ async def test_error_says_why_the_database_cannot_be_written(path: Any, state: s
         assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
 
 
-# the pipeline
+# Pipeline
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_values_come_back_as_they_went(pipeline: Pipeline) -> None:
         "l": "x" * 3_000_000,
     }
     sql = "SELECT %(s)s::text, %(i)s::int, %(f)s::float8, %(b)s::bool, %(n)s::text, %(l)s::text, '100%%'"
-    for _ in range(2):  # prepared, and again
+    for _ in range(2):  # prepares the statement, then reuses it
         answer = pipeline.execute(sql, values)
         assert answer.fetchall() == [(*values.values(), "100%")]
     pipeline.settle("COMMIT")
@@ -180,11 +180,11 @@ async def test_the_loser_of_a_deadlock_is_tried_again(path: Any) -> None:
         assert len(runs) == 3
 
 
-# news
+# Notifications
 
 
-async def test_another_process_hears_at_once(path: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Work, deltas and stops cross from one runtime to the other without any polling."""
+async def test_another_process_is_notified_at_once(path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Work, deltas and stops reach the other runtime without polling."""
     async with (
         agent_on(path, lambda _: ["Yes", 30.0], settings=DEAF, throttle_ms=0) as worker,
         agent_on(path, [], settings=DEAF, runtime={"work": False}) as sender,
@@ -204,7 +204,7 @@ async def test_another_process_hears_at_once(path: Any, capsys: pytest.CaptureFi
             print(f"\nprompt in one process -> first word from another: {median * 1000:.0f} ms")
 
 
-async def test_the_list_of_threads_hears_too(path: Any) -> None:
+async def test_the_list_of_threads_is_notified_too(path: Any) -> None:
     async with agent_on(path, [], settings=DEAF) as one, agent_on(path, [], settings=DEAF) as two:
         changes = two.changes()
         await anext(changes)
@@ -214,7 +214,7 @@ async def test_the_list_of_threads_hears_too(path: Any) -> None:
         await changes.aclose()
 
 
-async def test_news_that_are_too_long_mean_everything(path: Any) -> None:
+async def test_a_notification_that_is_too_long_covers_everything(path: Any) -> None:
     async with agent_on(path, [], settings=DEAF) as one, agent_on(path, [], settings=DEAF) as two:
         thread = await one.create_thread()
         async with Follower(two, thread.id) as follower:

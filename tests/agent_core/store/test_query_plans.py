@@ -1,4 +1,4 @@
-"""What is asked at each step and for each page is found by an index, however long the thread is."""
+"""Query plans: the statements of each step and page use an index, however long the thread is."""
 
 from __future__ import annotations
 

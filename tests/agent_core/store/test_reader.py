@@ -1,4 +1,4 @@
-"""A database that is closed while somebody reads leaves no connection behind."""
+"""Reads while the database closes: no connection is left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_read_that_is_still_under_way_ends_with_its_connection(database_url: s
     with opened(database_url, "NORMAL") as (_, reader, _path):
         late = reader.connect()
         driver = late.connection.driver_connection
-    late.exec_driver_sql("SELECT 1").close()  # it is not cut off
+    late.exec_driver_sql("SELECT 1").close()  # the read is not cut off
     late.close()
     with pytest.raises(Exception, match="closed"):
         driver.execute("SELECT 1")  # type: ignore[union-attr]
@@ -27,4 +27,4 @@ def test_a_read_that_begins_too_late_makes_no_connection(database_url: str) -> N
         assert reads.thread("t") is None
     with pytest.raises(DatabaseError, match="runtime is closed"):
         reads.thread("t")
-    gc.collect()  # psycopg warns of a connection that nobody has closed, and warnings are errors here
+    gc.collect()  # psycopg warns of an unclosed connection, and warnings are errors here

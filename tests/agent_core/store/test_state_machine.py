@@ -1,4 +1,4 @@
-"""Random histories of the store agree with the model and break no invariant; broken fences are found."""
+"""Random histories of the store: they match the model, break no invariant, and expose broken fences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.store_histories.rules import StoreMachine
 SETTINGS = settings(
     max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-RUNS = 4  # at most: chance may leave something out of one
+RUNS = 4  # at most: a single run may miss something by chance
 OFTEN = {(name, landed) for name in ("claim", "commit", "flush", "claim_call") for landed in (True, False)}
 OFTEN |= {("admit", True), ("edit", True), ("regenerate", True), ("select", True), ("fork", True)}
 
@@ -64,7 +64,7 @@ INSTEAD = {
 @pytest.mark.parametrize("what", BROKEN)
 @pytest.mark.timeout(240)
 def test_random_histories_find_a_missing_condition(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same histories, over a store that lacks one condition."""
+    """Run the same histories over a store that lacks one condition."""
     home, name, words = BROKEN[what]
     whole: Statement = home[name] if isinstance(home, dict) else getattr(home, name)
     sql, defaults = whole.compiled(sqlite.dialect(paramstyle="named"))

@@ -1,4 +1,4 @@
-"""A store without a worker: what one process sends through it, a worker in another process runs."""
+"""A store without a worker: messages sent through it are answered by a worker in another process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ asyncio.run(main())
 
 
 def silent() -> Agent:
-    """Return an agent whose model would fail, were it asked in this process."""
+    """Return an agent whose model would fail if this process asked it."""
     return Agent("assistant", ScriptedModel([]))
 
 
@@ -95,7 +95,7 @@ async def test_a_runtime_that_is_told_not_to_work_has_no_worker(path: Path) -> N
         assert api.store is runtime.store
 
 
-@pytest.mark.sqlite  # nothing is opened
+@pytest.mark.sqlite  # opens no database
 def test_an_api_needs_a_runtime_or_a_store() -> None:
     with pytest.raises(errors.ValidationError, match="must be a Runtime or a Store"):
         define_agent_api("sqlite://", silent())  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""The store: one writer, whole transactions, and text from hell."""
+"""The store's single writer, its whole transactions, and hostile text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, rows, texts, tool_parts
 
-# the writer
+# Writer
 
 
 async def test_failing_write_of_a_group_takes_no_other_along(path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_a_caller_that_leaves_does_not_undo(path: Path) -> None:
 
 
 async def test_many_writers_of_many_runtimes(path: Path) -> None:
-    """Nobody is told that the database is locked."""
+    """No writer fails because the database is locked."""
     async with agent_on(path, []) as one, agent_on(path, []) as two, agent_on(path, []) as three:
         await one.create_thread(thread_id="t")
         apis = (one, two, three)
@@ -90,7 +90,7 @@ async def test_many_writers_of_many_runtimes(path: Path) -> None:
         assert [row[1] for row in rows(path)["agent_delta"]] == list(range(1, thread.cursor + 1))
 
 
-# hostile text, through the whole stack
+# Hostile text through the whole stack
 
 HOSTILE = {
     "a megabyte": "word " * 200_000,
@@ -107,13 +107,13 @@ HOSTILE = {
 
 
 def clean(text: str) -> str:
-    """Return what must come back: halves joined, lone ones and NUL replaced."""
+    """Return the expected text: surrogate pairs joined, lone surrogates and NUL replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 @pytest.mark.parametrize("case", HOSTILE)
 async def test_hostile_text(path: Path, case: str) -> None:
-    """As a prompt, a title, an answer, an argument, a result, an error, metadata and a search."""
+    """The text is used as a prompt, title, answer, argument, result, error, metadata and search."""
     given, wanted = HOSTILE[case], clean(HOSTILE[case])
 
     @action_tool
@@ -163,7 +163,7 @@ async def test_hostile_ids(path: Path, thread_id: str) -> None:
             await api.add_tool_result(thread_id, 1)
 
 
-async def test_a_prompt_beyond_all_measure(path: Path) -> None:
+async def test_a_prompt_that_is_too_long_is_refused(path: Path) -> None:
     async with agent_on(path, []) as api:
         with pytest.raises(errors.ValidationError, match="longer than"):
             await api.create_thread("x" * 4_000_001)
