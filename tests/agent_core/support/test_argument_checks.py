@@ -1,4 +1,4 @@
-"""Checks: what is given to the library and cannot be meant is refused where it is given, in one sentence."""
+"""Argument checks: invalid values are refused where they are passed in, with one sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MODEL: Any = ScriptedModel([])
 
 
 def odd(value: object) -> Any:
-    """Return a value that a type checker would refuse where it is going to stand."""
+    """Return a value untyped, so that a type checker accepts it anywhere."""
     return value
 
 
@@ -146,7 +146,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_constructor_refuses_what_cannot_be_meant(case: str):
+def test_constructor_refuses_invalid_values(case: str):
     make, sentence = REFUSED[case]
     with pytest.raises(ValidationError, match=sentence) as caught:
         make()
@@ -154,8 +154,8 @@ def test_constructor_refuses_what_cannot_be_meant(case: str):
     assert str(caught.value).endswith((".", "?"))
 
 
-def test_agent_takes_what_is_meant():
-    """Everything that providers know goes along; what they alone know goes through extra_body."""
+def test_agent_accepts_valid_options():
+    """Options that providers share are passed on; those of a single provider go through extra_body."""
     options: dict[str, Any] = {
         "temperature": 0,
         "timeout": 30,
@@ -249,7 +249,7 @@ async def test_a_text_for_ids_touches_no_call(tmp_path: Path):
         assert await waiting(api, thread.id) == ["c"]
 
 
-async def test_a_denied_caller_hears_of_that_before_arguments_are_checked():
+async def test_a_caller_is_denied_before_arguments_are_checked():
     async with Runtime("sqlite://") as runtime:
 
         def deny(ctx: CallContext | None, thread_id: str) -> None:
@@ -261,7 +261,7 @@ async def test_a_denied_caller_hears_of_that_before_arguments_are_checked():
 
 
 def test_every_argument_of_the_api_is_checked():
-    """Name every parameter that takes anything, so that an annotation nobody can read is not passed over in silence."""
+    """Lists the unchecked parameters, so that an annotation that cannot be read does not go unnoticed."""
     open_ended = {
         (name, parameter)
         for name, method in inspect.getmembers(PublicAgentApi, inspect.isfunction)
@@ -269,7 +269,7 @@ def test_every_argument_of_the_api_is_checked():
         for parameter, kind in kinds_of(method).items()
         if kind is None and parameter != "self"
     }
-    # `context` takes starlette's Request, which is imported by those who serve.
+    # `context` takes starlette's Request, which only servers import.
     assert {parameter for _, parameter in open_ended} == {"result", "context"}
 
 

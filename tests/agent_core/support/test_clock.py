@@ -1,4 +1,4 @@
-"""Clocks that jump: a day ahead, a day back, while work runs, waits and is scheduled."""
+"""Clock jumps of a day ahead and a day back, while work runs, waits and is scheduled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOON = 1_750_000_000.0
 DAY = 86_400.0
 JUMPS = [DAY, -DAY]
 FAST = replace(QUICK, heartbeat=0.05, poll=0.05, reconcile=0.05)
-A_WHILE = 0.3  # seconds: several looks, heartbeats and rounds of the reconciler
+A_WHILE = 0.3  # seconds: several polls, heartbeats and rounds of the reconciler
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def clock() -> FakeClock:
 async def test_clock_jump_while_a_step_and_a_tool_run_repeats_nothing(
     path: Path, clock: FakeClock, jump: float
 ) -> None:
-    """The worker's own leases seem over, or far off: nothing is done twice, and nothing stands still."""
+    """The worker's own leases seem expired or far off, yet nothing is done twice and nothing stalls."""
     asked, ran_tool = 0, 0
     go = asyncio.Event()
 
@@ -90,7 +90,7 @@ async def test_clock_jump_moves_a_retry_that_waits(path: Path, clock: FakeClock,
 
 
 def soon(path: Path, clock: FakeClock) -> bool:
-    """Whether everything that waits is due within ten seconds."""
+    """Return whether all waiting work is due within ten seconds."""
     return all(row[1] < clock.now() + 10 for row in rows(path)["agent_wake_up"])
 
 
@@ -106,12 +106,12 @@ async def test_clock_jump_moves_a_schedule_that_waits(path: Path, clock: FakeClo
         if jump > 0:
             await ran(api, "s", 2)
             await asyncio.sleep(A_WHILE)
-            clock.advance(-jump)  # it was a mistake
+            clock.advance(-jump)  # the jump is corrected
         await eventually(lambda: all(due <= clock.now() + 300 for _, due, _ in wake_ups(path)))
 
 
 async def test_clock_jump_moves_the_timeout_of_an_awaited_outcome(path: Path, clock: FakeClock) -> None:
-    """A day ahead its time is over; a day back it has a day more, and is not failed before."""
+    """A jump ahead ends the wait; after a jump back the call waits a day longer and does not fail early."""
 
     @async_tool(timeout=60)
     async def ask() -> None:
@@ -138,7 +138,7 @@ async def test_clock_jump_moves_the_timeout_of_an_awaited_outcome(path: Path, cl
 
 
 def waiting(path: Path) -> bool:
-    """Whether a timeout stands."""
+    """Return whether a timeout is set."""
     return any(row[0].startswith("timeout:") for row in rows(path)["agent_wake_up"])
 
 

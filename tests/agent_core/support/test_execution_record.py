@@ -1,4 +1,4 @@
-"""Whose code a process executed when it was killed."""
+"""Execution records: whose code a process was executing when it was killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def kill_me() -> None:
 
 
 async def waiting() -> None:
-    """Die of a timer, while the task waits."""
+    """Die from a timer while the task waits."""
     asyncio.get_running_loop().call_later(0.01, kill_me)
     await asyncio.sleep(60)
 
@@ -54,7 +54,7 @@ Death = Callable[[], Coroutine[Any, Any, None]]
 
 
 def die(folder: Path, death: Death) -> None:
-    """Run two works in one worker; one of them only waits."""
+    """Run two pieces of work in one worker, one of which only waits."""
     presence = WorkerLocks(folder, "w")
     presence.open()
     asyncio.run(both(presence, death))
@@ -82,7 +82,7 @@ def test_a_killed_process_leaves_whose_code_it_executed(tmp_path: Path, death: D
 
 
 def test_a_file_without_a_record_says_nothing(tmp_path: Path) -> None:
-    """That of an older version, of a worker on another machine, and one whose disk was full."""
+    """The file may come from an older version or another machine, or the disk may have been full."""
     (tmp_path / "old").touch()
     assert WorkerLocks(tmp_path, "heir").executed("old") is None
     assert WorkerLocks(tmp_path, "heir").executed("elsewhere") is None
@@ -91,7 +91,7 @@ def test_a_file_without_a_record_says_nothing(tmp_path: Path) -> None:
 
 
 async def test_recorded_work_ends_as_it_would_by_itself(tmp_path: Path) -> None:
-    """Its result, its exception, its cancellation and what it catches of one pass through."""
+    """A result, an exception, a cancellation and a caught cancellation all pass through."""
     record = new_record(tmp_path)
 
     async def work(outcome: Any) -> Any:
@@ -125,7 +125,7 @@ def test_threads_beyond_the_records_room_are_not_recorded(tmp_path: Path) -> Non
             stack.enter_context(record.thread("tool:a:b"))
         assert names(tmp_path)
     assert not names(tmp_path)
-    with in_thread():  # of no work
+    with in_thread():  # a thread without work
         assert threading.current_thread() is threading.main_thread()
 
 
@@ -135,5 +135,5 @@ def new_record(folder: Path) -> ExecutionRecord:
 
 
 def names(folder: Path) -> bytes:
-    """Return what the record holds, if it holds anything."""
+    """Return the content of the record without its padding."""
     return (folder / "w").read_bytes().strip(b"\0")

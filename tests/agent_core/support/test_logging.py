@@ -1,4 +1,4 @@
-"""Log lines of steps, retries, takeovers and tools are found by the id of their thread."""
+"""Log lines of steps, retries, takeovers and tools: each is found by its thread's id."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.sqlite  # what another process leaves is the same rows on either database
+@pytest.mark.sqlite  # another process leaves the same rows on either database
 async def test_a_takeover_is_found_by_the_thread(path: Path, log: pytest.LogCaptureFixture) -> None:
     prepare(path)
     url = f"sqlite:///{path}"
@@ -158,7 +158,7 @@ async def test_a_takeover_is_found_by_the_thread(path: Path, log: pytest.LogCapt
 
 
 async def test_a_runtime_at_rest_says_nothing_at_info(path: Path, log: pytest.LogCaptureFixture) -> None:
-    """APScheduler logs each run of a duty, eleven a second, where its level is not set."""
+    """APScheduler logs each run of a job, eleven a second, unless its level is set."""
     async with agent_on(path, [["ok"]]) as api:
         await finished(api, await api.create_thread("Hi"))
         log.clear()

@@ -1,4 +1,4 @@
-"""The library's loggers: standard ones, whose records carry no secrets and forge no lines."""
+"""The library's loggers: standard ones whose records contain no secrets and cannot forge lines."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_value_whose_words_fail_is_named(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.messages == ["It said SilentError"]
 
 
-SHOP = "postgresql://shop:hunter2@db/stock"  # a line of a program that has it stands in tracebacks
+SHOP = "postgresql://shop:hunter2@db/stock"  # this line of source appears in tracebacks
 
 
 def failed() -> None:
@@ -99,7 +99,7 @@ def failed() -> None:
 
 
 def test_handler_that_formats_exceptions_itself_gets_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """As formatters of JSON, rich's handler and services that collect errors do."""
+    """JSON formatters, rich's handler and error trackers format exceptions themselves."""
     try:
         failed()
     except ConnectionError:

@@ -1,4 +1,4 @@
-"""Retry: whether, and after how long."""
+"""Retry policies: whether to retry, and after how long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text files in the encodings that people's programs write are decoded; binary files are not text."""
+"""Decoding of text files in common encodings; binary files are not taken for text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of an error: its own, or its kind where it has none."""
+"""Error messages: an error's own words, or its type where it has none."""
 
 from __future__ import annotations
 

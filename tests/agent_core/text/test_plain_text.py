@@ -1,4 +1,4 @@
-"""Titles are plain: one line, without markdown's marks and terminals' escape sequences."""
+"""Plain titles: one line, without Markdown and without the escape sequences of terminals."""
 
 from __future__ import annotations
 

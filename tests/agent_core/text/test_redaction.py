@@ -1,4 +1,4 @@
-"""Secrets in the words of errors: hidden wherever an exception becomes a sentence or a line of a log."""
+"""Redaction of secrets wherever an exception becomes a sentence or a log line."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None:
-    """Ten times as much may take some ten times as long; a quadratic pattern takes a hundred times."""
+    """Ten times the length may take about ten times as long; a quadratic pattern takes a hundred times."""
 
     def seconds(length: int) -> float:
         text = piece * (length // len(piece))
@@ -265,7 +265,7 @@ def test_hiding_never_fails_and_twice_is_once(text: str) -> None:
 
 
 KEY = "sk-proj-Abc123DEF456ghi789"
-PASSWORD = "correct-horse-9"  # by its name in the environment alone
+PASSWORD = "correct-horse-9"  # known by its name in the environment alone
 
 
 def _raise(*_: object, **__: object) -> None:

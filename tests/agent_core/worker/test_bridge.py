@@ -1,4 +1,4 @@
-"""The bridge: a distributed engine delivers the work, and may lose, repeat or delay what it likes."""
+"""The bridge to a distributed engine, which delivers the work and may lose, repeat or delay it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.support.agents import EAGER, prepare, rows
 
 
 class Careless:
-    """An engine between the runtimes of one process, as bad as its way to deliver.
+    """Engine between the runtimes of one process, as unreliable as `how` makes it.
 
     Args:
-        how: for each key deferred, in order, the delays in seconds after which it is delivered; an
-            empty list loses it.
+        how: returns, for each deferred key in order, the delays in seconds of its deliveries; an empty list
+            loses the key.
     """
 
     def __init__(self, how: Any) -> None:

@@ -1,4 +1,4 @@
-"""A claim that waited for the thread's lock looks at what is so then, not at what was so when it began."""
+"""Claims that waited for the thread's lock: they act on the rows as they are after the wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agent_core.store.turns import steps
 from agent_core.store.turns.steps import Claim
 from tests.support.agents import agent_on, rows
 
-pytestmark = pytest.mark.postgresql  # on SQLite nothing begins while another writes
+pytestmark = pytest.mark.postgresql  # SQLite begins no transaction while another one writes
 
 AGENTS = {"assistant"}
 _LEASE = Statement(update(WAKE_UP).values(worker=P("by")))
@@ -31,7 +31,7 @@ def lease(tx: Tx, worker: str) -> None:
 
 
 async def claimed_by_b_after(api: AgentApi, other: AgentApi, meanwhile: Any) -> Claim | None:
-    """Let worker b claim the thread's step, and do `meanwhile` while it waits for the lock."""
+    """Let worker b claim the thread's step, and run `meanwhile` while the claim waits for the lock."""
     thread = await api.create_thread("Hi", thread_id="t")
     await api.store.writer.run(lease, "b")
     held = threading.Event()

@@ -1,4 +1,4 @@
-"""A process dies at each named point; the next one ends where an uninterrupted one would have."""
+"""Crashes at each named point: the next process ends where an uninterrupted one would have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AMONG_TOOLS = {"commit.after", "tool.claimed", "tool.ran", "tool.commit.inside",
 
 
 async def _outcome(plan: Plan) -> list[Any]:
-    """Return the thread as its readers see it, without what differs from run to run."""
+    """Return the thread as its readers see it, without values that differ between runs."""
     async with Runtime(plan.url, work=False) as runtime:
         api = define_internal_agent_api(runtime, make_agent(plan.effects, 0))
         thread = await api.get_thread(plan.thread_id)
@@ -41,7 +41,7 @@ Outcome = tuple[list[Any], dict[str, int]]
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What comes of it in peace, on SQLite: the other database must come to the same."""
+    """Return the outcome of a run without a crash, on SQLite; the other database must give the same."""
     plan = Plan(tmp_path_factory.mktemp("whole"), pace=0.005, send=PROMPTS)
     child = spawn(plan)
     child.join(60)
@@ -77,7 +77,7 @@ def test_thread_goes_on_after_a_crash_at_any_point(
 
 
 def _forgive_doubt(result: list[Any], whole: list[Any]) -> int:
-    """Put the uninterrupted outcome in place of each doubt; return how many there were."""
+    """Replace each doubt with the uninterrupted outcome, and return the number of doubts."""
     count = 0
     for (_, parts), (_, right) in zip(result[3], whole[3], strict=False):
         for place, part in enumerate(parts):
@@ -87,7 +87,7 @@ def _forgive_doubt(result: list[Any], whole: list[Any]) -> int:
     return count
 
 
-def test_the_uninterrupted_run_is_what_the_world_says(uninterrupted: Outcome) -> None:
+def test_the_uninterrupted_run_completes_with_every_charge(uninterrupted: Outcome) -> None:
     (status, error, retry_state, messages), effects = uninterrupted
     assert (status, error, retry_state) == ("completed", None, None)
     assert [role for role, _ in messages] == ["user", "assistant"] * len(PROMPTS)
@@ -99,7 +99,7 @@ def test_only_names_that_exist_can_be_installed() -> None:
         faults.install("nowhere", lambda: None)
 
 
-def test_every_name_stands_in_the_code() -> None:
+def test_every_crash_point_is_in_the_code() -> None:
     code = "".join(path.read_text() for path in Path(agent_core.__file__).parent.rglob("*.py"))
     for name in CRASH_POINTS:
         assert f'crash_point("{name}")' in code

@@ -1,4 +1,4 @@
-"""A death counts only against what died alone: one poison among many costs them time and nothing else."""
+"""Deaths count only against work that ran alone: poison costs the work beside it time and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BRISK = {"poll": 0.2, "pulse": 0.05, "reconcile": 0.2, "probation": 0.5}
 
 
 async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
-    """Return how each thread ended: its status, or that it is sealed, or that its tool is."""
+    """Return how each thread ended: its status, sealed, or with its tool sealed or in doubt."""
     ends: dict[str, str] = {}
     for name, thread in found.items():
         ends[name] = "sealed" if thread.error_kind == "PoisonedStepError" else thread.status
@@ -44,7 +44,7 @@ async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
 
 
 async def run(colony: Colony, prompts: dict[str, str], within: float = MINUTE) -> dict[str, str]:
-    """Let a colony work on these prompts and return how they ended."""
+    """Let a colony answer these prompts, and return how their threads ended."""
     began = time.monotonic()
     async with colony.open() as api:
         await send(api, prompts)
@@ -54,7 +54,7 @@ async def run(colony: Colony, prompts: dict[str, str], within: float = MINUTE) -
 
 
 def mixed(innocent: str, poison: str, count: int = 30, poisons: int = 1) -> dict[str, str]:
-    """Many of one kind, and in their midst some of the other."""
+    """Return many prompts of one kind, with some of another kind among them."""
     prompts = {f"t{n:02}": innocent for n in range(count)}
     return prompts | {f"t{7 + 9 * n:02}x": poison for n in range(poisons)}
 
@@ -73,19 +73,19 @@ async def test_poison_among_thirty_steps_is_sealed(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0"), 1, "completed", "sealed")
 
 
-@pytest.mark.postgresql  # the other one is no different for it
+@pytest.mark.postgresql  # SQLite behaves the same
 @pytest.mark.timeout(180)
 async def test_lethal_tool_among_thirty_is_sealed(path: Path) -> None:
     await check(path, mixed("call 0.2", "call-die 0"), 1, "completed", "tool sealed, completed")
 
 
-@pytest.mark.postgresql  # where several workers are at home
+@pytest.mark.postgresql  # several workers usually share PostgreSQL
 @pytest.mark.timeout(180)
 async def test_three_workers_find_one_poison(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0"), 3, "completed", "sealed")
 
 
-@pytest.mark.sqlite  # the other one is no different for it
+@pytest.mark.sqlite  # PostgreSQL behaves the same
 @pytest.mark.timeout(180)
 async def test_two_poisons_are_both_sealed(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0", count=14, poisons=2), 1, "completed", "sealed")
@@ -94,7 +94,7 @@ async def test_two_poisons_are_both_sealed(path: Path) -> None:
 @pytest.mark.sqlite  # as above
 @pytest.mark.timeout(180)
 async def test_turns_of_many_steps_go_on_beside_a_poison(path: Path) -> None:
-    """Each of their steps is fresh when the one before it has completed, and runs beside the suspects."""
+    """Each next step is fresh when the one before it completes, and runs beside the suspects."""
     await check(path, mixed("work 6", "die 0.1"), 1, "completed", "sealed")
 
 
@@ -106,7 +106,7 @@ async def test_a_poison_that_dies_slowly_is_sealed(path: Path) -> None:
 
 @pytest.mark.sqlite  # as above
 async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
-    """Its outcome is in doubt, like that of each that ran beside it; there is nothing to find."""
+    """The outcomes of the lethal call and of those beside it are in doubt, so there is no suspect to find."""
     colony = Colony(url(prepare(path)))
     prompts = mixed("once 0.3", "once-die 0.1", count=8)
     doubt = "tool in doubt, completed"
@@ -114,9 +114,9 @@ async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
     assert colony.deaths == 1
 
 
-@pytest.mark.postgresql  # Procrastinate needs one
+@pytest.mark.postgresql  # Procrastinate needs PostgreSQL
 @pytest.mark.timeout(180)
-async def test_an_engine_that_delivers_finds_it_too(path: Path) -> None:
+async def test_an_engine_that_delivers_finds_the_poison_too(path: Path) -> None:
     colony = Colony(url(prepare(path)), workers=2, engine=True, settings=BRISK)
     prompts = mixed("say 0.2", "die 0", count=12)
     assert await run(colony, prompts) == expected(prompts, "completed", "sealed")
@@ -125,7 +125,7 @@ async def test_an_engine_that_delivers_finds_it_too(path: Path) -> None:
 async def under_kills(
     colony: Colony, prompts: dict[str, str], kills: int, pause: tuple[float, float]
 ) -> set[str]:
-    """Kill from outside, then leave everything alone; return the ways in which the threads ended."""
+    """Kill workers from outside, then leave them alone; return the ways in which the threads ended."""
     async with colony.open() as api:
         await send(api, prompts)
         await colony.kill(kills, pause, random.Random(7))
@@ -142,18 +142,18 @@ async def test_kills_from_outside_seal_nothing(path: Path) -> None:
 @pytest.mark.sqlite  # as above
 @pytest.mark.timeout(180)
 async def test_turn_under_kills_in_quick_succession_is_not_sealed(path: Path) -> None:
-    """It is alone each time; what it dies of is not its own."""
+    """The step runs alone each time, but its code does not cause the deaths."""
     colony = Colony(url(prepare(path)))
     assert await under_kills(colony, {"t": "say 2"}, 6, (0.1, 0.5)) == {"completed"}
 
 
 @pytest.mark.sqlite  # as above
 async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
-    """Its leases run out and another worker goes on; nothing is held against the step."""
+    """The sleeper's leases expire and another worker goes on, but the step is charged with no crash."""
     colony = Colony(url(prepare(path)), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
     async with colony.open() as api:
         await send(api, {"t": "say 60"})
-        await live(api, "t", "Well. ")  # not while it writes: SQLite's one lock would sleep with it
+        await live(api, "t", "Well. ")  # not while it writes: the sleeper would keep SQLite's only write lock
         sleeper, *_ = held(path)[0]
         os.kill(pid := int(sleeper.split("-")[0]), signal.SIGSTOP)
         try:
@@ -165,14 +165,14 @@ async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
     assert colony.deaths == 0
 
 
-# Short, so that each of these deaths could be charged.
+# Short enough for each of these deaths to be charged.
 IMPATIENT: dict[str, Any] = {"settings": {"probation": 0.1, "pulse": 0.05}}
 
 
-@pytest.mark.sqlite  # the other one is no different for it
+@pytest.mark.sqlite  # PostgreSQL behaves the same
 @pytest.mark.timeout(120)
 async def test_a_long_answer_outlives_any_kills_from_outside(path: Path) -> None:
-    """It is alone in a worker that has lived for long enough, and is killed at random moments."""
+    """The step runs alone in a worker that has lived long enough, which is killed at random moments."""
     colony, dice = Colony(url(prepare(path)), **IMPATIENT), random.Random(5)
     async with colony.open() as api:
         await send(api, {"t": "say 2"})
@@ -185,7 +185,7 @@ async def test_a_long_answer_outlives_any_kills_from_outside(path: Path) -> None
 
 
 def running(path: Path, attempts: int) -> bool:
-    """Whether the newest of so many attempts at a step runs."""
+    """Return whether the newest of so many attempts at a step has begun."""
     return len(rows(path)["agent_stream"]) == attempts
 
 
@@ -193,14 +193,14 @@ def running(path: Path, attempts: int) -> bool:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("poison", "deaths"), [("die 1", 3), ("die-elsewhere 0.2", 12)])
 async def test_a_lone_poison_is_sealed(path: Path, poison: str, deaths: int) -> None:
-    """Late and by its own code, or from a thread, where it looks like a kill from outside for a while."""
+    """The poison dies late by its own code, or in a thread, where it first looks like a kill from outside."""
     colony = Colony(url(prepare(path)), **IMPATIENT)
     assert await run(colony, {"t": poison}) == {"t": "sealed"}
     assert colony.deaths == deaths
 
 
 def held(path: Path) -> list[tuple[Any, ...]]:
-    """Return (worker, company, crashes) of each wake-up, by their keys."""
+    """Return (worker, company, crashes) of each wake-up, sorted by key."""
     names = WAKE_UP.c.keys()
     places = [names.index(name) for name in ("worker", "company", "crashes")]
     return [tuple(row[place] for place in places) for row in sorted(rows(path)["agent_wake_up"])]
@@ -215,14 +215,14 @@ async def by_its_lock(api: AgentApi, worker: str) -> None:
 
 async def by_its_lease(api: AgentApi, worker: str) -> None:
     expire = functools.partial(api.store.wake_ups.expire, alive=False)
-    await api.store.writer.run(expire, worker)  # it still holds: nothing happens
+    await api.store.writer.run(expire, worker)  # the lease still holds: nothing happens
     await api.store.writer.run(lambda tx: tx.cursor.execute("update agent_wake_up set next_run_time = 1"))
     await api.store.writer.run(expire, worker)
 
 
 @pytest.mark.parametrize("bury", [by_its_lock, by_its_lease])
 async def test_only_what_ran_is_suspect(path: Path, bury: Burial) -> None:
-    """A step that runs, a tool that runs, and a step that waits for a place in the same worker."""
+    """The worker that dies has a running step, a running tool, and a step that waits for a place."""
     pools = {"workpool": Workpool(1), "tool_workpool": Workpool(1)}
     idle: dict[str, Any] = {"runtime": {"work": False}}
     async with agent_on(path, answer, tools=[again, once], runtime=pools) as dying:
@@ -236,8 +236,8 @@ async def test_only_what_ran_is_suspect(path: Path, bury: Burial) -> None:
         async with agent_on(path, answer, **idle) as heir:
             await dying.store.writer.run(lambda _: worker_of(dying)._scheduler.shutdown())  # pyright: ignore[reportPrivateUsage]
             await bury(heir, worker)
-            await bury(heir, worker)  # another worker that saw it die, too
-        # In the order of the keys: the steps of b and c, then the tool call of a.
+            await bury(heir, worker)  # as another worker that saw the death would
+        # In order of the keys: the steps of b and c, then the tool call of a.
         assert held(path) == [(None, 1, 0), (None, None, 0), (None, 1, 0)]
         await asyncio.gather(*(dying.stop_thread(name) for name in "abc"))
 
@@ -246,7 +246,7 @@ def tools_running(path: Path) -> list[Any]:
     return [row for row in rows(path)["agent_tool_call"] if "running" in row]
 
 
-@pytest.mark.sqlite  # for the folder of the lock files
+@pytest.mark.sqlite  # needs the folder of the lock files
 @pytest.mark.parametrize("leaving", [False, True])
 async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, leaving: bool) -> None:
     async with agent_on(path, answer, runtime={"work": False}) as sender:
@@ -255,7 +255,7 @@ async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, lea
     folder = workers_folder(parse_url(url(path)), path)
     assert folder is not None
     folder.mkdir()
-    (folder / "w").write_bytes(b"")  # its process is gone: nobody holds the lock
+    (folder / "w").write_bytes(b"")  # its process is gone, so the lock is free
     if leaving:
         gone = WorkerLocks(folder, "w")
         gone.open()
@@ -279,7 +279,7 @@ async def test_a_worker_that_closed_in_order_makes_no_suspects(
 ) -> None:
     monkeypatch.setattr(
         "agent_core.worker.worker._SHUTDOWN_TIMEOUT", 0.2
-    )  # the tool would not end in five seconds either
+    )  # the tool would outlast five seconds, too
     async with agent_on(path, answer, tools=[again, once]) as api:
         await api.create_thread("say 30", thread_id="a")
         await live(api, "a", "Well. ")
@@ -289,7 +289,7 @@ async def test_a_worker_that_closed_in_order_makes_no_suspects(
 
 
 async def test_a_suspect_that_is_given_back_stays_one(path: Path) -> None:
-    """A deploy in the middle of a search does not begin it again."""
+    """A deploy in the middle of the search must not restart the search."""
     async with agent_on(path, answer, runtime={"work": False}) as sender:
         await sender.create_thread("say 30", thread_id="t")
         mark = "update agent_wake_up set company = 4, crashes = 1, death = 'w'"

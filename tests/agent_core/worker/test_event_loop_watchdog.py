@@ -1,4 +1,4 @@
-"""Code that blocks the event loop: noticed, named, and nobody takes over what is only slow."""
+"""Event loop watchdog: blocking code is noticed and named, and slow work is not taken over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BRISK = Settings(lease=1.6, heartbeat=0.1, poll=0.1, reconcile=0.1, pulse=0.05, 
 
 
 class Rival:
-    """A second worker on the same database, on an event loop of its own."""
+    """Second worker on the same database, with its own event loop."""
 
     def __init__(self, path: Path, tools: list[Any]) -> None:
         self._path, self._tools = path, tools

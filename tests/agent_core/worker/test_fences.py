@@ -1,4 +1,4 @@
-"""Two runners on one thread: whoever lost the work writes nothing any more, and nothing shows."""
+"""Two runners on one thread: the one that lost the work writes nothing, and readers notice nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.support.databases import url
 
 
 class Gate:
-    """A model that says one word, waits for its gate, and then does what it was told."""
+    """Model that says one word, waits for its gate, and then goes on or fails as given."""
 
     name = "gate"
 
@@ -54,7 +54,7 @@ class Gate:
         try:
             yield TextDelta(self.first)
             self.reached.set()
-            while not self.opened.is_set():  # deaf to cancellation, as a sleeping process is
+            while not self.opened.is_set():  # ignores cancellation, like a sleeping process
                 try:
                     await self.opened.wait()
                 except asyncio.CancelledError:
@@ -76,7 +76,7 @@ LATE = {
 
 @pytest.mark.parametrize("late", LATE)
 async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
-    """Its flush, its commit, its retry and its failure all miss."""
+    """The late step's flush, commit, retry and failure all miss."""
     gate = Gate("old", LATE[late])
     async with Runtime(url(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
@@ -129,7 +129,7 @@ async def test_a_late_tool_writes_nothing(path: Path, end: str) -> None:
 
 
 async def test_only_one_of_two_workers_claims(path: Path) -> None:
-    """Both are told of the same work again and again; each step is asked for once."""
+    """Both workers are sent the same work repeatedly, but each step is asked for once."""
     asked: list[int] = []
 
     def turn(messages: list[dict[str, Any]]) -> list[Any]:
@@ -150,7 +150,7 @@ async def test_only_one_of_two_workers_claims(path: Path) -> None:
 
 
 async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> None:
-    """No lock file tells of the death of a worker on another machine."""
+    """A worker on another machine leaves no lock file that shows its death."""
     async with agent_on(path, [["new"]], settings=QUICK) as new:
         await new.create_thread(thread_id="t")
 
@@ -164,15 +164,15 @@ async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> 
 
 
 def put_to_sleep(pid: int | None, path: Path) -> None:
-    """Stop a process while it does not hold the write lock: SQLite would have all others wait for it.
+    """Stop a process while it does not hold SQLite's write lock, which would block all others.
 
-    PostgreSQL ends the transaction of one that sleeps in it.
+    PostgreSQL ends the transaction of a process that sleeps in it.
     """
     assert pid is not None
     if not url(path).startswith("sqlite"):
         os.kill(pid, signal.SIGSTOP)
         return
-    # Whoever has the lock knows that nobody else has it; a signal alone may arrive a moment later.
+    # Holding the lock proves that the process does not; the signal alone may take effect a moment later.
     with contextlib.closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
         connection.execute("begin immediate")
         os.kill(pid, signal.SIGSTOP)
@@ -189,7 +189,7 @@ def states(pid: int) -> list[str]:
 
 @pytest.mark.timeout(150)
 async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> None:
-    """SIGSTOP past the lease, takeover, SIGCONT: what it goes on to write misses."""
+    """After SIGSTOP past the lease, a takeover and SIGCONT, the writes of the zombie miss."""
     settings = {"lease": 1.0, "heartbeat": 0.2, "poll": 0.2, "reconcile": 0.2}
     plan = Plan(tmp_path, pace=0.1, settings=settings, database=url(prepare(path)))
     zombie = spawn(plan)
@@ -206,7 +206,7 @@ async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> N
                 done = await finished(api, "t", 50)
                 before, said = rows(path), await texts(api, "t")
                 os.kill(zombie.pid, signal.SIGCONT)
-                await api.create_thread(thread_id="u")  # work for it, to see that it is awake again
+                await api.create_thread(thread_id="u")  # work for the zombie, to see that it is awake again
                 await api.send_message("u", "again")
                 heir.kill()
                 heir.join()
@@ -241,7 +241,7 @@ async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
                 await lose_leases(old)
                 async with Follower(new, thread.id) as late:
                     await eventually(lambda: new.agent.model.requests)  # type: ignore[union-attr]
-                    await late.until(lambda _: late.text == "old")  # it stays until the first new token
+                    await late.until(lambda _: late.text == "old")  # the text stays until the first new token
                     go.set()
                     await finished(new, thread)
                     await late.agrees()

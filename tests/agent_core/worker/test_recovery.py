@@ -1,4 +1,4 @@
-"""Recovery: work whose process has closed, died or forgotten it is taken up again."""
+"""Recovery of work whose process has closed, died or lost track of it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def workers(path: Path) -> list[str]:
 
 
 async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With a lease of an hour: the lock file tells of the death."""
+    """The lease lasts an hour, but the lock file shows the death."""
     settings = {"lease": 3600.0}
-    # Its step lasts longer than anybody needs to see it begin.
+    # The step lasts long enough to be seen running.
     plan = Plan(path.parent, pace=30, settings=settings, database=url(prepare(path)))
     dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
@@ -71,7 +71,7 @@ async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest
 
 
 async def test_worker_closed_in_mid_step_gives_its_step_back(path: Path) -> None:
-    """A graceful end is no crash, and the partial text stays until the next first token."""
+    """A graceful shutdown is no crash, and the partial text stays until the next first token."""
     async with agent_on(path, [["half", LONG]]) as api:
         thread = await api.create_thread("Hi")
         async with Follower(api, thread.id) as follower:
@@ -112,7 +112,7 @@ async def test_worker_closed_while_a_tool_runs_waits_for_the_tool(path: Path) ->
 
 @pytest.mark.parametrize("again", [False, True])
 async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
-    """Not run again unless it says it may; then the model is told that it is in doubt."""
+    """A tool without `rerun_on_interrupt` is not run again, and the model sees an outcome in doubt."""
     ran: list[int] = []
 
     @action_tool(rerun_on_interrupt=again)
@@ -129,7 +129,7 @@ async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
     async with agent_on(path, turn, tools=[once]) as api:
         thread = await api.create_thread("Hi")
         await eventually(lambda: ran)
-        # What a SIGKILL leaves behind: a running call whose lease nobody holds any more.
+        # As after a SIGKILL: a running call whose lease has no holder.
         await lose_leases(api)
         async with agent_on(path, turn, tools=[once]) as heir:
             await finished(heir, thread)
@@ -140,7 +140,7 @@ async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
 
 
 async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
-    """Three deaths, then a person is asked; resumed, it may try again."""
+    """After three deaths the step waits for a person; once resumed, it may be tried again."""
     plan = Plan(path.parent, pace=0, send=("poison",), die_at=("claim.after", 1), database=url(prepare(path)))
     for _ in range(3):
         child = spawn(plan)
@@ -171,8 +171,8 @@ NET = {
 
 
 @pytest.mark.parametrize("case", NET)
-async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
-    """No known path leads there; somebody's hand in the database may."""
+async def test_the_reconciler_runs_work_without_a_wake_up_or_a_worker(path: Path, case: str) -> None:
+    """No known path leads to these rows, but a manual edit of the database may."""
     status, call, harm = NET[case]
 
     @action_tool
@@ -189,7 +189,7 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
         await sender.send_message("t", "Hi")
 
         def leave(tx: Any) -> None:
-            """Leave the thread as a worker would have in the middle of its turn, and then harm it."""
+            """Leave the thread as a worker would in the middle of its turn, then damage the rows."""
             tx.cursor.execute("update agent_wake_up set worker = 'w'")
             claim = steps.claim(tx, "t", "w", {"assistant"})
             assert claim is not None
@@ -209,13 +209,13 @@ async def test_the_reconciler_is_a_net(path: Path, case: str) -> None:
             await follower.agrees()
 
 
-def test_the_living_are_told_from_the_dead(tmp_path: Path) -> None:
-    """A worker is dead when its lock is free, and not before it has taken it."""
+def test_dead_workers_are_told_from_living_ones(tmp_path: Path) -> None:
+    """A worker is dead when its lock is free, but not before the worker has taken the lock."""
     one, two = WorkerLocks(tmp_path, "one"), WorkerLocks(tmp_path, "two")
     one.open()
     two.open()
     assert one.dead() == []
-    (tmp_path / "three").touch()  # its process is gone: nobody holds the lock
+    (tmp_path / "three").touch()  # its process is gone, so the lock is free
     assert one.dead() == two.dead() == ["three"]
     one.forget("three")
     two.forget("three")

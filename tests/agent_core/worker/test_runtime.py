@@ -1,4 +1,4 @@
-"""The runtime: opened and closed; several on one file, and what their pools limit."""
+"""The runtime: opening and closing, several runtimes on one file, and the limits of their pools."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_pools_limit_what_runs_at_once(path: Path) -> None:
     async def stay(place: int) -> None:
         now[place] += 1
         most[place] = max(most[place], now[place])
-        await eventually(lambda: most[place] >= limits[place])  # however slowly the others begin
+        await eventually(lambda: most[place] >= limits[place])  # however slowly the others start
         await asyncio.sleep(0.02)
         now[place] -= 1
 
@@ -77,7 +77,7 @@ async def test_a_workpool_serves_the_next_runtime_too(path: Path) -> None:
             assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
 
 
-async def test_outside_of_its_block_it_says_so(path: Path) -> None:
+async def test_a_runtime_outside_of_its_block_is_refused(path: Path) -> None:
     runtime = Runtime(url(path))
     api = define_internal_agent_api(runtime, Agent("a", ScriptedModel([])))
     with pytest.raises(errors.AgentCoreError, match="async with"):
@@ -103,7 +103,7 @@ async def _drain(api: Any, thread_id: str) -> None:
 
 
 def test_a_script_ends_when_it_is_done(tmp_path: Path) -> None:
-    """No thread of ours may keep the process: not the writer's, not the scheduler's."""
+    """Neither the writer's nor the scheduler's thread may keep the process alive."""
     script = f"""
 import asyncio
 from agent_core import Agent, Runtime, define_internal_agent_api

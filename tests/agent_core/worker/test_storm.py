@@ -1,4 +1,4 @@
-"""Everything at once, from three processes' worth of runtimes: no thread is stranded, no view is wrong."""
+"""Random load from three processes' worth of runtimes: no thread is stranded, and no view is wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUSY: tuple[WhenBusy, ...] = ("reject", "queue", "queue", "interrupt")
 
 
 class Storm:
-    """A source of random deeds; the same seed gives the same wishes, though never the same timing."""
+    """Source of random actions; a seed fixes the choices but not their timing."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -74,7 +74,7 @@ class Storm:
         return [quick, flaky, ask, pay]
 
     async def deed(self, apis: list[AgentApi]) -> None:
-        """Do something, as somebody in some process would; a refusal is an answer, too."""
+        """Do something random in one of the processes; a refusal is acceptable, too."""
         api, thread_id = self.random.choice(apis), self.random.choice(THREADS)
         number = self.random.randrange(1_000_000)
         how = self.random.choice(BUSY)
@@ -100,7 +100,7 @@ class Storm:
             await self.random.choice(deeds)()
 
     async def branch(self, api: AgentApi, thread_id: str) -> None:
-        """Go back to some message, or to what once stood in its place."""
+        """Edit, regenerate or fork at a random message, or select one of its branches."""
         found = await api.list_messages(thread_id)
         if found:
             message = self.random.choice(found)
@@ -113,7 +113,7 @@ class Storm:
             await self.random.choice(deeds)()
 
     async def answer(self, api: AgentApi, thread_id: str) -> None:
-        """Decide about every call that waits for a person."""
+        """Decide on every call that waits for a person."""
         for part in await tool_parts(api, thread_id):
             call_id = part["toolCallId"]
             with contextlib.suppress(errors.ToolCallFinishedError):
@@ -164,7 +164,7 @@ async def test_storm_of_sends_stops_and_branches_leaves_all_readers_agreed(path:
 
 
 def check_rows(path: Path) -> None:
-    """Check what must hold of every database whose threads are idle."""
+    """Check the invariants of a database whose threads are idle."""
     found = rows(path)
 
     def column(table: Any, name: str) -> list[Any]:

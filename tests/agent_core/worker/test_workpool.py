@@ -1,4 +1,4 @@
-"""The workpool: limited, fair between threads, deaf to nothing that is submitted."""
+"""The workpool: limited, fair between threads, and never dropping submitted work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent_core.testing import eventually
 
 
 class Log:
-    """A handler that notes what runs and waits until it is let go."""
+    """Handler that records each run, and holds it until released."""
 
     def __init__(self, *, held: bool = True) -> None:
         self.began: list[str] = []
@@ -64,7 +64,7 @@ async def test_fifty_calls_of_one_thread_do_not_hold_up_anothers_only_one() -> N
     assert log.began.index("small") <= 2
 
 
-async def test_submitted_again_while_it_waits_it_runs_once() -> None:
+async def test_a_key_submitted_again_while_it_waits_runs_once() -> None:
     pool, log = Workpool(1), Log()
     pool.submit(tool_key("t", "first"), log)
     for _ in range(3):
@@ -74,7 +74,7 @@ async def test_submitted_again_while_it_waits_it_runs_once() -> None:
     assert log.began == ["first", "second"]
 
 
-async def test_submitted_again_while_it_runs_it_runs_once_more() -> None:
+async def test_a_key_submitted_again_while_it_runs_runs_once_more() -> None:
     pool, log = Workpool(1), Log()
     pool.submit(tool_key("t", "k"), log)
     await asyncio.sleep(0)
@@ -87,10 +87,10 @@ async def test_submitted_again_while_it_runs_it_runs_once_more() -> None:
     assert not pool.holds(tool_key("t", "k"))
 
 
-async def test_cancelled_before_it_began_its_key_is_free_again() -> None:
+async def test_a_key_cancelled_before_it_began_is_free_again() -> None:
     pool, log = Workpool(1), Log(held=False)
     pool.submit(tool_key("t", "k"), log)
-    pool.cancel("t")  # its task exists and has not run a line yet
+    pool.cancel("t")  # its task exists but has not started
     await idle(pool)
     assert log.began == []
     pool.submit(tool_key("t", "k"), log)
@@ -98,7 +98,7 @@ async def test_cancelled_before_it_began_its_key_is_free_again() -> None:
     assert log.began == ["k"]
 
 
-async def test_cancelled_it_forgets_what_waits_for_the_thread() -> None:
+async def test_a_cancelled_thread_loses_its_waiting_work() -> None:
     pool, log = Workpool(1), Log()
     for key, thread in (("a", "t"), ("b", "t"), ("c", "u")):
         pool.submit(tool_key(thread, key), log)
@@ -111,7 +111,7 @@ async def test_cancelled_it_forgets_what_waits_for_the_thread() -> None:
     assert log.began == ["a", "c"]
 
 
-async def test_ended_by_key_it_still_runs_again_if_it_was_submitted_again() -> None:
+async def test_a_key_that_was_ended_still_runs_again_if_submitted_again() -> None:
     pool, log = Workpool(1), Log()
     pool.submit(tool_key("t", "k"), log)
     await asyncio.sleep(0)
@@ -142,7 +142,7 @@ async def test_closing_takes_nothing_new_and_ends_what_runs() -> None:
     pool.submit(tool_key("t", "d"), tool)
     await asyncio.sleep(0)
     closing = asyncio.create_task(pool.close(5, WakeUpKind.STEP))
-    await eventually(lambda: step.ended)  # at once; the tool has its grace
+    await eventually(lambda: step.ended)  # at once; a tool gets a grace period
     assert not tool.ended
     pool.submit(tool_key("t", "late"), tool)
     tool.go.set()
@@ -167,7 +167,7 @@ events = st.lists(
 @settings(max_examples=60)
 @given(events, st.integers(1, 3))
 def test_workpool_comes_to_rest_and_forgets_no_key(moves: list[tuple[str, int, int]], most: int) -> None:
-    """What was submitted last and not cancelled has run after its submission; never too many at once."""
+    """Every key submitted and not cancelled runs after its last submission, within the limit."""
 
     async def main() -> None:
         pool, owed, running = Workpool(most), defaultdict[WakeUpKey, int](int), set[WakeUpKey]()

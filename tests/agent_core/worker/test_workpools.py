@@ -1,4 +1,4 @@
-"""Work that waits: fair between threads, no more than there is room for, and to be seen."""
+"""Waiting work: fair between threads, within the room of the pools, and visible."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_fifty_calls_of_one_thread_starve_nobody(
 
 
 async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
-    """A thousand rows of one thread that came due long ago, and three of others that just did."""
+    """One thread has a thousand rows that came due long ago, and three others have one each that just did."""
     async with agent_on(path, [], runtime={"work": False}) as api:
         wake_ups = api.store.wake_ups
 
@@ -90,7 +90,7 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
 
 
 async def test_worker_takes_no_more_than_its_pools_have_room_for(path: Path) -> None:
-    """What there is no room for stays in the database, where another process may take it."""
+    """Work without room stays in the database, where another process may take it."""
     go = asyncio.Event()
 
     async def turn(_messages: list[dict[str, Any]]) -> list[Any]:
@@ -121,7 +121,7 @@ async def test_worker_takes_no_more_than_its_pools_have_room_for(path: Path) -> 
                     assert (await finished(two, thread)).status == "completed"
 
 
-async def test_waiting_work_of_this_process_is_told(path: Path) -> None:
+async def test_waiting_work_of_this_process_is_reported(path: Path) -> None:
     go = asyncio.Event()
 
     @action_tool
@@ -153,7 +153,7 @@ async def test_waiting_work_of_this_process_is_told(path: Path) -> None:
 
 
 def asking(api: AgentApi) -> Any:
-    """Return a turn that asks another thread through a tool, and the tool."""
+    """Return a tool that asks another thread."""
 
     @action_tool
     async def ask() -> str:
@@ -172,7 +172,7 @@ def ask_or_answer(messages: list[dict[str, Any]]) -> list[Any]:
 
 
 async def test_a_tool_may_wait_for_another_thread(path: Path) -> None:
-    """With one place for steps and, of their own, one for tools."""
+    """There is one place for steps, and a separate one for tools."""
     async with agent_on(path, ask_or_answer, runtime={"workpool": Workpool(1)}) as api:
         api.agent.tools["ask"] = asking(api)  # type: ignore[union-attr]
         thread = await api.create_thread("Go")
@@ -180,10 +180,10 @@ async def test_a_tool_may_wait_for_another_thread(path: Path) -> None:
         assert (await texts(api, thread))[-1] == "42"
 
 
-async def test_a_pool_in_which_nothing_can_end_is_told_of(
+async def test_a_pool_in_which_nothing_can_end_is_reported(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One place that both share: the tool has it, and waits for the step that needs it."""
+    """The tool has the only shared place, and waits for the step that needs it."""
     monkeypatch.setattr(workpool, "STANDSTILL_TIMEOUT", 0.2)
     pool = Workpool(1)
     runtime = {"workpool": pool, "tool_workpool": pool}
@@ -207,7 +207,7 @@ async def test_a_pool_in_which_nothing_can_end_is_told_of(
         assert (await finished(api, other)).status == "completed", "a stop makes room"
 
 
-def test_a_pool_of_their_own() -> None:
+def test_tools_get_a_pool_of_their_own() -> None:
     steps = Workpool(3)
     steps.engine = object()
     pools = Workpools(steps, None)
