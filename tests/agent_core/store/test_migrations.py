@@ -201,7 +201,7 @@ ENDS = {
     "No such city.": "error",
     "the process ended, said the tool": "error",
 }
-"""What a failed call's error says, and the reason that revision 0012 gives it."""
+"""Text of a failed call's error, and the end reason that revision 0012 derives from it."""
 
 
 async def test_rows_from_before_the_end_reason_have_one(path: Path) -> None:

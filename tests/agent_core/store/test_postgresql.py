@@ -24,7 +24,7 @@ from tests.tools.postgresql import FAST, PostgreSQL
 
 pytestmark = pytest.mark.postgresql
 DEAF = Settings(poll=60, reconcile=60, watch=60)
-"""No polling: what is noticed was told."""
+"""Settings without polling, so that only notifications are noticed."""
 
 
 # URLs

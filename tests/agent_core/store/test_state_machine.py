@@ -55,7 +55,7 @@ BROKEN = {
     "a message sent twice": (messages, "_FIND", "agent_message.id = :message_id"),
 }
 FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError, DuplicateMessageError)
-"""What a history ends with that is not as it should be; a statement that is no SQL any more is none of these."""
+"""Errors that expose a missing condition; an error for invalid SQL is none of them."""
 INSTEAD = {
     "agent_message.id = :message_id": "agent_message.id = 'nobody'",
 }

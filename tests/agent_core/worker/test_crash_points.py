@@ -19,7 +19,7 @@ from tests.chaos.world import ROUNDS, make_agent
 
 PROMPTS = ("first", "second")
 AMONG_TOOLS = {"commit.after", "tool.claimed", "tool.ran", "tool.commit.inside", "tool.commit.after"}
-"""Points at which a tool may be running, this one or its sibling, as far as the rows can tell."""
+"""Crash points at which, by the rows, this tool or its sibling may be running."""
 
 
 async def _outcome(plan: Plan) -> list[Any]:
