@@ -27,7 +27,7 @@ from tests.support.databases import prepare, url
 
 MINUTE = 60.0
 BRISK = {"poll": 0.2, "pulse": 0.05, "reconcile": 0.2, "probation": 0.5}
-"""Settings for tests in which only the poison kills; the longer defaults allow for kills in quick succession."""
+"""Settings where only the poison kills; the longer defaults allow for kills in quick succession."""
 
 
 async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
