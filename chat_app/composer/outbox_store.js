@@ -38,14 +38,14 @@ const outbox = new SharedValue(
 
 /** @param {Item[]} next */
 function change(next) {
-  const kept = next.map(({ id, thread, page, text, files }) => ({
+  const stored = next.map(({ id, thread, page, text, files }) => ({
     id,
     thread,
     page,
     text,
     files: (files ?? []).map(({ part, size }) => ({ part, size })),
   }));
-  store("sessionStorage", STORAGE_KEY, kept.length ? JSON.stringify(kept) : "");
+  store("sessionStorage", STORAGE_KEY, stored.length ? JSON.stringify(stored) : "");
   outbox.set(next);
 }
 

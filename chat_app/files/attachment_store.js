@@ -52,11 +52,11 @@ function read(thread) {
   const known = lists.value.get(thread);
   if (known) return known;
   const lost = readValue("sessionStorage", UPLOADING + thread, NOTHING);
-  const kept = [
+  const stored = [
     ...readValue("localStorage", UPLOADED + thread, NOTHING),
     ...lost.map((file) => ({ ...file, error: "interrupted" })),
   ];
-  const files = kept.length ? kept.map((file) => ({ ...file, key: ++last })) : NOTHING;
+  const files = stored.length ? stored.map((file) => ({ ...file, key: ++last })) : NOTHING;
   lists.value.set(thread, files);
   return files;
 }
@@ -66,8 +66,8 @@ function read(thread) {
  * @param {Attachment[]} files
  */
 function write(thread, files) {
-  const kept = sendable(files).map(({ part, size }) => ({ part, size }));
-  store("localStorage", UPLOADED + thread, kept.length ? JSON.stringify(kept) : "");
+  const stored = sendable(files).map(({ part, size }) => ({ part, size }));
+  store("localStorage", UPLOADED + thread, stored.length ? JSON.stringify(stored) : "");
   const lost = files.filter(isOpen).map(({ name, size }) => ({ name, size }));
   store("sessionStorage", UPLOADING + thread, lost.length ? JSON.stringify(lost) : "");
   lists.set(lists.value.set(thread, files.length ? files : NOTHING));

@@ -49,15 +49,15 @@ function store(key, value) {
  */
 function read() {
   /** @type {Language | null} */
-  let kept = null;
+  let saved = null;
   try {
-    kept = JSON.parse(stored(WORDS) ?? "null");
+    saved = JSON.parse(stored(WORDS) ?? "null");
   } catch {
     // a corrupt value
   }
-  const code = stored(LANGUAGE) ?? kept?.code ?? "en";
+  const code = stored(LANGUAGE) ?? saved?.code ?? "en";
   if (code === "en") return ENGLISH;
-  return kept?.code === code ? kept : { code, words: {} };
+  return saved?.code === code ? saved : { code, words: {} };
 }
 
 /** Return the first preferred language of the browser that has a file. */
@@ -87,8 +87,8 @@ async function showLanguage(code) {
     store(WORDS, "null");
     return setCurrent(ENGLISH);
   }
-  const kept = read();
-  setCurrent(kept.code === code ? kept : { code, words: {} });
+  const saved = read();
+  setCurrent(saved.code === code ? saved : { code, words: {} });
   try {
     const words = await fetched(code);
     if (current?.code !== code) return undefined; // another language was chosen meanwhile

@@ -224,8 +224,8 @@ const labelled = (node) => [normalizeIdentifier(node.identifier), node];
  * @param {string} type
  */
 function withNew(known, nodes, type) {
-  const fresh = nodes.filter((node) => node.type === type);
-  return fresh.length ? new Map([...fresh.map(labelled), ...known]) : known;
+  const added = nodes.filter((node) => node.type === type);
+  return added.length ? new Map([...added.map(labelled), ...known]) : known;
 }
 
 /**
@@ -234,9 +234,9 @@ function withNew(known, nodes, type) {
  * @param {Node[]} open
  */
 function useDefinitions(name, source, open) {
-  const fresh = definitionsIn(open);
-  const links = withNew(source.links, fresh, "definition");
-  const notes = withNew(source.notes, fresh, "footnoteDefinition");
+  const added = definitionsIn(open);
+  const links = withNew(source.links, added, "definition");
+  const notes = withNew(source.notes, added, "footnoteDefinition");
   const labels = notes.size ? [...source.done.flatMap(({ labels }) => labels), ...referredIn(open)] : [];
   const joined = orderOf(labels, notes).join("\n"); // no label has a line break
   const order = useMemo(() => (joined ? joined.split("\n") : []), [joined]);

@@ -283,25 +283,25 @@ export class Blocks {
     const cut = cutOf(node, lines, source, seam);
     if (!cut) return;
     const rest = lines.slice(cut.line - 1).join("\n");
-    const fresh = part(cut.node, lines.slice(from - 1, cut.line - 1).join("\n"), seam, cut.isLeaf);
+    const finished = part(cut.node, lines.slice(from - 1, cut.line - 1).join("\n"), seam, cut.isLeaf);
     const alone = this.#alone(rest, cut.seam, true);
     if (!alone || !isAlike(graft(cut.node, alone, cut.seam), node)) return; // its rest depends on the text before it
-    if (fresh.labels && !isAlike(this.#again(fresh), cut.node)) return;
-    this.#begin(fresh, cut.seam);
+    if (finished.labels && !isAlike(this.#parseAgain(finished), cut.node)) return;
+    this.#begin(finished, cut.seam);
     this.tail = rest + after;
   }
 
   /**
    * Add a finished part of the unfinished block, whose rest follows `seam`.
    *
-   * @param {Part} fresh
+   * @param {Part} finished
    * @param {Seam} seam
    */
-  #begin(fresh, seam) {
-    this.#begun = [...this.#begun, fresh];
-    this.#joined = this.#joined ? graft(this.#joined, fresh.node, fresh.seam) : fresh.node;
+  #begin(finished, seam) {
+    this.#begun = [...this.#begun, finished];
+    this.#joined = this.#joined ? graft(this.#joined, finished.node, finished.seam) : finished.node;
     this.#seam = seam;
-    this.#define(definitionsIn([fresh.node]).filter(({ type }) => type === "definition")); // a footnote may continue
+    this.#define(definitionsIn([finished.node]).filter(({ type }) => type === "definition")); // a footnote may continue
   }
 
   /**
@@ -342,25 +342,25 @@ export class Blocks {
     if (!added.size) return;
     Object.assign(this, { links, notes });
     /** @param {Part} each */
-    const again = (each) =>
-      each.labels && [...each.labels].some((label) => added.has(label)) ? this.#reread(each) : each;
+    const updated = (each) =>
+      each.labels && [...each.labels].some((label) => added.has(label)) ? this.#reparsed(each) : each;
     this.done = this.done.map((one) => {
-      const parts = one.parts.map(again);
+      const parts = one.parts.map(updated);
       return parts.every((each, i) => each === one.parts[i]) ? one : block(parts);
     });
-    const begun = this.#begun.map(again);
+    const begun = this.#begun.map(updated);
     if (begun.some((each, i) => each !== this.#begun[i])) [this.#begun, this.#joined] = [begun, join(begun)];
   }
 
   /** @param {Part} part */
-  #again({ text, seam, node }) {
-    const [again] = this.#read(text.split("\n"), seam).nodes;
-    return asSpread(again, node);
+  #parseAgain({ text, seam, node }) {
+    const [parsed] = this.#read(text.split("\n"), seam).nodes;
+    return asSpread(parsed, node);
   }
 
   /** @param {Part} each */
-  #reread(each) {
-    return { ...each, node: this.#again(each) };
+  #reparsed(each) {
+    return { ...each, node: this.#parseAgain(each) };
   }
 }
 
