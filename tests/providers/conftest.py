@@ -19,7 +19,7 @@ from tests.support.providers.litellm_paths import both_paths as both_paths
 
 HERE = Path(__file__).parent
 
-NARROW = {"rpm": 30, "tpm": 12000, "context_window": 200}
+NARROW = {"rpm": 12, "tpm": 12000, "context_window": 200}
 
 Ask = Callable[..., Awaitable[tuple[Thread, Message]]]
 

@@ -21,11 +21,6 @@ from tests.support.http_server import serving
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(autouse=True)
-def _both_paths() -> None:
-    """Do nothing: these tests don't use litellm."""
-
-
 SCRIPT = Path(__file__).with_name("ai_chat.mjs")
 
 

@@ -24,11 +24,6 @@ DOCS = Path(__file__).parents[2] / "docs" / "how-to" / "use-chat.md"
 CODE = re.compile("```js\n(.*?)```", re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def _both_paths() -> None:
-    """Do nothing: these tests don't use litellm."""
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Server]:
     async with serving(tmp_path_factory.mktemp("clients")) as running:

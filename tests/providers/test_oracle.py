@@ -28,11 +28,6 @@ from tests.support.agents import AT_ONCE, agent_on, finished
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(autouse=True)
-def _both_paths() -> None:
-    """Do nothing: these tests don't use litellm."""
-
-
 class Oracle:
     """Long-lived process that reads a list of streams per line and answers with their parts."""
 

@@ -11,7 +11,7 @@ See docs/decisions/0006-streams-are-read-directly.md.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple, cast
 
@@ -19,7 +19,7 @@ from agent_core.domain.model_adapter import Finish, ModelEvent
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.formats import RESPONSES, decoder_name, reader_of
 from agent_core.llm.readers.reader import AnswerReader
-from agent_core.llm.streams.listeners import ListenerCopy, has_listeners
+from agent_core.llm.streams.listeners import KeptOpen, ListenerCopy, has_listeners
 from agent_core.llm.streams.response_body import Body
 from agent_core.sentences import sentence
 from agent_core.support.plain_json import Json, fields_of
@@ -35,8 +35,8 @@ async def open_direct(litellm: Any, answer: Any) -> DirectStream | None:
         return None
     pieces, copy = source.pieces, None
     if has_listeners(litellm, answer):
-        copy = ListenerCopy(answer)
-        setattr(source.owner, source.attribute, source.replacement(copy))
+        copy = ListenerCopy(answer, source.close)
+        source.redirect(copy)
         pieces = copy.of(pieces)
     return DirectStream(litellm, answer, source.reader, _lines(pieces) if source.by_line else pieces, copy)
 
@@ -80,45 +80,47 @@ class _Source(NamedTuple):
         reader: the reader of its format.
         pieces: bytes of the response, or its lines.
         by_line: whether they are lines.
-        owner: object of litellm's whose `attribute` yields the pieces to litellm.
-        replacement: returns what the attribute must be, so that litellm reads a copy.
+        redirect: makes litellm read a copy.
+        close: closes the response.
     """
 
     reader: AnswerReader
     pieces: AsyncGenerator[Any]
     by_line: bool
-    owner: Any
-    attribute: str
-    replacement: Callable[[ListenerCopy], Any]
+    redirect: Callable[[ListenerCopy], None]
+    close: Callable[[], Awaitable[None]]
 
 
 def _source_of(stream: Any) -> _Source | None:
     """Return the source of a stream in a supported format, else None."""
     if _is_openai(stream):
-        response = stream.response
-        return _Source(reader_of(""), response.aiter_bytes(), False, response, "aiter_bytes", _method)
+        return _source_by_bytes(reader_of(""), stream, stream.response)
     name = decoder_name(stream)
-    if not name or _translates(stream):
+    if not name or _translates(stream) or not hasattr(stream, "aclose"):
         return None
     source = stream.streaming_response
-    if name != RESPONSES:
-        return _Source(reader_of(name, stream), source, True, stream, "streaming_response", _iterator)
-    decoder = getattr(import_module(type(source).__module__), "SSEDecoder", None)
-    if decoder is None or not hasattr(getattr(source, "response", None), "aiter_bytes"):
+    if name == RESPONSES:
+        return _source_by_bytes(reader_of(name), source, getattr(source, "response", None))
+
+    def redirect(copy: ListenerCopy) -> None:
+        stream.streaming_response = copy.pieces()
+
+    return _Source(reader_of(name, stream), source, True, redirect, stream.aclose)
+
+
+def _source_by_bytes(reader: AnswerReader, owner: Any, response: Any) -> _Source | None:
+    """Return the source of a response whose bytes `owner` decodes; None if it is built in an unknown way."""
+    decoder = getattr(import_module(type(owner).__module__), "SSEDecoder", None)
+    begun = hasattr(owner, "stream_iterator")  # it asks for the bytes when it is made
+    if not hasattr(response, "aiter_bytes") or (begun and decoder is None):
         return None
 
-    def decoded(copy: ListenerCopy) -> Any:
-        return decoder().aiter_bytes(copy.pieces())
+    def redirect(copy: ListenerCopy) -> None:
+        owner.response = KeptOpen(response, aiter_bytes=copy.pieces)
+        if begun and decoder is not None:
+            owner.stream_iterator = decoder().aiter_bytes(copy.pieces())
 
-    return _Source(reader_of(name), source.response.aiter_bytes(), False, source, "stream_iterator", decoded)
-
-
-def _method(copy: ListenerCopy) -> Callable[[], AsyncIterator[Any]]:
-    return copy.pieces
-
-
-def _iterator(copy: ListenerCopy) -> AsyncIterator[Any]:
-    return copy.pieces()
+    return _Source(reader, response.aiter_bytes(), False, redirect, response.aclose)
 
 
 def _translates(decoder: Any) -> bool:

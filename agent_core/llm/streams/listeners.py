@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -40,19 +40,46 @@ def accept_repetition(answer: Any) -> None:
     answer.raise_on_model_repetition = lambda: None
 
 
+class KeptOpen:
+    """Proxy of an object that stays open when litellm closes it.
+
+    Args:
+        kept: the object.
+        **replaced: attributes that the proxy has instead of the object's.
+    """
+
+    def __init__(self, kept: Any, **replaced: Any) -> None:
+        self._kept = kept
+        self.__dict__.update(replaced)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept, name)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._kept.__aiter__()
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+    close = aclose
+
+
 class ListenerCopy:
     """Copy of a response that litellm's wrapper reads for its listeners.
 
     The context manager reads the copy in a task, which ends like the block: at the end of the response, or with
     the block's exception. A cancelled block cancels it. What the wrapper cannot read is logged, and does not
-    affect the answer.
+    affect the answer: only the end of the block closes the response.
 
     Args:
         answer: the wrapper, whose stream has to read `pieces()`.
+        close: closes the response.
     """
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, close: Callable[[], Awaitable[None]]) -> None:
         self._answer = answer
+        self._close = close
+        answer.completion_stream = KeptOpen(answer.completion_stream)
         self._pieces: asyncio.Queue[Any] = asyncio.Queue()
         accept_repetition(answer)
 
@@ -81,6 +108,8 @@ class ListenerCopy:
             self._reading.cancel()
         self._pieces.put_nowait(error)
         await asyncio.wait([self._reading])
+        with contextlib.suppress(Exception):  # as litellm does when it closes a response
+            await self._close()
 
     async def _read(self) -> None:
         try:

@@ -74,6 +74,15 @@ async def test_equal_chunks_do_not_fail_an_answer(heard: list[Any]) -> None:
     assert heard[0].choices[0].message.content == "same " * 1000
 
 
+async def test_copy_that_litellm_cannot_read_does_not_end_the_answer(heard: list[Any]) -> None:
+    """litellm's wrapper closes the response when it fails, while the provider goes on."""
+    broken = {"choices": [{"index": 0, "delta": "no object"}]}
+    async with provider(Stream([delta("It "), broken, 0.3, delta("works."), delta(finish="stop")])) as server:
+        found = [event async for event in model(server.url).stream(REQUEST)]
+    assert found == [TextDelta("It "), TextDelta("works."), Finish("stop")]
+    assert heard == []
+
+
 async def test_stopped_answer_leaves_no_task_behind(heard: list[Any]) -> None:
     async with provider(Stream([delta("half"), 30.0])) as server:
         before = asyncio.all_tasks()
