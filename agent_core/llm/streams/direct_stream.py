@@ -96,7 +96,7 @@ def _source_of(stream: Any) -> _Source | None:
     if _is_openai(stream):
         return _source_by_bytes(reader_of(""), stream, stream.response)
     name = decoder_name(stream)
-    if not name or _translates(stream) or not hasattr(stream, "aclose"):
+    if not name or _translates(stream):
         return None
     source = stream.streaming_response
     if name == RESPONSES:
@@ -105,7 +105,8 @@ def _source_of(stream: Any) -> _Source | None:
     def redirect(copy: ListenerCopy) -> None:
         stream.streaming_response = copy.pieces()
 
-    return _Source(reader_of(name, stream), source, True, redirect, stream.aclose)
+    close = getattr(stream, "aclose", source.aclose)  # Cohere's decoder cannot be closed
+    return _Source(reader_of(name, stream), source, True, redirect, close)
 
 
 def _source_by_bytes(reader: AnswerReader, owner: Any, response: Any) -> _Source | None:
