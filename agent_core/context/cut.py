@@ -198,7 +198,7 @@ def plan_cut(meter: TokenMeter, body: list[ProviderMessage], start: Cut, budget:
     thread. Counting is synchronous and may be slow, so it runs in a thread.
 
     If `start` fits, it stays. Otherwise the oldest turns are dropped until the target is reached.
-    The newest turn stays; if it is too long by itself, its outcomes are shortened, oldest first,
+    The newest turn stays; if that turn alone is too long, its outcomes are shortened, oldest first,
     so that half of the remaining budget is left for older turns.
 
     Raises:

@@ -37,7 +37,7 @@ async def test_three_workers_on_one_database(
 async def test_worker_without_others_recovers_after_each_kill(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No other process has the database open, so the next worker has to find the orphans by itself."""
+    """No other process has the database open, so nothing tells the next worker about the orphans."""
     harness = Harness(tmp_path, kills=4, workers=1, alone=True, pause=(0.6, 1.2))
     verdict = await harness.run()
     with capsys.disabled():

@@ -1,4 +1,4 @@
-// A table, which scrolls by itself when it is wider than the page. A finished row renders once.
+// Render a table that scrolls on its own when it is wider than the page. A finished row renders once.
 
 import { memo } from "react";
 import { useWords } from "../../i18n/words.js";

@@ -83,6 +83,19 @@ async def test_copy_that_litellm_cannot_read_does_not_end_the_answer(heard: list
     assert heard == []
 
 
+async def test_listener_gets_each_of_two_answers_at_once(heard: list[Any]) -> None:
+    async def read(url: str) -> str:
+        events = [event async for event in model(url).stream(REQUEST)]
+        return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+    says = [Stream([delta(f"{word} "), 0.1, delta("done"), delta(finish="stop")]) for word in ("One", "Two")]
+    async with provider(*says) as server:
+        read_texts = await asyncio.gather(read(server.url), read(server.url))
+    await eventually(lambda: len(heard) == 2)
+    assert sorted(read_texts) == ["One done", "Two done"]
+    assert sorted(answer.choices[0].message.content for answer in heard) == ["One done", "Two done"]
+
+
 async def test_stopped_answer_leaves_no_task_behind(heard: list[Any]) -> None:
     async with provider(Stream([delta("half"), 30.0])) as server:
         before = asyncio.all_tasks()

@@ -100,7 +100,7 @@ async def test_broken_event_ends_the_answer(lines: list[str | bytes]) -> None:
         await passed(lines)
 
 
-async def test_one_object_per_line_passes_and_a_broken_one_does_not() -> None:
+async def test_lines_of_whole_objects_pass_and_a_broken_object_ends_the_answer() -> None:
     assert len(await passed(['{"a": 1}', "", '{"b": 2}'])) == 3
     with pytest.raises(json.JSONDecodeError):
         await passed(['{"a": 1}', '{"b"', '{"c": 3}'])
