@@ -29,10 +29,10 @@ from agent_core.domain.model_adapter import (
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.llm.adapter_check import as_model_error, checked_event, open_events, secrets_of
-from agent_core.llm.readers.call_assembly import Call, CallAssembly
 from agent_core.llm.readers.reader import FAILED, PAUSED
 from agent_core.llm.readers.think_tags import UNOPENED, TextSlice, ThoughtParser
 from agent_core.sentences import sentence
+from agent_core.streaming.call_assembly import Call, CallAssembly
 from agent_core.streaming.final_parts import cited, cut_short, no_answer
 from agent_core.streaming.fold import fold
 from agent_core.streaming.text_blocks import TextBlocks

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core.domain.model_adapter import ToolCallDelta
-from agent_core.llm.readers.call_assembly import CallAssembly
+from agent_core.streaming.call_assembly import CallAssembly
 
 Fragment = tuple[int | None, str | None, str | None, str]
 ONE, TWO = '{"a": 1}', '{"a": {"b": 2}}'
