@@ -1,7 +1,8 @@
 """Demo model that streams text, reasoning and tool calls at a human pace, without a network or a key.
 
-It is registered as a litellm provider, so its answers take the same path as those of a real provider. An
-answer depends only on the messages: a step that runs again after a crash gets the same answer.
+It is a `ModelAdapter` of its own, so an app with nothing but this model never loads litellm, which takes 130 MB
+and seconds of CPU. An answer depends only on the messages: a step that runs again after a crash gets the same
+answer.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from agent_core.llm import (
     TextDelta,
     ToolCallDelta,
     Usage,
-    register_custom_provider,
 )
 from chat_app.demo import failures, prose
 from chat_app.demo.planning import Batch, plan
 from chat_app.i18n import ENGLISH, LANGUAGES, read
+from chat_app.model.model_choice import DEMO_MODEL
 
 _WORDS_PER_SECOND = 80.0
 _FIRST_WORD_AFTER = 0.35
@@ -67,13 +68,21 @@ class Reply:
     batch: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
-def register_demo_model(speed: float = 1.0) -> None:
-    """Register the model "demo/assistant"; `speed` is a factor of its pace."""
+class DemoModel:
+    """Adapter of the demo model; `speed` is a factor of its pace."""
 
-    def answer(request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        return _stream(request, speed)
+    name = DEMO_MODEL
 
-    register_custom_provider("demo", answer)
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Yield the answer's events; see `ModelAdapter.stream`.
+
+        Raises:
+            ModelError: the last message asks for a failure.
+        """
+        return _stream(request, self._speed)
 
 
 def reply_to(messages: _Messages, tools: set[str]) -> Reply:

@@ -11,7 +11,7 @@ from typing import Any
 from agent_core import Agent, CallContext, ModelTitle, Thread
 from agent_core.agent import AgentFactory
 from agent_core.llm import LitellmModel
-from chat_app.demo.model import register_demo_model
+from chat_app.demo.model import DemoModel
 from chat_app.demo.tools import demo_tools
 from chat_app.model.answer_options import AnswerOptions
 from chat_app.model.model_choice import ModelChoice, choose_model
@@ -68,14 +68,13 @@ def build_agent(
         instructions: system prompt in place of the built-in one; the part about tools is added to both.
         temperature: temperature of the model; None for the provider's default.
     """
-    register_demo_model(settings.demo_speed)
     tools = demo_tools(settings.data_dir) if choice.calls_tools else {}
     options: dict[str, Any] = (
         choice.options if temperature is None else choice.options | {"temperature": temperature}
     )
     return Agent(
         name="assistant",
-        model=choice.name,
+        model=DemoModel(settings.demo_speed) if choice.is_demo else choice.name,
         system=(instructions or _SYSTEM) + (_TOOL_USE if tools else ""),
         tools=tools,
         title=title_model(choice, settings),

@@ -71,11 +71,12 @@ async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.extensions)  # here, as servers reset logging in workers
-    warm()  # litellm takes seconds to import; the first message must not wait for it
     choice = choose_model(settings, os.environ)
     if choice.problem:
         _log.warning("%s Using %s until then.", choice.problem, choice.name)
     offers = offered_models(settings, os.environ, choice)
+    if not all(offer.is_demo for offer in offers):
+        warm()  # litellm takes seconds to import; the first message must not wait for it
     async with opened(settings, choice, offers=offers):
         yield
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent_core.llm import Finish, LitellmModel, ModelRequest, ReasoningDelta, TextDelta
-from chat_app.demo.model import Reply, register_demo_model, reply_to
+from agent_core.llm import Finish, ModelRequest, ReasoningDelta, TextDelta
+from chat_app.demo.model import DemoModel, Reply, reply_to
 from chat_app.demo.planning import plan
 from chat_app.demo.prose import ABOUT, code, story
 from chat_app.demo.tools import demo_tools
@@ -75,10 +75,9 @@ def test_a_megabyte_of_anything_is_answered_at_once(piece: str):
 
 
 async def test_a_long_echo_arrives_whole_and_in_time():
-    register_demo_model(1000)
     text = "word " * 200_000
     request = ModelRequest([{"role": "user", "content": f"echo: {text}"}])
-    events = [event async for event in LitellmModel("demo/assistant").stream(request)]
+    events = [event async for event in DemoModel(1000).stream(request)]
     deltas = [event.text for event in events if isinstance(event, TextDelta)]
     assert "".join(deltas) == text
     assert len(deltas) <= 3001
@@ -92,9 +91,8 @@ async def test_demo_model_streams_at_a_human_pace(monkeypatch: pytest.MonkeyPatc
         waits.append(seconds)
 
     monkeypatch.setattr("chat_app.demo.model.asyncio", SimpleNamespace(sleep=wait))
-    register_demo_model(1.0)
     request = ModelRequest([{"role": "user", "content": "think, and write a story"}])
-    events = [event async for event in LitellmModel("demo/assistant").stream(request)]
+    events = [event async for event in DemoModel().stream(request)]
     words = [event for event in events if isinstance(event, TextDelta | ReasoningDelta)]
     assert events[-1] == Finish("stop")
     assert 20 < len(words) / sum(waits[1:]) < 110
@@ -172,7 +170,6 @@ def test_the_same_conversation_gets_the_same_answer():
             [{"role": "user", "content": "What time is it?"}],
             [tool.schema() for tool in demo_tools(Path()).values()],
         )
-        return [event async for event in LitellmModel("demo/assistant").stream(request)]
+        return [event async for event in DemoModel(1000).stream(request)]
 
-    register_demo_model(1000)
     assert asyncio.run(once()) == asyncio.run(once())

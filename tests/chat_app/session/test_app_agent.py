@@ -1,7 +1,10 @@
-"""Test the demo's agent end to end, through litellm and the durable runtime to its tools."""
+"""Test the demo's agent end to end, through the durable runtime to its tools."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +127,32 @@ async def test_a_thread_with_the_demo_model_keeps_its_first_words(api: AgentApi)
     thread, _ = await ask(api, "What is 2 + 3?")
     assert thread.title == "What is 2 + 3?"
     assert (await api.insight.usage(thread.id)).total.requests == 2
+
+
+@pytest.mark.parametrize(("key", "loads"), [("", False), ("sk-none", True)])
+def test_litellm_is_loaded_only_where_a_real_model_is_offered(tmp_path: Path, key: str, loads: bool):
+    """It takes 130 MB and seconds of CPU, which a server with only the demo model saves."""
+    script = """
+import asyncio, sys, threading
+from chat_app.session.service import lifespan, service
+
+async def main():
+    async with lifespan():
+        api = service().api
+        thread = await api.create_thread("What is 2 + 3?")
+        await api.wait_until_idle(thread.id, timeout=60)
+        print((await api.list_messages(thread.id))[-1].parts[-1]["text"])
+        for thread in threading.enumerate():
+            if thread.name == "warm-litellm":
+                thread.join()
+        print("litellm" in sys.modules)
+
+asyncio.run(main())
+"""
+    ours = {"CHAT_MODEL": "demo", "CHAT_DATA_DIR": str(tmp_path), "CHAT_DEMO_SPEED": "100"}
+    environ = {**os.environ, **ours, **({"OPENAI_API_KEY": key} if key else {})}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=True, timeout=100
+    )
+    assert "**5**" in done.stdout
+    assert done.stdout.split()[-1] == str(loads)
