@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +15,14 @@ from agent_core.store.store import Store
 from agent_core.store.wake_ups import due_work
 from agent_core.support.argument_checks import check_arguments, check_has
 from agent_core.support.clock import Clock
+from agent_core.support.logs import get_logger
 from agent_core.support.settings import Settings
+from agent_core.support.signals import received
 from agent_core.worker.event_loop_watchdog import EventLoopWatchdog
 from agent_core.worker.worker import Worker
 from agent_core.worker.workpool import QueueStats, Workpool, Workpools
+
+_log = get_logger(__name__)
 
 
 class Runtime:
@@ -91,6 +96,56 @@ class Runtime:
             ValidationError: `agent` is not an agent, or another agent has its name.
         """
         self.store.agents.add(check_agent(agent), on_status_change, replace=replace)
+
+    async def begin_work(self) -> None:
+        """Begin to run work in a runtime that was opened with `work=False`, once its agents are registered.
+
+        Raises:
+            ValidationError: the runtime is not open, or runs work already.
+        """
+        self.worker = await self._stack.enter_async_context(Worker(self.store, self._pools))
+
+    async def drain(self, grace: float, *, until: Iterable[signal.Signals] = ()) -> bool:
+        """Take no more work, and wait until the running steps and tools have ended; then close the runtime.
+
+        Their follow-up work (tools after a step, the next step) is left to other workers, and so is, at the
+        close, what still runs. Reading and sending go on.
+
+        Args:
+            grace: maximum number of seconds to wait.
+            until: signals that end the wait, such as SIGINT.
+
+        Returns:
+            whether everything has ended in time.
+        """
+        with received(until) as names:
+            return await self._drain(grace, names)
+
+    async def run_until_signal(self, grace: float = 30.0) -> bool:
+        """Run due work until SIGTERM or SIGINT, then `drain`; a second signal ends the wait.
+
+        Call it in the main thread.
+
+        Returns:
+            whether everything has ended in time.
+        """
+        with received() as names:
+            name = await names.get()
+            _log.info("%s: running steps and tools get up to %g s to end; no new work is taken.", name, grace)
+            return await self._drain(grace, names)
+
+    async def _drain(self, grace: float, signals: asyncio.Queue[str]) -> bool:
+        """Drain until the queue gets a signal's name."""
+        if self.worker is None:
+            return True
+        drain = asyncio.ensure_future(self.worker.drain(grace))
+        signalled = asyncio.ensure_future(signals.get())
+        try:
+            await asyncio.wait({drain, signalled}, return_when=asyncio.FIRST_COMPLETED)
+            return drain.done() and drain.result()
+        finally:
+            drain.cancel()
+            signalled.cancel()
 
     async def __aenter__(self) -> Runtime:
         """Open the database, bring its schema up to date and begin to work."""

@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from agent_core.errors import ValidationError
+from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import Statement, dump
 from agent_core.store.database.transaction import Tx
 from agent_core.support.logs import get_logger
@@ -47,7 +47,7 @@ class ProcrastinateEngine:
     """
 
     def __init__(self, database_url: str, *, queue: str = "agent_core") -> None:
-        url = make_url(database_url)
+        url = parse_url(database_url)
         if url.get_backend_name() != "postgresql":
             raise ValidationError("Procrastinate works on PostgreSQL; give the URL of such a database.")
         try:

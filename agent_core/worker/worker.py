@@ -78,12 +78,15 @@ class Worker:
             WakeUpKind.SCHEDULE: self._run_schedule,
         }
         self._loop = asyncio.get_running_loop()
+        self._is_draining = False
+        self._put_backs: set[asyncio.Task[None]] = set()
         self._began = time.monotonic()
 
     async def __aenter__(self) -> Worker:
         """Start to run work."""
         await asyncio.to_thread(self.pools.prepare)
         self._store.attach(self)
+        self._store.wake_ups.is_draining = False
         self._locks.open()
         self._began = time.monotonic()
         for pool in self.pools:
@@ -109,12 +112,27 @@ class Worker:
         self._steps.closing = True
         await self._deliveries.close()
         self._scheduler.shutdown()
-        await asyncio.gather(*(pool.close(_SHUTDOWN_TIMEOUT, WakeUpKind.STEP) for pool in self.pools))
+        at_once = set(WakeUpKind) if self._is_draining else {WakeUpKind.STEP}
+        await asyncio.gather(*(pool.close(_SHUTDOWN_TIMEOUT, at_once) for pool in self.pools))
         self._store.detach()
         with contextlib.suppress(DatabaseError):  # the leases expire then
             await self._store.writer.run(self._store.wake_ups.release, self._store.process)
         self._stop_watch.close()
         self._locks.close()
+
+    async def drain(self, grace: float) -> bool:
+        """Take no more work, and wait until the running work has ended; see `Runtime.drain`."""
+        self.leave()
+        self._is_draining = self._store.wake_ups.is_draining = True
+        await self._deliveries.close()
+        await self._put_back([key for pool in self.pools for key in pool.drain()])
+        ended = await asyncio.gather(*(pool.until_idle(grace) for pool in self.pools))
+        return all(ended)
+
+    async def _put_back(self, keys: list[WakeUpKey]) -> None:
+        """Release leased work that has not begun; the reconciler retries it."""
+        with contextlib.suppress(DatabaseError):
+            await self._store.writer.run(self._store.wake_ups.put_back, keys)
 
     def leave(self) -> None:
         """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
@@ -129,7 +147,11 @@ class Worker:
 
     def dispatch(self, key: WakeUpKey) -> None:
         """Submit work that is leased to this process to its workpool; call it on the event loop."""
-        if not self._steps.closing:
+        if self._is_draining and not self._steps.closing and not self.pools.holds(key):
+            task = self._loop.create_task(self._put_back([key]))
+            self._put_backs.add(task)
+            task.add_done_callback(self._put_backs.discard)
+        elif not self._steps.closing:
             self.pools.submit(key, self._run)
 
     def cancel(self, thread_id: str) -> None:
@@ -200,7 +222,7 @@ class Worker:
 
     def _take(self) -> list[WakeUpKey]:
         room, delay = self.pools.room(), self._deliveries.delay
-        if not room:
+        if self._is_draining or not room:
             return []
         fresh, suspect = self._store.reads.read(due_work.anything_due, self._store.clock.now(), delay)
         keys = self._admit(room) if suspect else []

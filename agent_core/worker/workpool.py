@@ -6,7 +6,7 @@ import asyncio
 import functools
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -139,19 +139,38 @@ class Workpool:
                 self._known.discard(key)
                 task.cancel()
 
-    async def close(self, grace: float, at_once: WakeUpKind) -> None:
+    def drain(self) -> list[WakeUpKey]:
+        """Accept no more work; return the waiting keys, which will not run here."""
+        self._open = False
+        waiting = [key for key, _ in self.waiting()]
+        self._waiting.clear()
+        self._known.clear()
+        for key in waiting:
+            self._notify(key)
+        return waiting
+
+    async def until_idle(self, timeout: float) -> bool:
+        """Wait until nothing runs, for at most `timeout` seconds; return whether that is so.
+
+        Call it after `drain`.
+        """
+        if tasks := list(self._running.values()):
+            await asyncio.wait(tasks, timeout=timeout)
+        return not self._running
+
+    async def close(self, grace: float, at_once: Container[WakeUpKind]) -> None:
         """Accept no more work and end running work.
 
         Args:
             grace: seconds that running work gets to end before it is cancelled.
-            at_once: work of this kind is cancelled at once; its runner releases it.
+            at_once: work of these kinds is cancelled at once; the runner of steps releases them.
         """
         self._open = False
         self._waiting.clear()
         self._known.clear()
         tasks = list(self._running.values())
         for key, task in list(self._running.items()):
-            if key.kind == at_once:
+            if key.kind in at_once:
                 task.cancel()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)

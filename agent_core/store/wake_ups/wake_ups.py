@@ -82,6 +82,9 @@ _ADMIT = Statement(
     .returning(_w.id)
 )
 _EXPIRED = Statement(select(_w.id).where(_w.worker == P("by"), _w.next_run_time <= P("now")).limit(1))
+_PUT_BACK = Statement(
+    update(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")).values(next_run_time=P("now"), worker=None)
+)
 _MINE = Statement(select(_w.id).where(_w.worker == P("by")))
 
 # Written by a version before 0013; a locked one is left to the next round.
@@ -174,11 +177,13 @@ class LeasedWakeUps:
 
     Attributes:
         worker: the worker of this process; None if it has none.
+        is_draining: whether new work is left to other processes, although there is a worker.
     """
 
     def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
         self.process = process
         self.worker: LocalWorker | None = None
+        self.is_draining = False
         self._lease = lease
         self._defer_for = defer_for
 
@@ -192,7 +197,8 @@ class LeasedWakeUps:
         key = WakeUpKey.parse(key) if isinstance(key, str) else key
         text = str(key)
         defer, worker = self._defer_for(key), self.worker
-        mine = run_at is None and worker is not None and not (fresh and defer)
+        takes = worker is not None and not self.is_draining
+        mine = run_at is None and takes and not (fresh and defer)
         tx.do(
             _PUT,
             id=text,
@@ -254,6 +260,11 @@ class LeasedWakeUps:
         """Release the leases of a worker, so that their work is due at once; return how many."""
         tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
+
+    def put_back(self, tx: Tx, keys: Sequence[WakeUpKey]) -> int:
+        """Release this worker's leases of work that has not begun; return how many."""
+        tx.touched.add(WORK_FEED)
+        return sum(tx.run(_PUT_BACK, key=key, by=self.process, now=tx.now) for key in sorted(map(str, keys)))
 
     def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> Released:
         """Release the leases of a dead worker; the work that ran becomes suspect.
