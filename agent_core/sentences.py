@@ -124,6 +124,9 @@ TEMPLATES = {
     "database_not_opened": "The database {path} cannot be opened; check that its folder exists and may be "
     "written to.",
     "database_locked": "The database {path} is locked by another program; end that program and try again.",
+    "database_pooled": "The database is behind a pooler that gives each transaction another server session, such as "
+    "PgBouncer with pool_mode = transaction. Set pool_mode = session for this user, or connect to the server "
+    "directly.",
     "database_read_only": "The database {path} is read-only; make it writable or choose another.",
     "database_refused": "The database {path} refused: {words}.",
     "database_server_refused": "The database server {state} ({words}).",

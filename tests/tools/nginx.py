@@ -49,11 +49,11 @@ def find() -> str | None:
     return shutil.which("nginx", path=PLACES)
 
 
-def install() -> str | None:
-    """Install Debian's nginx, as root, without starting its service; return its path, or None."""
+def install(package: str = "nginx-light") -> str | None:
+    """Install a package of Debian, as root, without starting its service; return the path of nginx, or None."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         apt = ["apt-get", "-qq", "-y"]
-        for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", "nginx-light"]):
+        for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", package]):
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
                 subprocess.run(command, env=environment, timeout=600, stdin=subprocess.DEVNULL, check=False)

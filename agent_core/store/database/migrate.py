@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.open import opened, translate, write_ahead
+from agent_core.store.database.pooler import refuse_transaction_pooling
 from agent_core.store.database.tables import metadata
 
 VERSION_TABLE = "agent_schema"
@@ -36,13 +37,15 @@ def migrate(engine: Engine) -> None:
     """Apply every missing revision.
 
     Raises:
-        DatabaseError: the schema is of a newer version of this library, or the database refused; nothing was
-            changed.
+        DatabaseError: the schema is of a newer version of this library, or the database refused, or it is behind
+            a pooler of transactions; nothing was changed.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     try:
+        if engine.dialect.name == "postgresql":
+            refuse_transaction_pooling(engine)
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -26,9 +26,24 @@ _REFUSED = (
     ('role "', "does not know the user; check the URL or create the role"),
     ('database "', "has no such database; create it (createdb) or check the URL"),
 )
+_NO_CONNECTION = "has no connection left; raise max_connections or run fewer processes"
+# Before `_REFUSED`, because some name the role or the database, too.
 _FULL = (
-    ("too many", "has no connection left; raise max_connections or run fewer processes"),
-    ("remaining connection slots", "has no connection left; raise max_connections or run fewer processes"),
+    (
+        "too many connections for role",
+        "allows this user no further connection; raise its CONNECTION LIMIT (ALTER ROLE) or run fewer processes",
+    ),
+    (
+        "too many connections for database",
+        "allows no further connection to this database; raise its CONNECTION LIMIT (ALTER DATABASE) or run fewer "
+        "processes",
+    ),
+    ("too many", _NO_CONNECTION),
+    ("remaining connection slots", _NO_CONNECTION),
+    (
+        "no more connections allowed",
+        "is behind a pooler without a free connection; raise its max_client_conn",
+    ),
 )
 _AWAY = "does not answer; see that it runs, and that the URL leads to it"
 
@@ -45,7 +60,7 @@ def refusal(error: BaseException) -> BaseException:
     if state in _STATES:
         return DatabaseError(f"The database {_STATES[state]} ({words}).")
     if state is None and "OperationalError" in _kinds(error):
-        state = _match(words, _REFUSED + _FULL) or _AWAY
+        state = _match(words, _FULL + _REFUSED) or _AWAY
         return DatabaseError(sentence("database_server_refused", state=state, words=words))
     if state is not None and state.startswith(("57P", "08")):
         return DatabaseError(sentence("database_server_refused", state=_AWAY, words=words))

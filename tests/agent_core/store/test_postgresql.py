@@ -53,7 +53,12 @@ def strict() -> Generator[PostgreSQL]:
         "host all locked 127.0.0.1/32 scram-sha-256\nhost all barred 127.0.0.1/32 reject\n" + hba.read_text()
     )
     server.execute(
-        "create role locked login password 'right'", "create role barred login", "select pg_reload_conf()"
+        "create role locked login password 'right'",
+        "create role barred login",
+        "create role limited login connection limit 0",
+        "create role free login",
+        "create database narrow connection limit 0",
+        "select pg_reload_conf()",
     )
     yield server
     server.close()
@@ -67,6 +72,11 @@ REFUSALS = {
     "no_database": (
         "postgresql://postgres@127.0.0.1:{port}/nowhere",
         r"no such database; create it \(createdb\)",
+    ),
+    "limited_user": ("postgresql://limited@127.0.0.1:{port}/postgres", "this user no further connection"),
+    "limited_database": (
+        "postgresql://free@127.0.0.1:{port}/narrow",
+        "no further connection to this database",
     ),
     "no_role": ("postgresql://nobody_here@127.0.0.1:{port}/postgres", "does not know the user"),
 }
