@@ -1,8 +1,9 @@
-"""Command line `python -m chat_app`, which `make run` calls after the installation."""
+"""Command line `python -m chat_app`, which `make run` calls after the installation; workers; migrations."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -10,18 +11,24 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, words_of
-from chat_app import extensions
+from chat_app import extensions, logs
 from chat_app.model.model_choice import check_names, choose_model
 from chat_app.server import frontend, pages, processes
 from chat_app.server.local import use_local_model
-from chat_app.server.preflight import NotReadyError, free_port, require_database, require_port
+from chat_app.server.preflight import (
+    NotReadyError,
+    free_port,
+    require_database,
+    require_engine,
+    require_port,
+)
 from chat_app.server.settings import Settings, load_settings
 
 _ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Check that the app can start, build its pages if they changed, print its address, and serve it."""
+    """Run the command of the arguments; without one, check that the app can start, build its pages and serve it."""
     arguments = _arguments()
     os.chdir(_ROOT)
     try:
@@ -31,19 +38,35 @@ def main() -> None:
         if arguments.build:
             _build(settings)
             return
+        if arguments.command == "migrate":
+            require_database(settings.database_url)
+            print(f"{database_label(settings.database_url)} has this version's schema.")
+            return
         processes.stay_with_supervisor()
         extensions.require(settings.extensions)
         check_names(settings)
-        require_port(settings.host, settings.port)
+        require_engine(settings.engine)
+        if arguments.command != "worker":
+            require_port(settings.host, settings.port)
         require_database(settings.database_url)
         if arguments.demo:
             _build(settings)
             processes.supervise(settings.data_dir)
-        _serve(settings, development=arguments.dev)
+        if arguments.command == "worker":
+            _work(settings)
+        else:
+            _serve(settings, development=arguments.dev)
     except (AgentCoreError, NotReadyError) as error:
         sys.exit(words_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _work(settings: Settings) -> None:
+    from chat_app.session.app_runtime import run_worker  # here, because the server's parent does not need it
+
+    logs.configure(settings.log_level, settings.extensions)
+    asyncio.run(run_worker(settings))
 
 
 def _serve(settings: Settings, *, development: bool) -> None:
@@ -78,6 +101,13 @@ def _build(settings: Settings) -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chat_app", description="Serve the chat app.")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["worker", "migrate"],
+        help="worker: run the app's agents without pages, until SIGTERM or SIGINT; "
+        "migrate: upgrade the database to this version's schema",
+    )
     parser.add_argument("--dev", action="store_true", help="reload on changes")
     parser.add_argument("--local", action="store_true", help="run a small local model")
     parser.add_argument(

@@ -6,6 +6,7 @@ Inside a worker, the same problems would result in a stack trace and a server th
 from __future__ import annotations
 
 import errno
+import importlib.util
 import socket
 
 from agent_core import migrate_database
@@ -38,6 +39,19 @@ def require_port(host: str, port: int) -> None:
         f"The server cannot listen on {host} ({problem.strerror or problem}). "
         "Choose a local address: CHAT_HOST=127.0.0.1 make run"
     )
+
+
+def require_engine(engine: str) -> None:
+    """Check that the package of an engine is installed.
+
+    Raises:
+        NotReadyError: it is not.
+    """
+    if engine != "builtin" and importlib.util.find_spec(engine) is None:
+        raise NotReadyError(
+            f"CHAT_ENGINE is {engine}, which is not installed. Install it (pip install {engine}), or set "
+            "CHAT_ENGINE=builtin."
+        )
 
 
 def require_database(url: str) -> None:

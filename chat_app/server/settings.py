@@ -19,7 +19,9 @@ from agent_core.support.argument_checks import did_you_mean
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 
+ENGINES = ("builtin", "procrastinate")
 _DATABASES = ("sqlite", "postgresql")
+_MAX_PARALLELISM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,21 @@ VARIABLES = (
         "CHAT_DATABASE_URL",
         "agents.db in CHAT_DATA_DIR",
         "sqlite:///path/to/file.db, or postgresql://user@host/name.",
+    ),
+    _Variable(
+        "CHAT_WORK", "1", "0 leaves all work to workers elsewhere; this process serves the pages only."
+    ),
+    _Variable(
+        "CHAT_ENGINE",
+        "builtin",
+        "What tells workers of due work: builtin, or procrastinate, which needs PostgreSQL and its package.",
+    ),
+    _Variable("CHAT_MAX_PARALLELISM", "64", "How many model steps a process runs at once."),
+    _Variable("CHAT_TOOL_PARALLELISM", "as CHAT_MAX_PARALLELISM", "How many tools a process runs at once."),
+    _Variable(
+        "CHAT_GRACE",
+        "30",
+        "Seconds that running steps and tools get to end when the process is stopped.",
     ),
     _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     _Variable(
@@ -74,6 +91,11 @@ class Settings:
         base_path: path below which the app is served, such as /agents; "" for none.
         data_dir: absolute path of a folder, which need not exist yet.
         database_url: SQLAlchemy URL.
+        work: whether the server of the pages runs work, too.
+        engine: one of `ENGINES`.
+        max_parallelism: how many model steps a process runs at once, from 1.
+        tool_parallelism: how many tools a process runs at once, from 1.
+        grace: seconds that running steps and tools get to end when the process is stopped, from 0.
         model: value of CHAT_MODEL; None to choose an available model.
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
@@ -89,6 +111,11 @@ class Settings:
     base_path: str = ""
     data_dir: Path = Path("data")
     database_url: str = "sqlite:///data/agents.db"
+    work: bool = True
+    engine: str = "builtin"
+    max_parallelism: int = 64
+    tool_parallelism: int = 64
+    grace: float = 30.0
     model: str | None = None
     title_model: str = "own"
     openai_base_url: str | None = None
@@ -118,13 +145,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     _refuse_unknown(values)
     data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
     origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
+    database_url = _database_url(values.get("CHAT_DATABASE_URL"), data_dir)
+    steps = values.get("CHAT_MAX_PARALLELISM", "64")
     return Settings(
         host=values.get("CHAT_HOST", "127.0.0.1"),
         port=_port(values.get("CHAT_PORT", "3000")),
         origins=origins,
         base_path=base_path,
         data_dir=data_dir,
-        database_url=_database_url(values.get("CHAT_DATABASE_URL"), data_dir),
+        database_url=database_url,
+        work=_truth("CHAT_WORK", values.get("CHAT_WORK", "1")),
+        engine=_engine(values.get("CHAT_ENGINE", "builtin"), database_url),
+        max_parallelism=_count("CHAT_MAX_PARALLELISM", steps),
+        tool_parallelism=_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
+        grace=_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
         model=values.get("CHAT_MODEL"),
         title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
@@ -215,6 +249,16 @@ def _database_url(value: str | None, data_dir: Path) -> str:
     return value
 
 
+def _engine(value: str, database_url: str) -> str:
+    engine = _one_of("CHAT_ENGINE", value, ENGINES)
+    if engine == "procrastinate" and not database_url.startswith("postgresql"):
+        raise ValidationError(
+            "CHAT_ENGINE is procrastinate, which works on PostgreSQL; set CHAT_DATABASE_URL to such a database, "
+            "or CHAT_ENGINE to builtin."
+        )
+    return engine
+
+
 def _http_url(name: str, value: str | None) -> str | None:
     if value is None:
         return None
@@ -251,6 +295,24 @@ def _truth(name: str, value: str) -> bool:
     if value not in ("0", "1"):
         raise ValidationError(f"{name} is {value!r}; it must be 1 for yes or 0 for no.")
     return value == "1"
+
+
+def _count(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= _MAX_PARALLELISM):
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a number from 1 to {_MAX_PARALLELISM}, such as 64."
+        )
+    return int(value)
+
+
+def _seconds(name: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < float("inf"):
+        raise ValidationError(f"{name} is {value!r}; it must be a number of seconds from 0 on, such as 30.")
+    return seconds
 
 
 def _positive(name: str, value: str) -> float:

@@ -6,7 +6,7 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 
 from __future__ import annotations
 
-import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,21 +15,17 @@ from typing import Any
 
 import reflex as rx
 
-from agent_core import AgentApi, CallContext, Runtime, Thread, define_agent_api
+from agent_core import AgentApi, CallContext, Runtime
 from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError, AgentCoreError, words_of
-from agent_core.llm import warm
 from agent_core.sentences import info_of
-from agent_core.support.logs import get_logger
 from chat_app import logs
-from chat_app.extensions import AGENTS, IDENTITY, caller
-from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
+from chat_app.extensions import IDENTITY, caller
+from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings, load_settings
-from chat_app.session.app_agent import app_agent
+from chat_app.session.app_runtime import app_runtime, models_of, warm_for
 from chat_app.session.bound_api import bind_api
 from chat_app.session.user_lists import NO_ONE, UserListCache, UserLists
-
-_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,14 +67,13 @@ async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.extensions)  # here, as servers reset logging in workers
-    choice = choose_model(settings, os.environ)
-    if choice.problem:
-        _log.warning("%s Using %s until then.", choice.problem, choice.name)
-    offers = offered_models(settings, os.environ, choice)
-    if not all(offer.is_demo for offer in offers):
-        warm()  # litellm takes seconds to import; the first message must not wait for it
-    async with opened(settings, choice, offers=offers):
+    choice, offers = models_of(settings)
+    warm_for(offers)
+    async with opened(settings, choice, offers=offers) as service:
         yield
+        # The server has ended its connections. Ctrl+C sends SIGINT to this process and makes its parent send
+        # SIGTERM, too; only another SIGINT is a second Ctrl+C.
+        await service.runtime.drain(settings.grace, until=[signal.SIGINT])
 
 
 @asynccontextmanager
@@ -99,20 +94,8 @@ async def opened(
     """
     global _opened
     offers = tuple(offers) or (choice,)
-
-    def own(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
-        if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
-            raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
-
-    async with Runtime(database_url=settings.database_url) as runtime:
-        api = define_agent_api(
-            runtime,
-            agent or app_agent(settings, offers, runtime.get_thread),
-            authorization_callback=own if IDENTITY else None,
-        )
+    async with app_runtime(settings, offers, agent, work=settings.work) as (runtime, api):
         everybody, users = UserLists(api, everybody=True), UserListCache()
-        for other in AGENTS.values():
-            runtime.register(other)
         if not IDENTITY:
             everybody.begin()
         _opened = Service(settings, choice, offers, runtime, api, everybody, users)

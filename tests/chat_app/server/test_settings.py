@@ -32,6 +32,11 @@ def test_every_variable_is_read(tmp_path: Path):
             "CHAT_PORT": " 8080 ",
             "CHAT_DATA_DIR": str(tmp_path),
             "CHAT_DATABASE_URL": "postgresql://localhost/agents",
+            "CHAT_WORK": "0",
+            "CHAT_ENGINE": "procrastinate",
+            "CHAT_MAX_PARALLELISM": "8",
+            "CHAT_TOOL_PARALLELISM": "4",
+            "CHAT_GRACE": "0",
             "CHAT_MODEL": "demo",
             "OPENAI_BASE_URL": "http://127.0.0.1:1234/v1/",
             "CHAT_DEMO_SPEED": "2.5",
@@ -43,6 +48,11 @@ def test_every_variable_is_read(tmp_path: Path):
         port=8080,
         data_dir=tmp_path,
         database_url="postgresql://localhost/agents",
+        work=False,
+        engine="procrastinate",
+        max_parallelism=8,
+        tool_parallelism=4,
+        grace=0.0,
         model="demo",
         openai_base_url="http://127.0.0.1:1234/v1",
         demo_speed=2.5,
@@ -74,6 +84,16 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
         ("OPENAI_BASE_URL", "http://:1234/v1"),
         ("OPENAI_BASE_URL", "http://127.0.0.1/v\x011"),
         ("OPENAI_BASE_URL", "http://127.0.0.1/v 1"),
+        ("CHAT_WORK", "no"),
+        ("CHAT_ENGINE", "celery"),
+        ("CHAT_ENGINE", "procrastinate"),  # without PostgreSQL
+        ("CHAT_MAX_PARALLELISM", "0"),
+        ("CHAT_MAX_PARALLELISM", "1.5"),
+        ("CHAT_MAX_PARALLELISM", "9" * 5000),
+        ("CHAT_TOOL_PARALLELISM", "-1"),
+        ("CHAT_GRACE", "-1"),
+        ("CHAT_GRACE", "nan"),
+        ("CHAT_GRACE", "soon"),
         ("CHAT_DEMO", "yes"),
         ("CHAT_DEMO_SPEED", "0"),
         ("CHAT_DEMO_SPEED", "-1"),
@@ -87,6 +107,10 @@ def test_unusable_values_are_refused_in_one_sentence(name: str, value: str):
         read_settings({name: value})
     assert str(caught.value).startswith(name)
     assert "\n" not in str(caught.value)
+
+
+def test_tools_get_as_many_slots_as_steps_unless_they_are_given_others():
+    assert read_settings({"CHAT_MAX_PARALLELISM": "7"}).tool_parallelism == 7
 
 
 @pytest.mark.parametrize(
@@ -116,7 +140,7 @@ def test_password_in_a_refused_address_is_not_shown(value: str):
         ("CHAT_EXTENSION", "did you mean CHAT_EXTENSIONS?"),
         ("CHAT_ORIGIN", "did you mean CHAT_ORIGINS?"),
         ("chat_port", "did you mean CHAT_PORT?"),
-        ("CHAT_ZEBRA", "there are CHAT_HOST, CHAT_PORT, "),
+        ("CHAT_XYLOPHONE", "there are CHAT_HOST, CHAT_PORT, "),
     ],
 )
 def test_variable_that_does_nothing_is_refused(name: str, near: str):

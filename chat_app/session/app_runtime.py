@@ -1,0 +1,104 @@
+"""Runtime of the app's agents, for the server of the pages and for workers without pages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+from agent_core import (
+    AgentApi,
+    CallContext,
+    Runtime,
+    Thread,
+    Workpool,
+    create_workpool_bridge,
+    define_agent_api,
+)
+from agent_core.agent import AnyAgent
+from agent_core.errors import AccessDeniedError
+from agent_core.llm import warm
+from agent_core.support.logs import get_logger
+from agent_core.worker.procrastinate import ProcrastinateEngine
+from chat_app import extensions
+from chat_app.extensions import AGENTS, IDENTITY
+from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
+from chat_app.server.settings import Settings
+from chat_app.session.app_agent import app_agent
+
+_log = get_logger(__name__)
+
+
+@asynccontextmanager
+async def app_runtime(
+    settings: Settings, offers: Sequence[ModelChoice], agent: AnyAgent | None = None, *, work: bool = True
+) -> AsyncGenerator[tuple[Runtime, AgentApi]]:
+    """Open a runtime with the agents of the app and its extensions; yield it with the API of the app's agent.
+
+    Args:
+        settings: settings of the app.
+        offers: models to choose from; the first one answers if no other is chosen.
+        agent: agent in place of the app's own.
+        work: whether this process runs work.
+    """
+
+    def own(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
+        if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
+            raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
+
+    steps, tools = workpools(settings)
+    async with Runtime(settings.database_url, steps, tools, work=False) as runtime:
+        api = define_agent_api(
+            runtime,
+            agent or app_agent(settings, offers, runtime.get_thread),
+            authorization_callback=own if IDENTITY else None,
+        )
+        for other in AGENTS.values():
+            runtime.register(other)
+        if work:
+            await runtime.begin_work()
+        yield runtime, api
+
+
+def workpools(settings: Settings) -> tuple[Workpool, Workpool]:
+    """Return the workpools of steps and of tools.
+
+    Raises:
+        ValidationError: CHAT_ENGINE names an engine that is not installed, or does not fit the database.
+    """
+    steps, tools = Workpool(settings.max_parallelism), Workpool(settings.tool_parallelism)
+    if settings.engine == "procrastinate":
+        steps = create_workpool_bridge(
+            ProcrastinateEngine(settings.database_url), max_parallelism=settings.max_parallelism
+        )
+        tools.engine = steps.engine
+    return steps, tools
+
+
+def models_of(settings: Settings) -> tuple[ModelChoice, tuple[ModelChoice, ...]]:
+    """Return the model that answers if no other is chosen, and the models to choose from; log a problem."""
+    choice = choose_model(settings, os.environ)
+    if choice.problem:
+        _log.warning("%s Using %s until then.", choice.problem, choice.name)
+    return choice, tuple(offered_models(settings, os.environ, choice))
+
+
+def warm_for(offers: Sequence[ModelChoice]) -> None:
+    """Import litellm in the background if a model needs it, because the first message must not wait for it."""
+    if not all(offer.is_demo for offer in offers):
+        warm()
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run due work of the app's agents, without pages, until SIGTERM or SIGINT.
+
+    Raises:
+        AgentCoreError: the settings do not fit together, or the database cannot be used.
+    """
+    extensions.load(settings.extensions)
+    _, offers = models_of(settings)
+    warm_for(offers)
+    async with app_runtime(settings, offers) as (runtime, _):
+        names = ", ".join(sorted(["assistant", *AGENTS]))
+        _log.info("Worker %s runs %s.", runtime.store.process, names)
+        await runtime.run_until_signal(settings.grace)

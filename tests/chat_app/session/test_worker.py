@@ -1,0 +1,97 @@
+"""Workers of the app without pages, as processes, and servers of pages that leave the work to them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
+from chat_app.server.preflight import NotReadyError, require_engine
+from chat_app.server.settings import Settings, read_settings
+from chat_app.session.app_runtime import app_runtime, workpools
+from tests.support.commands import Command, running
+from tests.tools.postgresql import PostgreSQL
+
+OFFERS = [ModelChoice(DEMO_MODEL, "for a test")]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    return {"CHAT_DATA_DIR": str(folder), "CHAT_MODEL": "demo", "CHAT_DEMO_SPEED": "100", **more}
+
+
+@asynccontextmanager
+async def worker(folder: Path, **more: str) -> AsyncGenerator[Command]:
+    with running("chat_app", "worker", **environment(folder, **more)) as command:
+        await command.says("runs assistant")
+        yield command
+
+
+async def test_worker_answers_for_pages_that_only_send(tmp_path: Path) -> None:
+    settings = replace(read_settings(environment(tmp_path)), work=False)
+    async with app_runtime(settings, OFFERS, work=settings.work) as (runtime, api):
+        assert runtime.worker is None
+        thread = await api.create_thread("Hello")
+        async with worker(tmp_path) as command:
+            done = await api.wait_until_idle(thread.id, 60)
+            command.send(signal.SIGTERM)
+            assert await command.ended() == 0
+        assert done.status == "completed"
+        (step,) = [span for span in await api.timeline(thread.id) if span.kind == "model"]
+        assert str(step.worker).startswith(f"{command.pid}-")
+
+
+async def test_worker_runs_the_agents_of_extensions(tmp_path: Path) -> None:
+    extension = tmp_path / "my_extension.py"
+    extension.write_text(
+        "from agent_core import Agent\n"
+        "from agent_core.testing import ScriptedModel\n"
+        "from chat_app.extensions import register_agent\n"
+        'register_agent(Agent("mine", ScriptedModel([["From the extension."]])))\n'
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    async with worker(tmp_path, CHAT_EXTENSIONS="my_extension", PYTHONPATH=path) as command:
+        assert "runs assistant, mine" in command.output
+
+
+async def test_worker_ends_with_a_sentence_if_it_cannot_start(tmp_path: Path) -> None:
+    (tmp_path / "agents.db").write_text("my diary, not a database")
+    with running("chat_app", "worker", **environment(tmp_path)) as command:
+        assert await command.ended() == 1
+    assert "not a SQLite database" in command.output
+    assert command.output.count("\n") == 1
+
+
+async def test_migrate_creates_the_schema_and_starts_nothing(tmp_path: Path) -> None:
+    with running("chat_app", "migrate", **environment(tmp_path)) as command:
+        assert await command.ended() == 0
+    assert "agents.db has this version's schema" in command.output
+    with closing(sqlite3.connect(tmp_path / "agents.db")) as connection:
+        assert connection.execute("select count(*) from agent_thread").fetchone() == (0,)
+
+
+def test_engine_that_is_not_installed_is_refused_with_a_remedy() -> None:
+    require_engine("builtin")
+    with pytest.raises(NotReadyError, match=r"pip install no_such_engine.*CHAT_ENGINE=builtin"):
+        require_engine("no_such_engine")
+
+
+def test_parallelism_is_that_of_the_settings() -> None:
+    steps, tools = workpools(Settings(max_parallelism=3, tool_parallelism=5))
+    assert (steps.max_parallelism, tools.max_parallelism, steps.engine) == (3, 5, None)
+
+
+async def test_procrastinate_delivers_the_work_of_the_app(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    postgresql.execute("drop database if exists worker_of_app", "create database worker_of_app")
+    url = postgresql.url("worker_of_app")
+    more = {"CHAT_DATABASE_URL": url, "CHAT_ENGINE": "procrastinate"}
+    settings = read_settings(environment(tmp_path, **more))
+    async with app_runtime(settings, OFFERS, work=False) as (_, api), worker(tmp_path, **more):
+        thread = await api.create_thread("Hello")
+        assert (await api.wait_until_idle(thread.id, 60)).status == "completed"
