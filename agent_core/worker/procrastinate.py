@@ -75,8 +75,12 @@ class ProcrastinateEngine:
 
     async def run(self, deliver: Deliver, concurrency: int) -> None:
         """Work on the queue until cancelled; see `Engine.run`."""
+
+        async def look(key: str) -> None:  # called with the job's arguments by name
+            await deliver(key)
+
         async with self._opened(concurrency) as app:
-            app.task(name=_TASK, queue=self._queue)(deliver)
+            app.task(name=_TASK, queue=self._queue)(look)
             cleanup = asyncio.create_task(self._remove_stalled(app))
             try:
                 await app.run_worker_async(

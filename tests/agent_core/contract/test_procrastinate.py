@@ -82,6 +82,23 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
         await eventually(none_left)
 
 
+async def test_procrastinate_delivers_what_the_scheduler_leaves_to_it(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without this test, the scheduler would hide that every delivery fails."""
+    monkeypatch.setattr("agent_core.worker.bridge._ENGINE_TIMEOUT", 3600.0)
+    agent = Agent("assistant", ScriptedModel(lambda _: ["Well."]))
+    async with (
+        Runtime(contract.url, **contract.pools()) as worker,
+        Runtime(contract.url, **contract.pools(), work=False) as sender,
+    ):
+        define_internal_agent_api(worker, agent)
+        api = define_internal_agent_api(sender, agent)
+        for _ in range(3):
+            thread = await api.create_thread("Go")
+            assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
+
+
 async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract: Contract) -> None:
     """A leftover task of the connection pool takes its cancellation for a failed attempt and blocks exit."""
     engine = ProcrastinateEngine(contract.url)
