@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from agent_core.context.cut import (
     NOTHING,
@@ -29,6 +29,18 @@ from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import check_arguments
 
 
+class Weighed(NamedTuple):
+    """An upper bound of the tokens of a list of messages, while it has `length` messages."""
+
+    messages: list[ProviderMessage]
+    length: int
+    most_tokens: int
+
+    def holds(self, messages: list[ProviderMessage]) -> bool:
+        """Return whether it is of this list, and the list has not grown or shrunk."""
+        return self.messages is messages and self.length == len(messages)
+
+
 @dataclass(frozen=True, slots=True)
 class ContextRequest:
     """One model request before it is sent.
@@ -42,6 +54,7 @@ class ContextRequest:
         thread_id: the thread.
         window: maximum tokens of a request, as named by the provider in an earlier refusal; None if there
             was none.
+        weighed: upper bound of the tokens of `messages`; it is ignored if they are other ones.
     """
 
     messages: list[ProviderMessage]
@@ -51,6 +64,13 @@ class ContextRequest:
     note: Any = None
     thread_id: str = ""
     window: int | None = None
+    weighed: Weighed | None = None
+
+    def at_most(self) -> int:
+        """Return an upper bound of the tokens of the whole request."""
+        if self.weighed is not None and self.weighed.holds(self.messages):
+            return self.weighed.most_tokens + at_most((), self.tools)
+        return at_most(self.messages, self.tools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +154,7 @@ async def fit_request(
     if request.window is not None:
         limit = request.window if limit is None else min(limit, request.window)
     messages, tools, note = request.messages, request.tools, request.note
-    if limit is None or (note is None and at_most(messages, tools) <= limit):
+    if limit is None or (note is None and request.at_most() <= limit):
         return ContextResult(messages)
     head, body = split(messages)
     before = cut_from_note(note, body) or NOTHING

@@ -73,6 +73,11 @@ def signed_call(part: Part) -> Json:
     return {_SIGNED: part[METADATA]} if part.get(METADATA) else {}
 
 
+def is_signed(messages: Iterable[Json]) -> bool:
+    """Return whether any of the messages has a signature; `with_signatures` changes no other ones."""
+    return any(map(_is_signed, messages))
+
+
 def with_signatures(messages: Sequence[Json], model: str) -> list[Json]:
     """Return messages whose steps have the signatures and reasoning that `model` wrote, in litellm's form.
 

@@ -9,27 +9,19 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Message, Part, Update
-from agent_core.domain.model_adapter import ProviderMessage
+from agent_core.runners.history import History, call_ids_of, size_of
 
 V = TypeVar("V")
 _MAX_BYTES = 32 << 20  # of all entries together; the newest alone may be larger
 _MAX_AGE = 300.0  # seconds; a thread that is used again later is read from its rows, in some milliseconds
-_BYTES_EACH = 256  # bytes of a dict or a list without its contents
 _NEVER = datetime.fromtimestamp(0, UTC)
-
-
-class History(NamedTuple):
-    """The messages of a thread in the provider's form, and the ids of all its tool calls."""
-
-    messages: list[ProviderMessage]
-    call_ids: set[str]
 
 
 class _Entry(NamedTuple, Generic[V]):
@@ -88,15 +80,13 @@ class OpenTurn:
 
     Attributes:
         seq: the fence of that step.
-        messages: the history before it.
-        call_ids: the ids of every tool call so far.
+        history: the history before it.
         parts: the parts of that step.
         open: the ids of its calls without an outcome here.
     """
 
     seq: int
-    messages: list[ProviderMessage]
-    call_ids: set[str]
+    history: History
     parts: list[Part]
     open: set[str]
 
@@ -111,16 +101,14 @@ class EndedTurn:
     Attributes:
         seq: the fence of the turn's last step.
         cursor: the delta with which it ended.
-        system: the system prompt that `messages` begin with.
-        messages: the history, the last reply included.
-        call_ids: the ids of every tool call so far.
+        system: the system prompt that the history begins with.
+        history: the history, the last reply included.
     """
 
     seq: int
     cursor: int
     system: str | None
-    messages: list[ProviderMessage]
-    call_ids: set[str]
+    history: History
 
     def followed_by(self, updates: Sequence[Update] | None) -> History | None:
         """Return the history with the messages that `updates` added; None: read the rows.
@@ -139,7 +127,7 @@ class EndedTurn:
                     new.append(_message(data["role"], data["parts"]))
             elif chunk["type"] != "data-thread":
                 return None
-        return History(self.messages + to_provider(new, None), set(self.call_ids))
+        return self.history.plus(to_provider(new, None))
 
 
 class HistoryCache:
@@ -150,7 +138,7 @@ class HistoryCache:
 
     def put(self, thread_id: str, turn: OpenTurn | EndedTurn) -> None:
         """Store a turn whose tools are about to run, or one that has just ended."""
-        size = size_of_messages(turn.messages)
+        size = turn.history.size
         if isinstance(turn, OpenTurn):
             size += size_of(turn.parts)
         self.turns.put(thread_id, turn, size)
@@ -174,7 +162,7 @@ class HistoryCache:
         turn = self.turns.pop(thread_id)
         if not isinstance(turn, OpenTurn) or turn.seq + 1 != seq or turn.open:
             return None
-        return History(turn.messages + provider_step(turn.parts), turn.call_ids)
+        return after_step(turn.history, turn.parts)
 
     def ended_turn(self, thread_id: str, seq: int, system: str | None) -> EndedTurn | None:
         """Return the turn before the one whose first step has the fence `seq`, and drop it."""
@@ -187,30 +175,10 @@ class HistoryCache:
         self.turns.pop(thread_id)
 
 
-def provider_step(parts: list[Part]) -> list[ProviderMessage]:
-    """Return the parts of one model step in the provider's form."""
-    return to_provider([_message("assistant", parts)], None)
+def after_step(history: History, parts: list[Part]) -> History:
+    """Return a history with the parts of one more model step."""
+    return history.plus(to_provider([_message("assistant", parts)], None), call_ids_of(parts))
 
 
 def _message(role: Any, parts: list[Part]) -> Message:
     return Message(id="", thread_id="", role=role, parts=parts, created_at=_NEVER)
-
-
-def size_of(value: object) -> int:
-    """Return about how many bytes a JSON value takes in memory."""
-    if isinstance(value, dict):
-        return _BYTES_EACH + sum([size_of(item) for item in cast("dict[str, object]", value).values()])
-    if isinstance(value, list):
-        return _BYTES_EACH + sum([size_of(item) for item in cast("list[object]", value)])
-    return len(value) if isinstance(value, str) else 0
-
-
-def size_of_messages(messages: Iterable[ProviderMessage]) -> int:
-    """Return about how many bytes messages take; faster than `size_of`, because it runs at each turn."""
-    size = 0
-    for message in messages:
-        content = message.get("content")
-        size += _BYTES_EACH + (len(content) if isinstance(content, str) else size_of(content))
-        if "tool_calls" in message:
-            size += size_of(message["tool_calls"])
-    return size

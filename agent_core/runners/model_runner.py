@@ -26,7 +26,8 @@ from agent_core.hooks import call_hook
 from agent_core.runners import journal
 from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
-from agent_core.runners.history_cache import EndedTurn, History, HistoryCache, OpenTurn, provider_step
+from agent_core.runners.history import History, call_ids_of
+from agent_core.runners.history_cache import EndedTurn, HistoryCache, OpenTurn, after_step
 from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
@@ -52,7 +53,6 @@ class _Attempt:
     claim: Claim
     agent: Agent
     request: PreparedRequest
-    call_ids: set[str]
     flusher: Flusher
     files: ResponseFiles
 
@@ -66,13 +66,12 @@ class _Attempt:
             else part
             for part in result.parts
         ]
-        call_ids = self.call_ids | {part["toolCallId"] for part in result.parts if "toolCallId" in part}
-        return OpenTurn(self.claim.seq, self.request.history, call_ids, parts, open_ids)
+        return OpenTurn(self.claim.seq, self.request.history, parts, open_ids)
 
     def ended_turn(self, result: StepResult, cursor: int) -> EndedTurn:
         """Return the history for the next turn, after this step has ended the turn with the delta `cursor`."""
-        messages = self.request.history + provider_step(result.parts)
-        return EndedTurn(self.claim.seq, cursor, self.agent.system, messages, self.call_ids)
+        history = after_step(self.request.history, result.parts)
+        return EndedTurn(self.claim.seq, cursor, self.agent.system, history)
 
 
 class ModelRunner:
@@ -149,9 +148,9 @@ class ModelRunner:
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
-        request = await self._requests.prepare(agent, claim.thread_id, history.messages)
+        request = await self._requests.prepare(agent, claim.thread_id, history)
         files = ResponseFiles(self._writer, claim)
-        return _Attempt(claim, agent, request, history.call_ids, flusher, files)
+        return _Attempt(claim, agent, request, flusher, files)
 
     async def _history(self, claim: Claim, agent: Agent) -> History:
         """Return the history from the cache, or from the rows where the cache does not hold."""
@@ -163,8 +162,8 @@ class ModelRunner:
             if (cached := turn.followed_by(updates)) is not None:
                 return cached
         messages, ids = await asyncio.to_thread(self._reads.history, claim.thread_id)
-        ids |= {part["toolCallId"] for message in messages for part in message.parts if "toolCallId" in part}
-        return History(to_provider(messages, agent.system), ids)
+        ids = ids.union(*(call_ids_of(message.parts) for message in messages))
+        return History.of(to_provider(messages, agent.system), ids)
 
     async def _drive(self, attempt: _Attempt) -> None:
         claim, agent, flusher = attempt.claim, attempt.agent, attempt.flusher
@@ -193,7 +192,7 @@ class ModelRunner:
         chunks = model_step(
             attempt.agent.model,
             attempt.request.request,
-            taken_ids=attempt.call_ids,
+            taken_ids=attempt.request.history.call_ids,
             include_tool_input_deltas=attempt.agent.streaming.include_tool_input_deltas,
             opening=attempt.request.opening,
         )
@@ -248,7 +247,7 @@ class ModelRunner:
         journal.step_committed(claim, len(calls), result.usage)
         if ends_turn:
             self._history_cache.put(claim.thread_id, attempt.ended_turn(result, cursor))
-            self._titles.start(claim, agent, attempt.request.history)
+            self._titles.start(claim, agent, attempt.request.history.messages)
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and ends_turn):
             self._hooks.soon(claim.thread_id, self._call_complete_hooks, claim, agent, result)
 

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from agent_core.agent import Agent
 from agent_core.context import ContextRequest, ContextResult
-from agent_core.context.provider_messages import NOTE, repair, take_note
+from agent_core.context.policy import Weighed
+from agent_core.context.provider_messages import NOTE, repair
 from agent_core.context.token_meter import TokenMeter, at_most
 from agent_core.domain.messages import Chunk, StoredFile
 from agent_core.domain.model_adapter import ModelAdapter, ModelRequest, ProviderMessage, Usage
@@ -31,7 +32,8 @@ from agent_core.llm.errors.refusals import (
     window_named,
 )
 from agent_core.llm.requests.history_rules import fit_names
-from agent_core.runners.file_parts import HistoryFiles, has_files, with_files
+from agent_core.runners.file_parts import HistoryFiles, with_files
+from agent_core.runners.history import History
 from agent_core.store.database.writer import Writer
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import files, refusals
@@ -48,7 +50,7 @@ _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """A request, and what it was built from: the history in the provider's form, and its files.
+    """A request, and what it was built from: the history and its files.
 
     Attributes:
         opening: chunks that report a change of the cut to the thread's readers.
@@ -61,7 +63,7 @@ class PreparedRequest:
     opening: list[Chunk]
     usage: Usage | None
     files: HistoryFiles
-    history: list[ProviderMessage]
+    history: History
     was_cut: bool = False
     was_unsigned: bool = False
 
@@ -74,8 +76,8 @@ class RequestBuilder:
         self._reads = reads
         self._windows = _ContextWindows(writer, reads, clock)
 
-    async def prepare(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> PreparedRequest:
-        """Return the request for a thread's history, which is in the form of `to_provider`.
+    async def prepare(self, agent: Agent, thread_id: str, history: History) -> PreparedRequest:
+        """Return the request for a thread's history.
 
         Raises:
             ModelError: even the shortest request does not fit the model.
@@ -113,10 +115,12 @@ class RequestBuilder:
         """Return the request without imported signatures: only the provider can tell a forged one."""
         if asked.was_unsigned or not refuses_history(error):
             return None
-        history = without_imported(asked.history, agent.model.name)
-        if history == asked.history:
+        history = asked.history
+        messages = without_imported(history.messages, agent.model.name)
+        if messages == history.messages:
             return None
-        again = await self.prepare(agent, thread_id, history)
+        unsigned = replace(History.of(messages, history.call_ids), note=history.note)
+        again = await self.prepare(agent, thread_id, unsigned)
         return replace(again, was_cut=asked.was_cut, was_unsigned=True)
 
     def refused_files(self, asked: PreparedRequest, error: ModelError) -> set[str]:
@@ -148,10 +152,10 @@ class RequestBuilder:
         await self._windows.learn(agent.model, window)
         return replace(again, was_cut=True, was_unsigned=asked.was_unsigned)
 
-    async def _with_files(self, agent: Agent, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
-        if not has_files(history):
-            return HistoryFiles(history)
-        return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history)
+    async def _with_files(self, agent: Agent, thread_id: str, history: History) -> HistoryFiles:
+        if not history.has_files:
+            return HistoryFiles(history.messages)
+        return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history.messages)
 
     def _read_files(self, model: str, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         def read(ids: Sequence[str]) -> dict[str, StoredFile]:
@@ -163,22 +167,27 @@ class RequestBuilder:
 
 
 async def _build(
-    agent: Agent, thread_id: str, history: list[ProviderMessage], found: HistoryFiles, window: int | None
+    agent: Agent, thread_id: str, history: History, found: HistoryFiles, window: int | None
 ) -> PreparedRequest:
-    messages, note = take_note(found.messages)
-    messages = with_signatures(messages, agent.model.name)
-    fitted = ContextResult(messages)
+    model = agent.model.name
+    plain = with_signatures(found.messages, model) if history.is_signed else list(found.messages)
+    messages, fitted = plain, ContextResult(plain)
     if agent.context is not None:
+        # The history has neither the texts of its files nor the signatures in the form that is sent.
+        changed = history.has_files or history.is_signed
+        weighed = None if changed else Weighed(plain, len(plain), history.most_tokens)
         request = ContextRequest(
-            messages, agent.tool_schemas, agent.model, agent.model_options, note, thread_id, window
+            *(plain, agent.tool_schemas, agent.model, agent.model_options, history.note, thread_id, window),
+            weighed=weighed,
         )
         fitted = await agent.context(request)
-        if fitted.messages is not messages:
+        if fitted.messages is not plain:
             messages = repair(fitted.messages)
     if agent.transform_messages is not None:
-        changed: Any = agent.transform_messages(list(messages))
-        messages = repair(await changed if inspect.isawaitable(changed) else changed)
-    messages = fit_names(messages, agent.tools)
+        made: Any = agent.transform_messages(list(messages))
+        messages = repair(await made if inspect.isawaitable(made) else made)
+    if messages is not plain or not history.tool_names <= agent.tools.keys():
+        messages = fit_names(messages, agent.tools)
     opening = [] if fitted.note is None else [{"type": NOTE, "data": clean_json(fitted.note)}]
     sent = ModelRequest(messages, agent.tool_schemas, agent.model_options, agent.provider_tools)
     return PreparedRequest(sent, opening, fitted.usage, found, history)

@@ -39,7 +39,7 @@ class TitleRunner:
 
         `history` is what the model was sent.
         """
-        if agent.title is not None and sum(message["role"] == "user" for message in history) == 1:
+        if agent.title is not None and _has_one_question(history):
             self._hooks.soon(f"title:{claim.thread_id}", self._ask, claim, agent, agent.title)
 
     async def _ask(self, claim: Claim, agent: Agent, title: ModelTitle) -> None:
@@ -65,3 +65,8 @@ class TitleRunner:
                     thread_id,
                     error,
                 )
+
+
+def _has_one_question(history: list[ProviderMessage]) -> bool:
+    questions = (message for message in history if message["role"] == "user")
+    return next(questions, None) is not None and next(questions, None) is None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_agent_api
+from agent_core.runners.history import History
 from agent_core.runners.history_cache import HistoryCache, OpenTurn
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 
@@ -99,7 +100,7 @@ async def test_the_model_is_asked_the_same_with_and_without_memory(monkeypatch: 
 def test_memory_is_used_only_for_the_very_next_fence_and_only_when_whole() -> None:
     def turns(open_ids: set[str]) -> HistoryCache:
         kept = HistoryCache()
-        kept.put("t", OpenTurn(seq=3, messages=[], call_ids=set(), parts=[], open=open_ids))
+        kept.put("t", OpenTurn(seq=3, history=History([]), parts=[], open=open_ids))
         return kept
 
     assert turns(set()).for_step("t", 4) is not None

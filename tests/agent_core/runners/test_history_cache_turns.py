@@ -13,6 +13,7 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Update
+from agent_core.runners.history import History
 from agent_core.runners.history_cache import EndedTurn, HistoryCache, OpenTurn
 from agent_core.runners.model_runner import ModelRunner
 from agent_core.testing import ScriptedModel, ToolUse, eventually
@@ -31,10 +32,9 @@ def hits(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     async def checked(self: ModelRunner, claim: Any, agent: Any) -> Any:
         found = await history(self, claim, agent)
-        messages, taken = found
         stored, calls = await asyncio.to_thread(self._reads.history, claim.thread_id)  # pyright: ignore[reportPrivateUsage]
-        assert messages == to_provider(stored, agent.system)
-        assert taken == calls
+        assert found.messages == to_provider(stored, agent.system)
+        assert found.call_ids == calls
         return found
 
     monkeypatch.setattr(EndedTurn, "followed_by", counted)
@@ -148,21 +148,21 @@ async def test_another_system_prompt_is_another_history(hits: list[bool]):
 
 def test_a_past_is_used_once_and_only_for_the_very_next_fence():
     known = HistoryCache()
-    known.put("t", EndedTurn(1, 1, None, [], set()))
+    known.put("t", EndedTurn(1, 1, None, History([])))
     assert known.for_step("t", 2) is None, "no turn runs"
     assert known.ended_turn("t", 2, None) is not None
     assert known.ended_turn("t", 2, None) is None, "it is used once"
-    known.put("t", EndedTurn(1, 1, None, [], set()))
+    known.put("t", EndedTurn(1, 1, None, History([])))
     assert known.ended_turn("t", 3, None) is None, "somebody else had the thread in between"
-    known.put("t", EndedTurn(1, 1, None, [], set()))
+    known.put("t", EndedTurn(1, 1, None, History([])))
     assert known.ended_turn("t", 2, "Be brief.") is None
 
 
-@pytest.mark.parametrize("value", [EndedTurn(1, 1, None, [], set()), OpenTurn(1, [], set(), [], set())])
+@pytest.mark.parametrize("value", [EndedTurn(1, 1, None, History([])), OpenTurn(1, History([]), [], set())])
 def test_memory_is_bounded_by_what_it_holds(value: EndedTurn | OpenTurn):
     known = HistoryCache()
     for name in "abcd":
-        value = replace(value, messages=[{"role": "user", "content": "x" * (12 << 20)}])
+        value = replace(value, history=History.of([{"role": "user", "content": "x" * (12 << 20)}]))
         known.put(name, value)
         known.put(name, value)
     assert [known.turns.get(name) is not None for name in "abcd"] == [False, False, True, True]
@@ -170,7 +170,7 @@ def test_memory_is_bounded_by_what_it_holds(value: EndedTurn | OpenTurn):
 
 def test_the_outcomes_of_a_turn_count():
     known = HistoryCache()
-    known.put("waits", OpenTurn(1, [], set(), [{"toolCallId": "c"}], {"c"}))
+    known.put("waits", OpenTurn(1, History([]), [{"toolCallId": "c"}], {"c"}))
     known.add_outcome("waits", "c", {"output": "x" * (33 << 20)})
-    known.put("new", EndedTurn(1, 1, None, [], set()))
+    known.put("new", EndedTurn(1, 1, None, History([])))
     assert known.turns.get("waits") is None
