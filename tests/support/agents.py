@@ -19,6 +19,7 @@ from agent_core import (
     Store,
     StreamingOptions,
     Worker,
+    Workpool,
     define_internal_agent_api,
 )
 from agent_core.api import Preferences
@@ -43,6 +44,11 @@ _RUNTIMES: WeakKeyDictionary[Store, Runtime] = WeakKeyDictionary()
 TABLES = (THREAD, MESSAGE, STREAM, DELTA, CALL, WAKE_UP)
 
 
+def workpool_for(url: str) -> Workpool | None:
+    """Return the workpool of an `agent_on` on a database; the tests of Procrastinate replace this."""
+    return None
+
+
 @contextlib.asynccontextmanager
 async def agent_on(
     path: Path | str,
@@ -57,7 +63,8 @@ async def agent_on(
     """Run one agent on the database at `path` (see `databases`); `turns` is or scripts its model."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)
-    async with Runtime(url(path), settings=settings, **(runtime or {})) as opened:
+    given: dict[str, Any] = {"workpool": workpool_for(url(path))} | (runtime or {})
+    async with Runtime(url(path), settings=settings, **given) as opened:
         _RUNTIMES[opened.store] = opened
         agent = Agent(
             "assistant",

@@ -84,6 +84,13 @@ async def test_thread_without_a_prompt_is_idle(path: Path) -> None:
         assert await texts(api, other) == ["One?", "One.", "Two?", "Yes."]
 
 
+async def test_earlier_messages_are_answered_with_auto_start(path: Path) -> None:
+    async with agent_on(path, [["Yes."]]) as api:
+        thread = await api.create_thread(messages=[{"role": "user", "content": "One?"}], auto_start=True)
+        assert (await finished(api, thread)).status == "completed"
+        assert await texts(api, thread) == ["One?", "Yes."]
+
+
 async def test_second_thread_of_one_id_is_refused(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as api:
         await api.create_thread("Hi", thread_id="thread_mine")
@@ -106,9 +113,6 @@ async def test_deletion_of_a_running_thread_ends_its_work(path: Path) -> None:
         await eventually(lambda: not worker_of(api).pools.steps.running())
         assert empty(path)
         assert await api.get_thread(thread.id) is None
-        for method in (api.delete_thread, api.stop_thread, api.resume_thread, api.list_messages):
-            with pytest.raises(errors.ThreadNotFoundError):
-                await method(thread.id)
 
 
 async def test_deletion_while_a_tool_runs_ends_the_tool(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,5 +177,28 @@ async def test_wait_until_idle_gives_up_after_its_timeout(path: Path) -> None:
         thread = await api.create_thread("Hi")
         with pytest.raises(TimeoutError):
             await api.wait_until_idle(thread.id, timeout=0.05)
-        with pytest.raises(errors.ThreadNotFoundError):
-            await api.wait_until_idle("nothing", timeout=5)
+
+
+async def test_everything_unknown_is_not_found(path: Path) -> None:
+    async with agent_on(path, []) as api:
+        for call in (
+            api.send_message("nope", "Hi"),
+            api.add_message("nope", {"role": "user", "content": "Hi"}),
+            api.resume_thread("nope"),
+            api.stop_thread("nope"),
+            api.update_thread("nope", title="x"),
+            api.delete_thread("nope"),
+            api.list_messages("nope"),
+            api.stream_updates("nope"),
+            api.wait_until_idle("nope", 1),
+            api.edit_message("nope", "m", "x"),
+            api.regenerate("nope", "m"),
+            api.fork_thread("nope", "m"),
+            api.timeline("nope"),
+            api.list_messages_with_streams("nope"),
+        ):
+            with pytest.raises(errors.ThreadNotFoundError):
+                await call
+        with pytest.raises(errors.ToolCallNotFoundError):
+            await api.add_tool_result("nope", 1)
+        assert await api.get_thread("nope") is None

@@ -1,4 +1,4 @@
-"""Repeat the contract tests with Procrastinate delivering the work."""
+"""Repeat tests of turns and tool calls with Procrastinate delivering the work."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from sqlalchemy.engine import make_url
 from agent_core import (
     Agent,
     Runtime,
+    Workpool,
     action_tool,
     create_workpool_bridge,
     define_internal_agent_api,
 )
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.worker.procrastinate import ProcrastinateEngine
-from tests.agent_core.contract.support import Contract, Pools
-from tests.agent_core.contract.test_agents import *  # noqa: F403
-from tests.agent_core.contract.test_branches import *  # noqa: F403
-from tests.agent_core.contract.test_reading import *  # noqa: F403
-from tests.agent_core.contract.test_threads import *  # noqa: F403
-from tests.agent_core.contract.test_tools import *  # noqa: F403
-from tests.agent_core.contract.test_turns import *  # noqa: F403
+from tests.agent_core.api.test_queued import *  # noqa: F403
+from tests.agent_core.api.test_stops import *  # noqa: F403
+from tests.agent_core.api.test_turns import *  # noqa: F403
+from tests.agent_core.tool_calls.test_approvals import *  # noqa: F403
+from tests.agent_core.tool_calls.test_outcomes import *  # noqa: F403
+from tests.support import agents
 from tests.tools.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.postgresql  # Procrastinate requires PostgreSQL
 
 
-@pytest.fixture
-def contract(database_url: str) -> Contract:
-    def pools() -> Pools:
-        return {"workpool": create_workpool_bridge(ProcrastinateEngine(database_url))}
+def workpool(url: str) -> Workpool:
+    """Return a workpool to which Procrastinate delivers the work on a database."""
+    return create_workpool_bridge(ProcrastinateEngine(url))
 
-    return Contract(database_url, pools)
+
+@pytest.fixture(autouse=True)
+def _deliveries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "workpool_for", workpool)
 
 
 @action_tool
@@ -44,7 +46,7 @@ async def count(n: int) -> int:
     return n + 1
 
 
-async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) -> None:
+async def test_the_work_is_shared(database_url: str, postgresql: PostgreSQL) -> None:
     """Two workers share the threads that a third runtime sends, and leave no rows in the queue tables."""
     done: collections.Counter[str] = collections.Counter()
 
@@ -57,9 +59,9 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
         return Agent("assistant", ScriptedModel(turn), tools=[count])
 
     async with (
-        Runtime(contract.url, **contract.pools()) as one,
-        Runtime(contract.url, **contract.pools()) as two,
-        Runtime(contract.url, **contract.pools(), work=False) as sender,
+        Runtime(database_url, workpool(database_url)) as one,
+        Runtime(database_url, workpool(database_url)) as two,
+        Runtime(database_url, workpool(database_url), work=False) as sender,
     ):
         for name, runtime in (("one", one), ("two", two)):
             define_internal_agent_api(runtime, agent(name))
@@ -72,7 +74,7 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
             assert (await api.wait_until_idle(thread.id, 30)).status == "completed"
         assert sum(done.values()) == 160
         assert min(done["one"], done["two"]) > 20, done
-        database = make_url(contract.url).database or ""
+        database = make_url(database_url).database or ""
 
         async def none_left() -> bool:
             query = "select (select count(*) from procrastinate_jobs) + (select count(*) from agent_wake_up)"
@@ -83,14 +85,14 @@ async def test_the_work_is_shared(contract: Contract, postgresql: PostgreSQL) ->
 
 
 async def test_procrastinate_delivers_what_the_scheduler_leaves_to_it(
-    contract: Contract, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without this test, the scheduler would hide that every delivery fails."""
     monkeypatch.setattr("agent_core.worker.bridge._ENGINE_TIMEOUT", 3600.0)
     agent = Agent("assistant", ScriptedModel(lambda _: ["Well."]))
     async with (
-        Runtime(contract.url, **contract.pools()) as worker,
-        Runtime(contract.url, **contract.pools(), work=False) as sender,
+        Runtime(database_url, workpool(database_url)) as worker,
+        Runtime(database_url, workpool(database_url), work=False) as sender,
     ):
         define_internal_agent_api(worker, agent)
         api = define_internal_agent_api(sender, agent)
@@ -99,9 +101,9 @@ async def test_procrastinate_delivers_what_the_scheduler_leaves_to_it(
             assert (await api.wait_until_idle(thread.id, 20)).status == "completed"
 
 
-async def test_workpool_closed_while_it_connects_leaves_nothing_behind(contract: Contract) -> None:
+async def test_workpool_closed_while_it_connects_leaves_nothing_behind(database_url: str) -> None:
     """A leftover task of the connection pool takes its cancellation for a failed attempt and blocks exit."""
-    engine = ProcrastinateEngine(contract.url)
+    engine = ProcrastinateEngine(database_url)
     await asyncio.to_thread(engine.prepare)
 
     async def deliver(key: str) -> None:
