@@ -11,6 +11,7 @@ ALL = (
     "steps",
     "steps_postgresql",
     "growth",
+    "large_database",
     "chunk_cpu",
     "live_streams",
     "long_threads",

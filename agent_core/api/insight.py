@@ -85,11 +85,12 @@ class Insight(ApiBase):
         user_id: str | None = None,
         ctx: CallContext | None = None,
     ) -> UsageSummary:
-        """Return the tokens and the cost of all existing threads, by day, model and agent.
+        """Return the tokens and the cost of all threads, deleted ones included, by day, model and agent.
 
         Args:
-            since: only requests that began at or after this moment; a datetime with a time zone.
-            until: only requests that began before this moment.
+            since: only requests that began at or after this moment, rounded down to a quarter of an hour; a
+                datetime with a time zone.
+            until: only requests that began before this moment, rounded likewise.
             user_id: only this user's threads; None: those of the user in `ctx`, if there is one.
 
         Raises:

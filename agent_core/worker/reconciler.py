@@ -16,7 +16,7 @@ from agent_core.errors import AgentCoreError
 from agent_core.store.database.transaction import Tx
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
-from agent_core.store.threads import deltas, files
+from agent_core.store.threads import deltas, files, usage_totals
 from agent_core.store.turns import trash
 from agent_core.store.wake_ups import due_work
 from agent_core.store.wake_ups.wake_ups import Released
@@ -24,6 +24,7 @@ from agent_core.support.logs import get_logger
 from agent_core.worker.worker_locks import WorkerLocks
 
 _UNSENT_FILE_LIFETIME = 86_400.0  # seconds for which a file may wait for its message
+_CATCH_UP_TIME = 0.1  # seconds that a round may take from the other duties
 _MIN_CLOCK_ROLLBACK = 30.0  # seconds; a smaller step back is drift
 R = TypeVar("R")
 _log = get_logger(__name__)
@@ -105,6 +106,12 @@ class Reconciler:
             rollback = self._offset - offset
             _log.warning("The clock was set back by %.0f s; %d waits were shortened.", rollback, moved)
         self._offset = offset
+
+    def catch_up(self) -> None:
+        """Count usage that is not counted yet, until the round's time is over; the next one continues."""
+        deadline = time.monotonic() + _CATCH_UP_TIME
+        while self._guarded(usage_totals.count_idle) and time.monotonic() < deadline:
+            pass
 
     def tidy(self, keep: float) -> None:
         """Delete the deltas of threads that have been idle for `keep` seconds, and files without a message."""

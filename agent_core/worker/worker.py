@@ -100,6 +100,7 @@ class Worker:
         self._scheduler.every(settings.heartbeat, duties.heartbeat)
         self._scheduler.every(settings.pulse, duties.take_over)
         self._scheduler.every(settings.reconcile, duties.reconcile)
+        self._scheduler.every(settings.reconcile, duties.catch_up)
         self._scheduler.every(_CLEANUP_INTERVAL, functools.partial(duties.tidy, settings.keep_deltas))
         self._scheduler.every(_CLEANUP_INTERVAL, self._warn_of_standstill)
         self._scheduler.start()

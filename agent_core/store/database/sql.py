@@ -35,6 +35,7 @@ FILE: Table = tables.metadata.tables["agent_file"]
 REFUSED_FILE: Table = tables.metadata.tables["agent_refused_file"]
 WINDOW: Table = tables.metadata.tables["agent_window"]
 PERSON: Table = tables.metadata.tables["agent_person"]
+USAGE: Table = tables.metadata.tables["agent_usage"]
 SCHEDULE: Table = tables.metadata.tables["agent_schedule"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
 

@@ -9,7 +9,7 @@ deleted by it, in one transaction.
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import AutoString, Field, SQLModel
 
@@ -29,6 +29,10 @@ def _json(default: str) -> Any:
 
 def _count(default: int = 0) -> Any:
     return Field(default=default, sa_column=Column(Integer, nullable=False, server_default=str(default)))
+
+
+def _sum() -> Any:
+    return Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
 
 
 def _index(name: str, columns: list[str], where: str) -> Index:
@@ -56,6 +60,7 @@ class ThreadRow(Table, table=True):
     reply_id        id of the current turn's reply; the column is `message_id`
     share           the token with which anybody may read the thread; null: it is not shared
     delete_at       when the thread, which is in the bin, is deleted; null: it is not in the bin
+    usage_seq       the usage of streams up to this seq is counted in agent_usage
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
@@ -69,6 +74,7 @@ class ThreadRow(Table, table=True):
             sqlite_where=text("share IS NOT NULL"),
             postgresql_where=text("share IS NOT NULL"),
         ),
+        _index("agent_thread_uncounted", ["id"], "usage_seq < seq"),  # and for these
         Index(  # pinned threads are first in the list
             *("agent_thread_pinned", "updated_at"),
             sqlite_where=text("pinned = 1"),
@@ -105,6 +111,7 @@ class ThreadRow(Table, table=True):
     delete_at: float | None = None
     share: str | None = None
     error_info: str | None = Field(default=None, sa_column=Column(Text))
+    usage_seq: int = _count()
 
 
 class MessageRow(Table, table=True):
@@ -328,6 +335,31 @@ class WindowRow(Table, table=True):
     model: str = Field(primary_key=True)
     tokens: int
     learned_at: float
+
+
+class UsageRow(Table, table=True):
+    """The total usage of requests that are counted; see `store.threads.usage_totals`.
+
+    period    when the requests began: a quarter of an hour, by its first second
+    user_id   "" for threads without a user
+    requests, metered, …  as in `domain.usage.Tally`
+    """
+
+    __tablename__: ClassVar[Any] = "agent_usage"
+    __table_args__: ClassVar[Any] = _CLUSTERED
+    period: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    model: str = Field(primary_key=True)
+    agent: str = Field(primary_key=True)
+    user_id: str = Field(primary_key=True)
+    requests: int = _sum()
+    metered: int = _sum()
+    input_tokens: int = _sum()
+    output_tokens: int = _sum()
+    total_tokens: int = _sum()
+    cached_tokens: int = _sum()
+    reasoning_tokens: int = _sum()
+    cache_write_tokens: int = _sum()
+    cost: float | None = None
 
 
 class PersonRow(Table, table=True):

@@ -1,22 +1,21 @@
-"""Sum tokens and cost in the database, from the JSON in each stream's row, so that the result is short."""
+"""Sum tokens and cost in the database: from the JSON in each stream's row, or from the totals of counted ones."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, cast, func, or_, select
+from sqlalchemy import ColumnElement, Double, Select, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Session
 
 from agent_core.domain.usage import COUNTS, Tally, ThreadUsage, UsageSummary, dearest_first
-from agent_core.store.database.sql import STREAM, THREAD
+from agent_core.store.database.sql import STREAM, THREAD, USAGE
+from agent_core.store.threads.usage_totals import UNKNOWN_MODEL, has_uncounted, is_request, period_of
 
-UNKNOWN = "unknown"
-"""Name for the model of an attempt that ended before its model was stored."""
-
-_s, _t = STREAM.c, THREAD.c
+_s, _t, _u = STREAM.c, THREAD.c, USAGE.c
 _NUMBERS = (*COUNTS, "cost")
+_KEYS = ("day", "model", "agent")
 
 
 def of_thread(session: Session, thread_id: str) -> ThreadUsage:
@@ -34,17 +33,24 @@ def of_thread(session: Session, thread_id: str) -> ThreadUsage:
 def summary(
     session: Session, owner: str | None, since: float | None = None, until: float | None = None
 ) -> UsageSummary:
-    """Return the usage of the threads of `owner` (None: all threads) between two moments."""
-    requests = _requests(session)
+    """Return the usage of the threads of `owner` (None: all threads) between two moments.
+
+    The moments are rounded down to the beginning of their period; see `usage_totals`.
+    """
+    uncounted = _requests(session).where(has_uncounted, _s.seq > _t.usage_seq)
+    counted = _totals(session)
     if owner is not None:
-        requests = requests.where(_t.user_id == owner)
+        uncounted, counted = uncounted.where(_t.user_id == owner), counted.where(_u.user_id == owner)
     if since is not None:
-        requests = requests.where(_s.started_at >= since)
+        first = period_of(since)
+        uncounted, counted = uncounted.where(_s.started_at >= first), counted.where(_u.period >= first)
     if until is not None:
-        requests = requests.where(_s.started_at < until)
+        end = period_of(until)
+        uncounted, counted = uncounted.where(_s.started_at < end), counted.where(_u.period < end)
     total, by_day = Tally(), dict[date, Tally]()
     by_model, by_agent = dict[str, Tally](), dict[str, Tally]()
-    for row in _added_up(session, requests, "day", "model", "agent"):
+    counted_rows = session.connection().execute(counted)
+    for row in [*_added_up(session, uncounted, *_KEYS), *counted_rows]:
         tally = _tally(row)
         total += tally
         _add(by_day, date.fromisoformat(row.day), tally)
@@ -54,18 +60,22 @@ def summary(
     return UsageSummary(total, days, dearest_first(by_model), dearest_first(by_agent))
 
 
-def _requests(session: Session) -> Select[Any]:
-    """Select each attempt at a model step with its numbers as columns.
+def _totals(session: Session) -> Select[Any]:
+    """Select the totals of counted requests by day, model and agent."""
+    day = _day(_u.period, session.get_bind().dialect.name == "sqlite").label("day")
+    numbers = [func.sum(_u[name]).label(name) for name in ("requests", "metered", *_NUMBERS)]
+    return select(day, _u.model, _u.agent, *numbers).group_by(day, _u.model, _u.agent)
 
-    A committed step without usage is a fork's copy, which the original counts.
-    """
+
+def _requests(session: Session) -> Select[Any]:
+    """Select each attempt at a model step with its numbers as columns."""
     sqlite = session.get_bind().dialect.name == "sqlite"
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
-    model = func.coalesce(_field("model", sqlite), UNKNOWN).label("model")
+    model = func.coalesce(_field("model", sqlite), UNKNOWN_MODEL).label("model")
     return (
-        select(_s.message_id, _day(sqlite).label("day"), model, _t.agent, *numbers)
+        select(_s.message_id, _day(_s.started_at, sqlite).label("day"), model, _t.agent, *numbers)
         .join(THREAD, _t.id == _s.thread_id)
-        .where(or_(_s.usage.is_not(None), _s.error.is_not(None), _s.status != "committed"))
+        .where(is_request)
     )
 
 
@@ -73,10 +83,10 @@ def _field(name: str, sqlite: bool) -> ColumnElement[Any]:
     return func.json_extract(_s.usage, f"$.{name}") if sqlite else cast(_s.usage, JSON)[name].astext
 
 
-def _day(sqlite: bool) -> ColumnElement[str]:
+def _day(moment: ColumnElement[Any], sqlite: bool) -> ColumnElement[str]:
     if sqlite:
-        return func.date(_s.started_at, "unixepoch")
-    return func.to_char(func.timezone("UTC", func.to_timestamp(_s.started_at)), "YYYY-MM-DD")
+        return func.date(moment, "unixepoch")
+    return func.to_char(func.timezone("UTC", func.to_timestamp(moment)), "YYYY-MM-DD")
 
 
 def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
@@ -89,7 +99,7 @@ def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
 
 def _tally(row: Any) -> Tally:
     counts = {name: int(getattr(row, name) or 0) for name in COUNTS}
-    return Tally(row.requests, row.metered, **counts, cost=row.cost)
+    return Tally(int(row.requests), int(row.metered), **counts, cost=row.cost)
 
 
 def _add(tallies: dict[Any, Tally], key: Any, tally: Tally) -> None:

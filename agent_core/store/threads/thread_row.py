@@ -31,7 +31,7 @@ from agent_core.store.database.sql import (
     load,
 )
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import absent_agents, deltas, files
+from agent_core.store.threads import absent_agents, deltas, files, usage_totals
 
 SHARE = "share"
 """The key of a thread's read-only token in its metadata; a fork does not get it.
@@ -118,6 +118,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
         files.let_go(tx, files.kept_by(schedule_id))
+    usage_totals.count(tx, thread_id, deleted=True)
     for statement in _DELETES:
         tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
@@ -137,6 +138,8 @@ def change(tx: Tx, thread_id: str, **values: Any) -> None:
     changes_agent = values.get("agent", thread.agent) != thread.agent
     if thread.running and changes_agent and not absent_agents.is_awaited(tx, thread_id):
         raise ThreadBusyError(sentence("thread_busy_for_agent", thread=thread_id))
+    if changes_agent:
+        usage_totals.count(tx, thread_id)  # for the agent that it had
     columns = {name: value for name, value in values.items() if name != "metadata"}
     if "metadata" in values:
         columns["meta"] = dump(without_token(values["metadata"]))
@@ -177,7 +180,9 @@ def _count(tx: Tx, thread_id: str, seq: int, used: dict[str, Any]) -> None:
     (usage,) = row
     before: dict[str, Any] = load(usage) or {}
     both = {name: _sum(before.get(name), used.get(name)) for name in (*COUNTS, "cost")}
-    tx.do(_ADD, thread_id=thread_id, at_seq=seq, new_usage=dump({**before, **both}))
+    after = {**before, **both}
+    tx.do(_ADD, thread_id=thread_id, at_seq=seq, new_usage=dump(after))
+    usage_totals.correct(tx, thread_id, seq, before if usage is not None else None, after)
 
 
 def _sum(one: Any, other: Any) -> Any:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis.stateful import invariant
 
 from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, OUTCOMES, STREAM, THREAD
+from agent_core.domain.usage import Tally, tally_of
 from agent_core.domain.wake_up_key import WakeUpKey, step_key, tool_key
+from agent_core.store.database.sql import load
+from agent_core.store.insight import usage
 from agent_core.streaming.fold import ThreadView
 from tests.support.agents import shown
 from tests.support.store_histories.machine import Machine
@@ -25,6 +29,7 @@ class Checked(Machine):
         self.rows_are_as_the_model_says(now)
         self.states_move_as_the_tables_say(now)
         self.work_has_its_wake_up(now)
+        self.totals_are_the_sum_of_the_streams()
         for name in self.model.threads:
             self.deltas_fold_to_what_is_stored(name)
 
@@ -67,6 +72,15 @@ class Checked(Machine):
             "calls": {row[:2]: row[2:] for row in read(f"select {called} from agent_tool_call")},
             "wakes": {WakeUpKey.parse(row[0]): row[1:] for row in read(f"select {woken} from agent_wake_up")},
         }
+
+    def totals_are_the_sum_of_the_streams(self) -> None:
+        assert self.reads.read(usage.summary, None).total == self.used() + self.deleted
+
+    def used(self, where: str = "", values: Sequence[str] = ()) -> Tally:
+        """Return the sum over the streams, by the definition of a request."""
+        found = self.rows.execute(f"select status, usage, error from agent_stream {where}", values)
+        requests = [used for status, used, error in found if used or error or status != "committed"]
+        return sum((tally_of(load(used)) for used in requests), Tally())
 
     def states_move_as_the_tables_say(self, now: Rows) -> None:
         before, self.before = self.before, now

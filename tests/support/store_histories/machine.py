@@ -22,8 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine
 from agent_core import errors
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import CallStatus
+from agent_core.domain.usage import Tally
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.store.database.open import opened
+from agent_core.store.database.sql import dump
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads.messages import NewMessage
@@ -108,6 +110,8 @@ class Machine(RuleBasedStateMachine):
         self.views: dict[str, ThreadView] = {}
         self.before: dict[str, dict[Any, Any]] = {"threads": {}, "streams": {}, "calls": {}}
         self.numbers = 0
+        self.deleted = Tally()
+        """The usage of deleted threads."""
         self.open()
 
     def open(self) -> None:
@@ -206,6 +210,8 @@ class Machine(RuleBasedStateMachine):
         for part in parts:
             part.pop("input", None)  # stored in the call's own row
         values: dict[str, Any] = {"parts": parts, "chunks": rest, "new_calls": made, "usage": None}
+        if held.claim.seq % 2:
+            values["usage"] = dump({"total_tokens": held.claim.seq, "cost": 0.5, "model": "m"})
         return self.lands(held.worker, steps.commit, held.claim, **values, first=not held.chunks)
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
-from agent_core.store.threads import suspects, thread_row
+from agent_core.store.threads import suspects, thread_row, usage_totals
 from agent_core.store.turns import steps, turns
 from agent_core.store.wake_ups import due_work
 from tests.support.store_histories.branch_rules import BranchRules
@@ -23,7 +23,7 @@ some_calls = st.one_of(st.just([]), *[st.lists(_kinds, min_size=1, max_size=3)] 
 CIRCUMSTANCES = (
     *("advance", "advance", "advance", "take", "take", "heartbeat", "expire", "expire"),
     *("die", "take_over", "restart", "reconcile", "delete", "stop", "stop", "resume", "resume", "resume"),
-    *("oversleep", "settle"),
+    *("oversleep", "settle", "count_usage", "count_usage"),
     *("claim_any_step", "claim_any_step", "claim_any_step"),
     *("claim_any_call", "claim_any_call", "claim_any_call", "claim_any_call"),
 )
@@ -80,6 +80,7 @@ class StoreMachine(BranchRules):
     def delete(self, by: int) -> None:
         if self.model.threads:
             name = self.thread(by)
+            self.deleted += self.used("where thread_id = ?", [name])
             self.do(self.process(by), thread_row.remove, name)
             self.model.delete(name)
             self.views.pop(name, None)
@@ -90,6 +91,9 @@ class StoreMachine(BranchRules):
     def circumstance(self, what: str, by: int) -> None:
         """One rule for all of these, so that they don't crowd out the work."""
         getattr(self, what)(by)
+
+    def count_usage(self, by: int) -> None:
+        self.do(self.worker(by), usage_totals.count_idle)
 
     def advance(self, by: int) -> None:
         self.clock.advance([0.5, 3.0, LEASE + 0.1][by % 3])
