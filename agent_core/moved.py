@@ -18,7 +18,7 @@ MOVED = {
     "agent_core.clock": "agent_core.support.clock",
     "agent_core.config": "agent_core.support.settings",
     "agent_core.crontab": "agent_core.schedules.cron",
-    "agent_core.durability": "agent_core.domain.activity",
+    "agent_core.durability": "agent_core.domain.durability",
     "agent_core.end_reasons": "agent_core.domain.end_reasons",
     "agent_core.endings": "agent_core.streaming.final_parts",
     "agent_core.faults": "agent_core.support.faults",

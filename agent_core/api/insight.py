@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase
-from agent_core.domain.activity import Durability
+from agent_core.domain.durability import Durability
 from agent_core.domain.spans import Span
 from agent_core.domain.usage import ThreadUsage, UsageSummary
 from agent_core.errors import ThreadNotFoundError, ValidationError

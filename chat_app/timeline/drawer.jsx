@@ -7,7 +7,7 @@ import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../i18n/words.js";
 import { isComposing, readStored, store } from "../ui/browser.js";
 import { SharedValue, useShared } from "../ui/shared_value.js";
-import { Durability } from "./activity.jsx";
+import { Durability } from "./durability.jsx";
 import { Turns } from "./timeline.jsx";
 
 /**
@@ -15,7 +15,7 @@ import { Turns } from "./timeline.jsx";
  *   turn: import("./spans.jsx").Turn,
  *   earlier: import("./spans.jsx").Turn[],
  *   more: boolean,
- *   held: import("./activity.jsx").Held,
+ *   durability: import("./durability.jsx").Snapshot,
  *   at: number,
  *   demo: boolean,
  *   onMore: () => void,
@@ -135,7 +135,7 @@ function Sheet(props) {
 }
 
 /** @param {Drawn} props */
-function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
+function Content({ turn, earlier, more, durability, at, demo, onMore, onCrash }) {
   const say = useWords();
   const close = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useEffect(() => {
@@ -157,7 +157,7 @@ function Content({ turn, earlier, more, held, at, demo, onMore, onCrash }) {
           <X size={16} aria-hidden="true" />
         </button>
       </header>
-      <Durability held={held} at={at} demo={demo} onCrash={onCrash} />
+      <Durability durability={durability} at={at} demo={demo} onCrash={onCrash} />
       <Turns turn={turn} earlier={earlier} more={more} at={at} onMore={onMore} />
     </div>
   );

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent_core.domain.activity import Durability
+from agent_core.domain.durability import Durability
 from agent_core.domain.spans import Span
 from chat_app.plain_text import clean_text, shorten
 
@@ -66,7 +66,7 @@ class TurnView:
 
 
 @dataclass(frozen=True)
-class HeldView:
+class DurabilityView:
     """Lease of a thread and the work queue at this moment.
 
     Attributes:
@@ -87,10 +87,10 @@ class HeldView:
     server: str = ""
 
 
-def held_view(found: Durability, running: int, depth: int) -> HeldView:
+def durability_view(found: Durability, running: int, depth: int) -> DurabilityView:
     """Return the view of a thread's lease; of several leases, the one with the newest heartbeat counts."""
     newest = max(found.leases, key=lambda lease: lease.heartbeat_at, default=None)
-    return HeldView(
+    return DurabilityView(
         owner=newest.worker if newest else "",
         beat=round(newest.heartbeat_at.timestamp(), 3) if newest else 0,
         committed=found.committed_seq,
@@ -102,12 +102,12 @@ def held_view(found: Durability, running: int, depth: int) -> HeldView:
     )
 
 
-def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> list[TurnView]:
+def turn_views(spans: Iterable[Span], async_tools: Collection[str] = ()) -> list[TurnView]:
     """Return the turns, newest first.
 
     Args:
         spans: as `api.timeline` returns them.
-        from_outside: the names of the async tools.
+        async_tools: the names of the async tools.
     """
     turns: dict[str, list[SpanView]] = {}
     heads: list[Span] = []
@@ -117,12 +117,12 @@ def turn_views(spans: Iterable[Span], from_outside: Collection[str] = ()) -> lis
             heads.append(span)
             continue
         rows = turns.setdefault(span.message_id or "", [])
-        lost = before.get(_line(span))
+        lost = before.get(_attempt_key(span))
         if span.recovered and lost is not None:
             rows.append(_recovery(lost, span))
         if span.attempt and span.kind in ("model", "tool"):
-            before[_line(span)] = span
-        rows.append(_row(span, from_outside))
+            before[_attempt_key(span)] = span
+        rows.append(_row(span, async_tools))
     waiting = [row for row in turns.get("", []) if not row.end]
     found = [_turn(head, turns.get(head.message_id or "", [])) for head in reversed(heads)]
     if waiting and found:  # queued messages belong to no turn yet: show them with the turn under way
@@ -145,7 +145,7 @@ def with_labels(
     ]
 
 
-def _line(span: Span) -> str:
+def _attempt_key(span: Span) -> str:
     """Return the key that all attempts at the same tool call or model step share."""
     return f"tool:{span.tool_call_id}" if span.tool_call_id else f"model:{span.message_id}"
 
@@ -164,11 +164,11 @@ def _turn(head: Span, rows: list[SpanView]) -> TurnView:
     )
 
 
-def _row(span: Span, from_outside: Collection[str]) -> SpanView:
+def _row(span: Span, async_tools: Collection[str]) -> SpanView:
     usage = span.usage or {}
     return SpanView(
         id=span.id,
-        kind=_kind(span, from_outside),
+        kind=_kind(span, async_tools),
         status=span.status,
         start=span.started_at.timestamp(),
         end=_end(span),
@@ -185,8 +185,8 @@ def _row(span: Span, from_outside: Collection[str]) -> SpanView:
     )
 
 
-def _kind(span: Span, from_outside: Collection[str]) -> str:
-    if span.kind == "tool" and span.name in from_outside:
+def _kind(span: Span, async_tools: Collection[str]) -> str:
+    if span.kind == "tool" and span.name in async_tools:
         return "outside"
     if span.kind == "queued":  # a queued step or call has a number; a queued message has none yet
         return "worker" if span.tool_call_id or _is_step(span.id) else "turn"
@@ -198,18 +198,18 @@ def _is_step(span_id: str) -> bool:
     return rest == "next" or rest.isdecimal()
 
 
-def _recovery(lost: Span, heir: Span) -> SpanView:
+def _recovery(lost: Span, successor: Span) -> SpanView:
     """Return the row between an interrupted attempt and the one that recovered it."""
-    began = lost.ended_at or heir.started_at
+    began = lost.ended_at or successor.started_at
     return SpanView(
-        id=f"recovery:{heir.id}",
+        id=f"recovery:{successor.id}",
         kind="recovery",
         status=lost.status,
         start=began.timestamp(),
-        end=max(began, heir.started_at).timestamp(),
-        process=heir.worker or "",
+        end=max(began, successor.started_at).timestamp(),
+        process=successor.worker or "",
         before=lost.worker or "",
-        deep=heir.tool_call_id is not None,
+        deep=successor.tool_call_id is not None,
     )
 
 

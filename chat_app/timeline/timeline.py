@@ -23,7 +23,7 @@ from chat_app.session.tab_session import background_task, tab_session
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import RUNNING
 from chat_app.thread.tool_kinds import answering_agent, async_tools
-from chat_app.timeline.span_views import HeldView, TurnView, held_view, turn_views, with_labels
+from chat_app.timeline.span_views import DurabilityView, TurnView, durability_view, turn_views, with_labels
 
 _log = logging.getLogger(__name__)
 
@@ -31,38 +31,38 @@ TURNS_PER_PAGE = 5
 """Number of turns that are shown at first, and that each further page adds."""
 MAX_CAPTION = 80
 """Length to which the prompt above a turn is cut, in characters."""
-_LOOK_INTERVAL = 0.5
+_READ_INTERVAL = 0.5
 """Minimum time between two reads, in seconds: a streamed answer changes ten times a second."""
 _LEASE_INTERVAL = 2.0
 """Interval of reads of a running thread, in seconds: renewing a lease sends no notification."""
 
 
 class _DrawerWatch:
-    """Events of one tab's drawer: `shown` while it is open, `heard` when the thread may have changed."""
+    """Events of one tab's drawer: `shown` while it is open, `changed` when the thread may have changed."""
 
     def __init__(self, shown: bool) -> None:
         self.shown = asyncio.Event()
-        self.heard = asyncio.Event()
+        self.changed = asyncio.Event()
         self.show(shown)
 
     def show(self, shown: bool) -> None:
         """Note that the drawer was opened or closed."""
         self.shown.set() if shown else self.shown.clear()
-        self.heard.set()
+        self.changed.set()
 
-    async def something(self, patience: float | None) -> None:
-        """Wait until the thread may have changed, for at most `patience` seconds."""
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until the thread may have changed, for at most `timeout` seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self.heard.wait()
-        self.heard.clear()
+            async with asyncio.timeout(timeout):
+                await self.changed.wait()
+        self.changed.clear()
 
 
-async def _hear(api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
-    """Set `watch.heard` at every update of the thread."""
+async def _watch_thread(api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
+    """Set `watch.changed` at every update of the thread."""
     with suppress(AgentCoreError):  # the thread was deleted; the next read raises, too
         async for _ in api.subscribe(thread_id, limit=1):
-            watch.heard.set()
+            watch.changed.set()
 
 
 class TurnLabels:
@@ -81,22 +81,22 @@ class TurnLabels:
         self._api = api
         self._thread_id = thread_id
 
-    async def learn(self, spans: Sequence[Span]) -> None:
+    async def read(self, spans: Sequence[Span]) -> None:
         """Read the labels of these spans that are not cached yet."""
         turns = [span.message_id for span in spans if span.kind == "turn" and span.message_id]
         if not self.prompts.keys() >= set(turns):
-            await self._learn_prompts(turns)
+            await self._read_prompts(turns)
         at_work = [span.id for span in spans if span.kind == "model" and not span.name and not span.ended_at]
         if not self.models.keys() >= set(at_work):
-            await self._learn_model(at_work)
+            await self._read_model(at_work)
 
-    async def _learn_prompts(self, turns: Sequence[str]) -> None:
+    async def _read_prompts(self, turns: Sequence[str]) -> None:
         messages = await self._api.list_messages(self._thread_id, limit=2 * len(turns) + 2)
         found = first_words(messages)
         for turn in turns:
             self.prompts.setdefault(turn, found.get(turn, found[""] if turn == turns[-1] else ""))
 
-    async def _learn_model(self, spans: Iterable[str]) -> None:
+    async def _read_model(self, spans: Iterable[str]) -> None:
         thread = await self._api.get_thread(self._thread_id)
         agent = await answering_agent(self._api, thread.to_dict()) if thread else None
         for span in spans:
@@ -124,7 +124,7 @@ class Timeline(ApiCaller, rx.State):
         shown: whether this tab's drawer is open; the browser remembers it and reports it.
         turn: the newest turn; `earlier` has the turns before it, newest first.
         more: whether there are turns before those.
-        held: the lease of the thread and the work queue.
+        durability: the lease of the thread and the work queue.
         at: time of the read, in seconds since the epoch by the server's clock.
         demo: whether the page offers the crash button.
     """
@@ -133,7 +133,7 @@ class Timeline(ApiCaller, rx.State):
     turn: TurnView = TurnView()
     earlier: list[TurnView] = []
     more: bool = False
-    held: HeldView = HeldView()
+    durability: DurabilityView = DurabilityView()
     at: float = 0
     demo: bool = False
     _thread_id: str = ""
@@ -150,21 +150,27 @@ class Timeline(ApiCaller, rx.State):
 
     def _clear(self, thread_id: str) -> None:
         self._thread_id, self._limit = thread_id, TURNS_PER_PAGE
-        self.turn, self.earlier, self.more, self.held, self.at = TurnView(), [], False, HeldView(), 0
+        self.turn, self.earlier, self.more, self.durability, self.at = (
+            TurnView(),
+            [],
+            False,
+            DurabilityView(),
+            0,
+        )
 
     @rx.event
     def show(self, shown: bool):
         """Note that the drawer was opened or closed in this tab."""
         self.shown = shown
-        self._stir()
+        self._notify()
 
     @rx.event
     def show_earlier(self):
         """Show another page of earlier turns."""
         self._limit += TURNS_PER_PAGE
-        self._stir()
+        self._notify()
 
-    def _stir(self) -> None:
+    def _notify(self) -> None:
         if watch := tab_session(self).find(Timeline, _DrawerWatch):
             watch.show(self.shown)
 
@@ -182,7 +188,7 @@ class Timeline(ApiCaller, rx.State):
                     api = self._api()
                 while True:
                     await watch.shown.wait()
-                    async with background_task(_hear(api, thread_id, watch)):
+                    async with background_task(_watch_thread(api, thread_id, watch)):
                         await self._follow(api, thread_id, watch)
             except AgentCoreError:  # deleted or another user's thread, which the page itself shows
                 async with self:
@@ -190,28 +196,30 @@ class Timeline(ApiCaller, rx.State):
 
     async def _follow(self, api: AgentApi, thread_id: str, watch: _DrawerWatch) -> None:
         thread = await api.get_thread(thread_id)
-        outside = await async_tools(api, thread.to_dict()) if thread else set()
+        async_names = await async_tools(api, thread.to_dict()) if thread else set()
         labels = TurnLabels(api, thread_id)
         while watch.shown.is_set():
-            running = await self._look(api, thread_id, outside, labels)
-            await asyncio.sleep(_LOOK_INTERVAL)
-            await watch.something(_LEASE_INTERVAL if running else None)
+            running = await self._read(api, thread_id, async_names, labels)
+            await asyncio.sleep(_READ_INTERVAL)
+            await watch.wait(_LEASE_INTERVAL if running else None)
 
-    async def _look(self, api: AgentApi, thread_id: str, outside: set[str], labels: TurnLabels) -> bool:
+    async def _read(self, api: AgentApi, thread_id: str, async_names: set[str], labels: TurnLabels) -> bool:
         """Read the thread, show its changes, and return whether it is running."""
         async with self:
             limit = self._limit
         at = time.time()
         spans = await api.timeline(thread_id, turns=limit + 1)
         found, queue = await api.insight.durability(thread_id), await service().runtime.queue()
-        await labels.learn(spans)
-        turns = with_labels(turn_views(spans, outside), labels.prompts, labels.models)
+        await labels.read(spans)
+        turns = with_labels(turn_views(spans, async_names), labels.prompts, labels.models)
         busy = sum(kind.running for kind in queue.values()), sum(kind.depth for kind in queue.values())
-        held = held_view(found, *busy)
+        durability = durability_view(found, *busy)
         async with self:
             if self._thread_id == thread_id:
                 newest = turns[0] if turns else TurnView()
-                self._show(at, turn=newest, earlier=turns[1:limit], more=len(turns) > limit, held=held)
+                self._show(
+                    at, turn=newest, earlier=turns[1:limit], more=len(turns) > limit, durability=durability
+                )
         return found.status in RUNNING
 
     def _show(self, at: float, **values: object) -> None:
@@ -240,7 +248,7 @@ _run_drawer = react_component(
     turn=TurnView,
     earlier=list[TurnView],
     more=bool,
-    held=HeldView,
+    durability=DurabilityView,
     at=float,
     demo=bool,
     on_show=(bool,),
@@ -262,7 +270,7 @@ def run_drawer() -> rx.Component:
         turn=Timeline.turn,
         earlier=Timeline.earlier,
         more=Timeline.more,
-        held=Timeline.held,
+        durability=Timeline.durability,
         at=Timeline.at,
         demo=Timeline.demo,
         on_show=Timeline.show,

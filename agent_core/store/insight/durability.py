@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from agent_core.domain.activity import Durability, Lease
+from agent_core.domain.durability import Durability, Lease
 from agent_core.domain.states import StreamStatus
 from agent_core.domain.wake_up_key import step_key
 from agent_core.store.database.sql import STREAM, THREAD, WAKE_UP

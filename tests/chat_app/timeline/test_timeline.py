@@ -147,13 +147,13 @@ async def test_timeline_shows_a_turn_as_it_runs_and_who_works_on_it(serve: Serve
             timeline.show(True)
             await eventually(lambda: kinds(timeline) == [("model", "ok"), ("tool", "running")])
             worker = shared.api.store.process
-            assert (timeline.held.owner, timeline.held.server) == (worker, worker)
-            assert (timeline.held.committed, timeline.held.running) == (1, 1)
-            assert timeline.held.beat > 0
+            assert (timeline.durability.owner, timeline.durability.server) == (worker, worker)
+            assert (timeline.durability.committed, timeline.durability.running) == (1, 1)
+            assert timeline.durability.beat > 0
             assert timeline.turn.end == 0
             go.set()
             await eventually(lambda: kinds(timeline)[-1] == ("outside", "waiting"))
-            assert timeline.held.owner == ""
+            assert timeline.durability.owner == ""
             await shared.api.add_tool_result("c2", "Rome")
             await eventually(lambda: timeline.turn.status == "ok")
             first = timeline.turn

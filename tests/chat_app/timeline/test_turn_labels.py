@@ -63,7 +63,7 @@ async def test_known_captions_are_not_asked_for_again(serve: Serve, tab: Tab) ->
         labels = TurnLabels(asked, tab.thread.open_id)  # pyright: ignore[reportArgumentType]
 
         async def learned() -> Sequence[str]:
-            await labels.learn(await shared.api.timeline(tab.thread.open_id))
+            await labels.read(await shared.api.timeline(tab.thread.open_id))
             return list(labels.prompts.values())
 
         await eventually(learned)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, RetryPolicy, Thread, errors
-from agent_core.domain.activity import Durability
+from agent_core.domain.durability import Durability
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import QUICK, agent_on, finished, lose_leases, prepare
@@ -27,7 +27,7 @@ def held(found: Durability) -> list[tuple[str, str]]:
     return [(lease.key.split(":")[0], lease.worker) for lease in found.leases]
 
 
-async def test_activity_names_the_worker_and_what_is_committed(path: Path) -> None:
+async def test_durability_names_the_worker_and_what_is_committed(path: Path) -> None:
     go = asyncio.Event()
 
     @action_tool
@@ -88,7 +88,7 @@ async def test_another_process_is_named_when_it_has_taken_over(path: Path) -> No
             assert held(await api.insight.durability(thread.id)) == []
 
 
-async def test_activity_of_waiting_work_says_when_it_is_due(path: Path) -> None:
+async def test_durability_of_waiting_work_says_when_it_is_due(path: Path) -> None:
     @async_tool(timeout=60.0)
     def ask() -> None:
         """Ask a person."""

@@ -8,7 +8,7 @@ import { processName } from "./spans.jsx";
 import { useServerNow } from "./timeline.jsx";
 
 /**
- * The server's `HeldView`: which worker runs the thread, and how busy it is.
+ * The server's `DurabilityView`: which worker runs the thread, and how busy it is.
  *
  * @typedef {{
  *   owner: string,
@@ -18,41 +18,50 @@ import { useServerNow } from "./timeline.jsx";
  *   running: number,
  *   depth: number,
  *   server: string,
- * }} Held
+ * }} Snapshot
  */
 
-/** @param {{ held: Held, at: number, demo: boolean, onCrash: () => void }} props */
-export function Durability({ held, at, demo, onCrash }) {
+/** @param {{ durability: Snapshot, at: number, demo: boolean, onCrash: () => void }} props */
+export function Durability({ durability, at, demo, onCrash }) {
   const say = useWords();
   const duration = useDuration();
-  const now = useServerNow(at, Boolean(held.beat));
+  const now = useServerNow(at, Boolean(durability.beat));
   const facts = [
     [
       "owner",
       say("timeline.owner"),
-      held.owner ? processName(held.owner) : say("timeline.nobody"),
-      held.owner,
+      durability.owner ? processName(durability.owner) : say("timeline.nobody"),
+      durability.owner,
     ],
     [
       "beat",
       say("timeline.beat"),
-      held.beat ? say("timeline.ago", { time: duration(Math.max(0, now - held.beat)) }) : "–",
+      durability.beat ? say("timeline.ago", { time: duration(Math.max(0, now - durability.beat)) }) : "–",
     ],
     [
       "committed",
       say("timeline.committed"),
-      say("timeline.step_of", { done: held.committed, begun: held.seq }),
+      say("timeline.step_of", { done: durability.committed, begun: durability.seq }),
     ],
-    ["depth", say("timeline.depth"), say("timeline.queue", { running: held.running, depth: held.depth })],
-    ["server", say("timeline.server"), held.server ? processName(held.server) : "–", held.server],
+    [
+      "depth",
+      say("timeline.depth"),
+      say("timeline.queue", { running: durability.running, depth: durability.depth }),
+    ],
+    [
+      "server",
+      say("timeline.server"),
+      durability.server ? processName(durability.server) : "–",
+      durability.server,
+    ],
   ];
   return (
     <section
       className="durability"
       aria-label={say("timeline.durability")}
       data-testid="durability"
-      data-owner={held.owner}
-      data-server={held.server}
+      data-owner={durability.owner}
+      data-server={durability.server}
     >
       <dl>
         {facts.map(([name, label, value, title]) => (
@@ -64,7 +73,7 @@ export function Durability({ held, at, demo, onCrash }) {
           </div>
         ))}
       </dl>
-      {demo && <Crash key={held.server} onCrash={onCrash} />}
+      {demo && <Crash key={durability.server} onCrash={onCrash} />}
     </section>
   );
 }

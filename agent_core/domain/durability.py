@@ -1,6 +1,6 @@
 """Describe the current work on a thread: leases, waiting wake-ups, and what is committed.
 
-The timeline is the history; the activity is a snapshot of the rows at one moment, so every process reads the
+The timeline is the history; this is a snapshot of the rows at one moment, so every process reads the
 same one.
 """
 
@@ -31,7 +31,7 @@ class Lease(JsonValue):
 
 @dataclass(frozen=True, slots=True)
 class Durability(JsonValue):
-    """Activity of one thread: its status, its fence, and the leases of its work.
+    """Snapshot of one thread's work: its status, its fence, and the leases of its work.
 
     Attributes:
         status: a `ThreadStatus`.
