@@ -4,7 +4,7 @@
 prefers another language loads its file, and each message that the file contains is replaced in place.
 `tell(var, info)` translates sentences of the server, which are always English: for sentences of the library
 or of the app (`agent_core.sentences`), `info` has a code and its params, and each language has a message
-under `told.` and the code; any other sentence is shown unchanged.
+under `sentences.` and the code; any other sentence is shown unchanged.
 To add a language, add a file to this folder, with the language's name for itself under `language.name`.
 """
 
@@ -22,7 +22,7 @@ from chat_app.scripts import react_component, script
 
 HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
-HOLE = re.compile(r"\{\{(\w+)\}\}")
+PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 FORM = re.compile(r"_(?:zero|one|two|few|many|other)$")
 """Suffix of a key for a plural form, in the categories of Intl.PluralRules."""
 
@@ -40,6 +40,8 @@ def read(language: str) -> dict[str, str]:
             f"{path} has the format of an older version. Nest its keys at each dot, write {{{{name}}}} for {{name}}, "
             "and key_one and key_other for the forms of a number, as in en.json beside it."
         )
+    if "told" in messages:
+        raise ValueError(f'{path} has the format of an older version. Rename "told" to "sentences".')
     return dict(_flat(messages))
 
 
@@ -52,9 +54,9 @@ def _flat(messages: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]
 
 
 ENGLISH = read("en")
-_HOLES: dict[str, set[str]] = {}
+_PLACEHOLDERS: dict[str, set[str]] = {}
 for _key, _text in ENGLISH.items():
-    _HOLES.setdefault(FORM.sub("", _key), set()).update(HOLE.findall(_text))
+    _PLACEHOLDERS.setdefault(FORM.sub("", _key), set()).update(PLACEHOLDER.findall(_text))
 LANGUAGES = {path.stem: read(path.stem)["language.name"] for path in sorted(HERE.glob("*.json"))}
 """Names of the available languages in the languages themselves, by code."""
 FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES}
@@ -73,9 +75,9 @@ def say(key: str, **values: Any) -> rx.Var[str]:
         KeyError: there is no such message.
         ValueError: the names of the values differ from those in the message.
     """
-    if _HOLES[key] != set(values):
+    if _PLACEHOLDERS[key] != set(values):
         raise ValueError(
-            f"The message {key!r} asks for {sorted(_HOLES[key])}, but was given {sorted(values)}."
+            f"The message {key!r} asks for {sorted(_PLACEHOLDERS[key])}, but was given {sorted(values)}."
         )
     given = rx.Var.create(values)
     data = VarData.merge(_hook("useWords", "sayWords"), given._get_all_var_data())

@@ -4,7 +4,7 @@
 /** @typedef {Record<string, string | number>} Values */
 /** @typedef {{ code: string, params: Record<string, any> }} Info */
 
-const HOLE = /\{\{(\w+)\}\}/g;
+const PLACEHOLDER = /\{\{(\w+)\}\}/g;
 
 /** @type {Map<string, { plurals: Intl.PluralRules, numbers: Intl.NumberFormat }>} */
 const rules = new Map(); // by language, because creating them is slow
@@ -26,8 +26,8 @@ function rulesOf(language) {
  * @param {string} language
  */
 export function fill(text, values, language) {
-  return text.replace(HOLE, (hole, name) => {
-    const value = values[name] ?? hole;
+  return text.replace(PLACEHOLDER, (placeholder, name) => {
+    const value = values[name] ?? placeholder;
     return typeof value === "number" ? rulesOf(language).numbers.format(value) : String(value);
   });
 }
@@ -61,11 +61,11 @@ export function phrase(messages, key, values, language) {
  * @param {string} language
  * @returns {string}
  */
-export function told(sentence, info, messages, language) {
+export function translateSentence(sentence, info, messages, language) {
   if (!info?.code) return sentence;
   const params = Object.entries(info.params ?? {}).map(([name, value]) => [
     name,
-    value?.code ? told(value.text, value, messages, language) : value, // one sentence may hold another
+    value?.code ? translateSentence(value.text, value, messages, language) : value, // one sentence may hold another
   ]);
-  return phrase(messages, `told.${info.code}`, Object.fromEntries(params), language) ?? sentence;
+  return phrase(messages, `sentences.${info.code}`, Object.fromEntries(params), language) ?? sentence;
 }

@@ -4,7 +4,7 @@
 
 import { useCallback, useEffect, useSyncExternalStore } from "react";
 import english from "./en.json";
-import { fill, phrase, told } from "./phrase.js";
+import { fill, phrase, translateSentence } from "./phrase.js";
 
 /** @import { Info, Messages, Values } from "./phrase.js" */
 
@@ -179,7 +179,7 @@ export function useWords() {
  */
 export function useTell() {
   const { code, words } = useKnown();
-  return useCallback((sentence, info) => told(sentence, info, words, code), [code, words]);
+  return useCallback((sentence, info) => translateSentence(sentence, info, words, code), [code, words]);
 }
 
 /**

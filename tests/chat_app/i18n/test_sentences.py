@@ -20,14 +20,14 @@ from agent_core.mcp.client import ServerClient
 from agent_core.mcp.transports import LOST, UNREACHABLE
 from agent_core.schedules.triggers import cron
 from agent_core.sentences import TEMPLATES, info_of, sentence
-from chat_app.i18n import ENGLISH, HERE, HOLE, LANGUAGES, read
+from chat_app.i18n import ENGLISH, HERE, LANGUAGES, PLACEHOLDER, read
 from chat_app.model.answer_options import parse_options
 from tests.support.scripts.bun import run_script
 
 TELL = """
-import { told } from "./phrase.js";
+import { translateSentence } from "./phrase.js";
 const { words, language, said } = await Bun.stdin.json();
-console.log(JSON.stringify(said.map(([text, info]) => told(text, info, words, language))));
+console.log(JSON.stringify(said.map(([text, info]) => translateSentence(text, info, words, language))));
 """
 
 
@@ -43,23 +43,23 @@ def composed() -> dict[str, str]:
 
 
 def test_english_says_every_sentence_as_its_source_does_but_for_chats_and_no_other() -> None:
-    told = {
-        key.removeprefix("told."): HOLE.sub(r"{\1}", text)
+    english = {
+        key.removeprefix("sentences."): PLACEHOLDER.sub(r"{\1}", text)
         for key, text in ENGLISH.items()
-        if key.startswith("told.")
+        if key.startswith("sentences.")
     }
     # The page calls a thread a chat.
     sources = {
         code: re.sub(r"(?<!\{)\bthread\b", "chat", text) for code, text in (TEMPLATES | composed()).items()
     }
-    assert told == sources
+    assert english == sources
     assert len(composed()) == 2
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
 def test_every_language_has_words_for_every_code(language: str) -> None:
     """The params of these words are checked in test_words.py, together with those of all other words."""
-    assert {f"told.{code}" for code in TEMPLATES | composed()} <= set(read(language))
+    assert {f"sentences.{code}" for code in TEMPLATES | composed()} <= set(read(language))
 
 
 def speak(said: list[tuple[str, Any]], language: str = "de") -> list[str]:

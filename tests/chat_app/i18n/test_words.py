@@ -13,7 +13,7 @@ from chat_app import i18n
 from chat_app.composer.composer_bar import SUGGESTIONS
 from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
-from chat_app.i18n import ENGLISH, FORM, HERE, HOLE, LANGUAGES, read, say
+from chat_app.i18n import ENGLISH, FORM, HERE, LANGUAGES, PLACEHOLDER, read, say
 from tests.support.scripts.bun import run_script
 from tests.support.scripts.markdown import Scripts
 
@@ -53,7 +53,7 @@ def stems(messages: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def holes(texts: dict[str, str]) -> set[str]:
-    return {hole for text in texts.values() for hole in HOLE.findall(text)}
+    return {hole for text in texts.values() for hole in PLACEHOLDER.findall(text)}
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
@@ -64,7 +64,7 @@ def test_every_language_says_the_same_things(language: str) -> None:
         assert all(text.strip() for text in texts.values())
         # A sentence of the server has params that a translation may omit, such as the id of a thread.
         asked = holes(english[key])
-        assert holes(texts) <= asked if key.startswith("told.") else holes(texts) == asked, key
+        assert holes(texts) <= asked if key.startswith("sentences.") else holes(texts) == asked, key
 
 
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
@@ -73,7 +73,7 @@ def test_text_with_forms_has_one_for_every_number(language: str) -> None:
     for key, texts in stems(read(language)).items():
         if set(texts) != {""}:
             assert set(texts) == forms, key
-            assert "count" in holes(texts) or key.startswith("told."), key
+            assert "count" in holes(texts) or key.startswith("sentences."), key
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,9 @@ def test_a_file_of_an_older_version_is_refused_with_what_to_do(
     ) as caught:
         read("fr")
     assert "write {{name}} for {name}, and key_one and key_other" in str(caught.value)
+    (tmp_path / "it.json").write_text(json.dumps({"language": {"name": "Italiano"}, "told": {}}))
+    with pytest.raises(ValueError, match=r'older version\. Rename "told" to "sentences"'):
+        read("it")
 
 
 def test_scripts_use_existing_words_only() -> None:
@@ -162,7 +165,7 @@ def test_every_word_is_used_by_a_page() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8") for path in APP.rglob("*") if path.suffix in (".py", ".jsx", ".js")
     )
-    said = [key for key in stems(ENGLISH) if key != "language.name" and not key.startswith("told.")]
+    said = [key for key in stems(ENGLISH) if key != "language.name" and not key.startswith("sentences.")]
     assert [key for key in said if f'"{key}"' not in sources] == []
 
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from chat_app.i18n import HERE, HOLE
+from chat_app.i18n import HERE, PLACEHOLDER
 from tests.support.browser.server import ROOT
 
 CODE = "en-XA"
@@ -28,7 +28,7 @@ def spoken(messages: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spoken(text: str) -> str:
-    pieces = HOLE.split(text)
+    pieces = PLACEHOLDER.split(text)
     words = "".join(
         f"{{{{{piece}}}}}" if i % 2 else piece.translate(_ACCENTS) for i, piece in enumerate(pieces)
     )
