@@ -30,13 +30,13 @@ async def measure(path: Path) -> tuple[list[float], float]:
         feed, window = ListFeed(api), ListWindow()
         following = asyncio.create_task(feed.follow())
         try:
-            await feed.reach(window)
+            await feed.read_for(window)
             pages: list[float] = []
             with feed.watched(window):
                 while feed.more:
                     begun = time.process_time()
-                    window.lengthen(window.limit)
-                    await feed.reach(window)
+                    window.extend(window.limit)
+                    await feed.read_for(window)
                     window.patch(feed)
                     pages.append(time.process_time() - begun)
                 begun = time.process_time()

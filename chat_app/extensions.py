@@ -21,7 +21,7 @@ from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
 
 ToolView = Callable[[Any], rx.Component]
-"""Function from the Var of a `chat_app.thread.views.ToolView` to a component."""
+"""Function from the Var of a `chat_app.thread.views.ToolCallView` to a component."""
 
 
 class Content:
@@ -136,7 +136,7 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
 
     Args:
         tool_name: the name under which the model calls the tool.
-        view: takes the Var of a `ToolView`, with the call's `input` and `output` as dicts, and
+        view: takes the Var of a `ToolCallView`, with the call's `input` and `output` as dicts, and
             returns a component. A call that waits for a user or has no result keeps the default row.
 
     Raises:

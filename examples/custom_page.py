@@ -7,7 +7,7 @@ import reflex as rx
 
 from chat_app.extensions import Content, register_page
 from chat_app.hooks import get_message_key, message_text, use_agent_chat
-from chat_app.ui import sheet
+from chat_app.ui import column
 
 Desk = use_agent_chat(title="Help desk")
 
@@ -22,4 +22,4 @@ def desk() -> Content:
     stop = rx.cond(Desk.is_running, rx.el.button("Stop", on_click=Desk.stop, class_name="button"))
     line = rx.el.input(name="question", placeholder="How can we help?", auto_complete="off")
     ask = rx.el.form(line, on_submit=Desk.send_message, reset_on_submit=True, class_name="field")
-    return Content(sheet(said, stop, ask), bar=rx.el.h1("Help desk"))
+    return Content(column(said, stop, ask), bar=rx.el.h1("Help desk"))

@@ -46,4 +46,4 @@ class Choices(rx.State):
     def open(self):
         """Show the agents and models that this process offers."""
         self.agents = agent_options()
-        self.models = [Option(model.name, model.name) for model in service().offers]
+        self.models = [Option(model.name, model.name) for model in service().models]

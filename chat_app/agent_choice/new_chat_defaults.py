@@ -30,7 +30,7 @@ def stored_defaults(preferences: Mapping[str, Any]) -> tuple[str, AnswerOptions]
 
 
 def _models() -> set[str]:
-    return {model.name for model in service().offers}
+    return {model.name for model in service().models}
 
 
 class NewChatDefaults(CommandState, rx.State):
@@ -79,7 +79,7 @@ class NewChatDefaults(CommandState, rx.State):
             self.agent, self.model, self.instructions, self.temperature = shown
             self.version += 1
         opened = await self.get_state(OpenThread)
-        opened._begin_with(agent, answers)
+        opened._apply_defaults(agent, answers)
 
     @rx.event
     async def save(self, form: dict[str, Any]):

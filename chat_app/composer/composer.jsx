@@ -17,8 +17,16 @@ import {
 import { isUnfinished, putFiles, takeFiles, useAttachments } from "../files/attachment_store.js";
 import { isComposing } from "../ui/browser.js";
 import { isSend, usePreference } from "../ui/preference_store.js";
-import { isNew, readDraft, writeDraft } from "./drafts.js";
-import { drop, messageId, overdue, post, settle, take, threadOf } from "./outbox_store.js";
+import { markRestored, readDraft, writeDraft } from "./drafts.js";
+import {
+  acknowledge,
+  addPending,
+  assignToPage,
+  createdThreadId,
+  messageId,
+  overdue,
+  removePending,
+} from "./outbox_store.js";
 import { TooLong, isTooLong } from "./length_limit.jsx";
 
 /** @import { Attachment, FilePart } from "../files/attachment_store.js" */
@@ -130,7 +138,7 @@ function useResend(thread, sent, onSend) {
   const resend = useEffectEvent(() => {
     for (const { id, text, files, tries, thread: to } of overdue(thread)) {
       const parts = (files ?? []).map((file) => file.part);
-      if (tries && id === sent) drop(id);
+      if (tries && id === sent) acknowledge(id);
       else onSend(text, id, parts, to);
     }
   });
@@ -155,8 +163,8 @@ function useStartedThread(thread) {
   const { key } = useLocation();
   useLayoutEffect(() => {
     startedRef.current = "";
-    settle(thread);
-    const onHide = () => settle(threadIn(window.location.pathname)); // the address changes before this page renders it
+    assignToPage(thread);
+    const onHide = () => assignToPage(threadIn(window.location.pathname)); // the address changes before this page renders it
     window.addEventListener("pagehide", onHide);
     return () => window.removeEventListener("pagehide", onHide);
   }, [key, thread]);
@@ -247,9 +255,9 @@ export function Composer({
       if (isTooLong(text)) return;
       const id = messageId();
       const taken = takeFiles(thread);
-      const to = thread || startedRef.current || threadOf(id);
+      const to = thread || startedRef.current || createdThreadId(id);
       if (!thread) startedRef.current = to;
-      post({ id, thread: to, page: thread, text, files: taken });
+      addPending({ id, thread: to, page: thread, text, files: taken });
       const parts = taken.map((file) => file.part);
       onSend(text, id, parts, to);
       set("");
@@ -260,15 +268,15 @@ export function Composer({
 
   // Restore a message that could not be sent, above whatever has been typed since.
   useEffect(() => {
-    const item = rejected && take(rejected);
+    const item = rejected && removePending(rejected);
     if (!item) return;
-    if (startedRef.current === threadOf(item.id)) startedRef.current = "";
+    if (startedRef.current === createdThreadId(item.id)) startedRef.current = "";
     restore(item.page, item.text, item.files);
   }, [rejected, startedRef, restore]);
 
   // Restore a message that was withdrawn from the queue.
   useEffect(() => {
-    if (!returned || !isNew(returned.id)) return;
+    if (!returned || !markRestored(returned.id)) return;
     restore(
       returned.thread_id,
       returned.text,

@@ -37,17 +37,17 @@ _composer = react_component(
 
 `thread` is the id of the shown thread; if the page's address names a thread, the composer sends to that one.
 `on_send` takes the text, the id of the new message, the parts of its files and the thread; the first message
-of a new thread determines the thread's id (`begun_by`). `on_send` may receive the same message again until
-`sent` is its id or the outbox's `known` contains it. To restore text and files, set `rejected` to the id of a
+of a new thread determines the thread's id (`created_thread_id`). `on_send` may receive the same message again until
+`sent` is its id or the outbox's `stored` contains it. To restore text and files, set `rejected` to the id of a
 message that could not be sent, or `returned` (a `ReturnedView`) for a message that was withdrawn. `max_bytes`
 limits the size of a file, `max_files` the number of files.
 """
 
-outbox = react_component("composer/outbox.jsx", "Outbox", thread=str, known=list[str])
-"""Render the messages on their way to the server; `known` lists the ids of messages that have arrived."""
+outbox = react_component("composer/outbox.jsx", "Outbox", thread=str, stored=list[str])
+"""Render the messages on their way to the server; `stored` lists the ids of messages that have arrived."""
 
 
-def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
+def composer_bar(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
     """Render the composer below `thread`, with the draft of that thread."""
     return rx.el.div(
         _composer(
@@ -63,7 +63,7 @@ def dock(thread: rx.Var[str] | str = OpenThread.open_id) -> rx.Component:
             on_stop=OpenThread.stop,
         ),
         _fineprint(),
-        class_name="dock",
+        class_name="composer-bar",
     )
 
 
@@ -71,8 +71,8 @@ def _fineprint() -> rx.Component:
     """Render notes on a configured server without models, and on the demo model and how to replace it."""
     return rx.el.p(
         rx.cond(
-            ThreadList.unanswered != "",
-            rx.fragment(say("composer.unanswered", url=ThreadList.unanswered), " "),
+            ThreadList.unavailable_url != "",
+            rx.fragment(say("composer.no_models", url=ThreadList.unavailable_url), " "),
         ),
         rx.cond(ThreadList.demo, rx.fragment(say("composer.demo"))),
         class_name="fineprint",
@@ -86,7 +86,7 @@ def greeting() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.h1(say("composer.greeting")),
-            dock(thread=""),  # not the state's id: typed text must not go to the previous thread
+            composer_bar(thread=""),  # not the state's id: typed text must not go to the previous thread
             rx.el.div(*suggestions, class_name="suggestions"),
         ),
         class_name="empty",

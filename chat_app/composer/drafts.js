@@ -23,16 +23,16 @@ export function writeDraft(thread, text) {
 const RETURNED = "chat:returned";
 const MAX_RETURNED = 50;
 
-let done = readValue("sessionStorage", RETURNED, /** @type {string[]} */ ([]));
+let restored = readValue("sessionStorage", RETURNED, /** @type {string[]} */ ([]));
 
 /**
  * Return whether a message has not been restored yet, and remember it as restored.
  *
  * @param {string | undefined} id
  */
-export function isNew(id) {
-  if (!id || done.includes(id)) return false;
-  done = [...done, id].slice(-MAX_RETURNED);
-  store("sessionStorage", RETURNED, JSON.stringify(done));
+export function markRestored(id) {
+  if (!id || restored.includes(id)) return false;
+  restored = [...restored, id].slice(-MAX_RETURNED);
+  store("sessionStorage", RETURNED, JSON.stringify(restored));
   return true;
 }

@@ -24,7 +24,7 @@ function Refusal({ length }) {
     number.toLocaleString(document.documentElement.lang || "en"),
   );
   return (
-    <p className="trouble" role="alert" data-testid="too-long">
+    <p className="callout" role="alert" data-testid="too-long">
       {say("composer.too_long", { size, most })}
     </p>
   );

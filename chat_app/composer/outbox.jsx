@@ -2,7 +2,7 @@
 
 import { useEffect } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
-import { drop, useOutbox } from "./outbox_store.js";
+import { acknowledge, useOutbox } from "./outbox_store.js";
 
 const LONG = 20_000; // characters; laying out a megabyte takes seconds
 
@@ -23,16 +23,16 @@ function PendingFile({ file }) {
   );
 }
 
-/** @param {{ thread?: string, known?: string[] }} props */
-export function Outbox({ thread = "", known }) {
+/** @param {{ thread?: string, stored?: string[] }} props */
+export function Outbox({ thread = "", stored }) {
   const items = useOutbox();
   useEffect(() => {
-    for (const item of items) if (known?.includes(item.id)) drop(item.id);
-  }, [items, known]);
+    for (const item of items) if (stored?.includes(item.id)) acknowledge(item.id);
+  }, [items, stored]);
   /** @param {import("./outbox_store.js").Item} item */
   const isInThread = (item) => item.thread === thread;
   return items
-    .filter((item) => isInThread(item) && !known?.includes(item.id))
+    .filter((item) => isInThread(item) && !stored?.includes(item.id))
     .map((item) => (
       <article
         key={item.id}

@@ -32,7 +32,7 @@ const outbox = new SharedValue(
   readValue("sessionStorage", STORAGE_KEY, NOTHING).map((item) => ({
     ...item,
     page: item.page ?? item.thread, // an item stored before `page` existed
-    thread: item.thread || threadOf(item.id),
+    thread: item.thread || createdThreadId(item.id),
   })),
 );
 
@@ -58,7 +58,7 @@ const sent = new Set(); // ids, since the page was loaded
  *
  * @param {string} id
  */
-export function threadOf(id) {
+export function createdThreadId(id) {
   return `thread_${id.slice("msg_".length)}`;
 }
 
@@ -67,7 +67,7 @@ export function threadOf(id) {
  *
  * @param {Item} item
  */
-export function post(item) {
+export function addPending(item) {
   sent.add(item.id);
   change([...outbox.value, { ...item, sentAt: Date.now(), tries: 0 }]);
 }
@@ -84,7 +84,7 @@ export const wasSent = (id) => sent.has(id);
  *
  * @param {string} id
  */
-export function take(id) {
+export function removePending(id) {
   const found = outbox.value.find((item) => item.id === id);
   if (found) change(outbox.value.filter((item) => item !== found));
   return found;
@@ -95,8 +95,8 @@ export function take(id) {
  *
  * @param {string} id
  */
-export function drop(id) {
-  for (const { preview } of take(id)?.files ?? []) if (preview) URL.revokeObjectURL(preview);
+export function acknowledge(id) {
+  for (const { preview } of removePending(id)?.files ?? []) if (preview) URL.revokeObjectURL(preview);
 }
 
 /**
@@ -105,7 +105,7 @@ export function drop(id) {
  *
  * @param {string} thread
  */
-export function settle(thread) {
+export function assignToPage(thread) {
   /** @param {Item} item */
   const isElsewhere = (item) => item.thread === thread && item.page !== thread;
   if (thread && outbox.value.some(isElsewhere))

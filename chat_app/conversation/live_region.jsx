@@ -3,11 +3,11 @@
 // sentences are appended to it, so that none replaces one that has not been spoken yet.
 
 import { useEffect, useRef, useState } from "react";
-import { alreadyRead, heard, lastSentenceEnd } from "./spoken_text.js";
+import { spokenLength, spokenText, lastSentenceEnd } from "./spoken_text.js";
 import { wasSent } from "../composer/outbox_store.js";
 
-const PAUSE_MS = 2000;
-const SETTLE_MS = 500; // a thread that is opened takes some frames to render
+const ANNOUNCE_INTERVAL_MS = 2000;
+const RENDER_DELAY_MS = 500; // a thread that is opened takes some frames to render
 const MAX_PIECES = 20; // removing old ones is silent: a screen reader speaks additions only
 const ROWS = '[data-testid="message"]';
 
@@ -20,7 +20,7 @@ function newest(column) {
   const rows = /** @type {HTMLElement[]} */ (Array.from(column.querySelectorAll(ROWS)));
   const at = rows.findLastIndex((row) => row.dataset.role === "assistant");
   const answer = rows[at];
-  const texts = answer ? Array.from(answer.querySelectorAll(".md"), heard) : [];
+  const texts = answer ? Array.from(answer.querySelectorAll(".md"), spokenText) : [];
   return {
     isEmpty: rows.length === 0,
     id: answer?.dataset.messageId ?? "",
@@ -30,7 +30,7 @@ function newest(column) {
   };
 }
 
-const known = new Map(); // message id -> the text that has been announced since the page was loaded
+const announced = new Map(); // message id -> the text that has been announced since the page was loaded
 
 /**
  * Live region of a column of messages. Answers that are there when a thread is opened are not announced, unless this
@@ -54,15 +54,16 @@ export function LiveRegion({ column, thread, running }) {
       timer = 0;
       const { isEmpty, id, prompt, text, writing } = newest(el);
       if (isEmpty) return;
-      if (!isOpened.current && !known.has(id) && !wasSent(prompt)) known.set(id, text);
+      if (!isOpened.current && !announced.has(id) && !wasSent(prompt)) announced.set(id, text);
       isOpened.current = true;
-      const from = alreadyRead(known.get(id) ?? "", text);
+      const from = spokenLength(announced.get(id) ?? "", text);
       const end = running || writing ? lastSentenceEnd(text, from) : text.length;
       const words = text.slice(from, end).trim();
-      known.set(id, text.slice(0, end));
+      announced.set(id, text.slice(0, end));
       if (words) setPieces((all) => [...all, { key: `${id}:${from}:${end}`, words }].slice(-MAX_PIECES));
     };
-    const schedule = () => (timer ||= setTimeout(announce, isOpened.current ? PAUSE_MS : SETTLE_MS));
+    const schedule = () =>
+      (timer ||= setTimeout(announce, isOpened.current ? ANNOUNCE_INTERVAL_MS : RENDER_DELAY_MS));
     const observer = new MutationObserver(schedule);
     observer.observe(el, { childList: true, subtree: true, characterData: true });
     schedule();

@@ -8,7 +8,7 @@ import reflex as rx
 from chat_app.agent_choice.choices import Choices
 from chat_app.agent_choice.new_chat_defaults import NewChatDefaults
 from chat_app.agent_choice.picker import picker
-from chat_app.composer.composer_bar import dock, greeting, outbox
+from chat_app.composer.composer_bar import composer_bar, greeting, outbox
 from chat_app.conversation.turn_footer import notice, turn_state
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import say, tell
@@ -81,8 +81,8 @@ def thread() -> Content:
             OpenThread.phase,
             ("missing", thread_note(say("page.no_chat"), say("page.no_chat_why"))),
             ("deleted", thread_note(say("page.deleted"), say("page.deleted_why"))),
-            ("trouble", thread_note(say("page.trouble"), tell(OpenThread.notice, OpenThread.notice_info))),
-            rx.fragment(_messages(), dock()),
+            ("error", thread_note(say("page.error"), tell(OpenThread.notice, OpenThread.notice_info))),
+            rx.fragment(_messages(), composer_bar()),
         ),
         bar=_topbar(),
         drawer=run_drawer(),
@@ -138,7 +138,7 @@ def _messages() -> rx.Component:
         rx.foreach(OpenThread.history + OpenThread.turn, _row),
         turn_state(),
         rx.foreach(OpenThread.queued, lambda message: keyed(message.id, queued_message(message=message))),
-        outbox(thread=OpenThread.open_id, known=OpenThread.known),
+        outbox(thread=OpenThread.open_id, stored=OpenThread.stored_prompts),
         thread=OpenThread.open_id,
         anchor=OpenThread.anchor,
         sent=OpenThread.sent,

@@ -7,10 +7,10 @@ import { useLocation } from "react-router";
 
 const SEEK_TIMEOUT_MS = 20_000;
 const RETRY_INTERVAL_MS = 1000;
-const MAX_TRIES = 5; // the message may not exist
+const MAX_REQUESTS = 5; // the message may not exist
 
 /** @param {string} hash */
-function wanted(hash) {
+function targetOf(hash) {
   try {
     return decodeURIComponent(hash.slice(1));
   } catch {
@@ -22,7 +22,7 @@ function wanted(hash) {
  * @param {HTMLElement} box
  * @param {HTMLElement} row
  */
-function mark(box, row) {
+function highlight(box, row) {
   for (const other of box.querySelectorAll("[data-found]")) other.removeAttribute("data-found");
   row.dataset.found = "";
 }
@@ -31,8 +31,8 @@ function mark(box, row) {
 const newSearch = (place) => ({
   place,
   found: false,
-  asked: 0,
-  askedAt: -RETRY_INTERVAL_MS,
+  requests: 0,
+  requestedAt: -RETRY_INTERVAL_MS,
   until: performance.now() + SEEK_TIMEOUT_MS,
 });
 
@@ -53,9 +53,14 @@ function seekMessage(search, box, target, loaded, { onMove, onSeek }) {
     search.found = true;
     onMove();
     row.scrollIntoView({ block: "center" });
-    mark(box, row);
-  } else if (!row && loaded && search.asked < MAX_TRIES && now - search.askedAt >= RETRY_INTERVAL_MS) {
-    Object.assign(search, { found: false, asked: search.asked + 1, askedAt: now });
+    highlight(box, row);
+  } else if (
+    !row &&
+    loaded &&
+    search.requests < MAX_REQUESTS &&
+    now - search.requestedAt >= RETRY_INTERVAL_MS
+  ) {
+    Object.assign(search, { found: false, requests: search.requests + 1, requestedAt: now });
     onMove();
     onSeek(target);
   }
@@ -81,7 +86,7 @@ export function useScrollToMessage(box, loaded, onMove, onSeek) {
   useLayoutEffect(() => {
     const { current: el } = box;
     if (!el) return undefined;
-    const target = wanted(hash);
+    const target = targetOf(hash);
     const place = `${key} ${target}`;
     if (search.current.place !== place) search.current = newSearch(place);
     const actions = { onMove: () => move(), onSeek: (/** @type {string} */ id) => seek(id) };

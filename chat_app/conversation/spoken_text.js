@@ -28,12 +28,12 @@ export function lastSentenceEnd(text, from) {
  * @param {Node} node
  * @returns {string}
  */
-export function heard(node) {
+export function spokenText(node) {
   if (node instanceof Text) return node.data;
   if (!(node instanceof Element) || node.matches(SILENT)) return "";
   if (node instanceof HTMLImageElement) return node.alt;
   if (node.tagName === "svg") return `${node.getAttribute("aria-label") ?? ""}\n`;
-  const inside = Array.from(node.childNodes, heard).join("");
+  const inside = Array.from(node.childNodes, spokenText).join("");
   return BLOCKS.test(node.tagName) ? `${inside}\n` : inside;
 }
 
@@ -44,7 +44,7 @@ export function heard(node) {
  * @param {string} before
  * @param {string} text
  */
-export function alreadyRead(before, text) {
+export function spokenLength(before, text) {
   if (text.startsWith(before)) return before.length;
   const tail = before.slice(-TAIL);
   const found = tail.length < TAIL ? -1 : text.lastIndexOf(tail, before.length);

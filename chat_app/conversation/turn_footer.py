@@ -36,7 +36,7 @@ def turn_state() -> rx.Component:
         rx.cond(
             OpenThread.retry.kind == "unknown_agent",
             _waiting_for_agent(),
-            rx.cond(OpenThread.retry.attempt > 0, _waiting_to_retry(), _standing()),
+            rx.cond(OpenThread.retry.attempt > 0, _waiting_to_retry(), _thread_status()),
         ),
         notice(),
         class_name="turn-state",
@@ -45,19 +45,19 @@ def turn_state() -> rx.Component:
     )
 
 
-def _standing() -> rx.Component:
+def _thread_status() -> rx.Component:
     """Render the footer for the thread's status."""
     return rx.match(
         OpenThread.status,
-        ("streaming", _at_work()),
+        ("streaming", _running()),
         ("stopped", _stopped()),
-        ("failed", rx.cond(OpenThread.ended == "StepLimitError", _step_limit(), _failed())),
+        ("failed", rx.cond(OpenThread.incomplete_reason == "StepLimitError", _step_limit(), _failed())),
         ("completed", _cut_short()),
         rx.fragment(),
     )
 
 
-def _at_work() -> rx.Component:
+def _running() -> rx.Component:
     """Render the indicator shown before the first word, and while an interrupted answer is resumed."""
     return rx.cond(
         OpenThread.resuming,
@@ -98,26 +98,26 @@ def _step_limit() -> rx.Component:
 
 def _cut_short() -> rx.Component:
     """Render the reason why the provider cut the answer short, and Continue if that is possible."""
-    go_on = OpenThread.go_on(say("turn.go_on"))
+    on_continue = OpenThread.continue_answer(say("turn.go_on"))
     return rx.match(
-        OpenThread.ended,
-        ("length", _cut("scissors", say("turn.length"), go_on)),
-        ("model-context-window-exceeded", _cut("scissors", say("turn.context_full"), go_on)),
+        OpenThread.incomplete_reason,
+        ("length", _cut("scissors", say("turn.length"), on_continue)),
+        ("model-context-window-exceeded", _cut("scissors", say("turn.context_full"), on_continue)),
         ("content-filter", _cut("shield", say("turn.filtered"), None)),
         ("silent", _cut("message-square", say("turn.silent"), None)),
         rx.fragment(),
     )
 
 
-def _cut(name: str, words: rx.Var[str], go_on: Any) -> rx.Component:
+def _cut(name: str, words: rx.Var[str], on_continue: Any) -> rx.Component:
     return rx.el.div(
         icon(name),
         words,
-        button(say("turn.continue"), icon_name="play", on_click=go_on, test_id="continue")
-        if go_on is not None
+        button(say("turn.continue"), icon_name="play", on_click=on_continue, test_id="continue")
+        if on_continue is not None
         else _regenerate(),
         class_name="turn-line",
-        custom_attrs=testid("cut-short", reason=OpenThread.ended),
+        custom_attrs=testid("cut-short", reason=OpenThread.incomplete_reason),
     )
 
 
@@ -189,7 +189,7 @@ def _card(
     """Render a card about a problem; `name` is its test id."""
     attributes = testid(name) | ({"data-tone": tone} if tone else {})
     return rx.el.div(
-        icon(icon_name, 18), rx.el.div(*children), class_name="trouble", custom_attrs=attributes, **props
+        icon(icon_name, 18), rx.el.div(*children), class_name="callout", custom_attrs=attributes, **props
     )
 
 

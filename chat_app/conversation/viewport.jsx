@@ -29,48 +29,48 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
   const say = useWords();
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const column = useRef(/** @type {HTMLDivElement | null} */ (null));
-  const seen = useRef({ follow: true, top: 0, end: 0 });
-  const [away, setAway] = useState(false);
+  const scroll = useRef({ follow: true, top: 0, end: 0 });
+  const [isFarFromEnd, setFarFromEnd] = useState(false);
   const address = useParams().thread_id;
-  const leaving = address !== undefined && address !== thread; // the old thread is shown until the new one arrives
+  const isLeaving = address !== undefined && address !== thread; // the old thread is shown until the new one arrives
 
-  const toEnd = useCallback((/** @type {ScrollBehavior} */ behavior = "auto") => {
-    seen.current.follow = true;
+  const scrollToEnd = useCallback((/** @type {ScrollBehavior} */ behavior = "auto") => {
+    scroll.current.follow = true;
     box.current?.scrollTo({
       top: box.current.scrollHeight,
       behavior: prefersReducedMotion() ? "auto" : behavior,
     });
-    seen.current.top = box.current?.scrollTop ?? 0; // a line that disappeared has moved the view, not the user
+    scroll.current.top = box.current?.scrollTop ?? 0; // a line that disappeared has moved the view, not the user
   }, []);
 
   const onScroll = useCallback(() => {
     const { current: el } = box;
     if (!el) return; // a resize that was observed just before the page unmounted
     const gap = fromEnd(el);
-    if (gap <= AT_END_PX) seen.current.follow = true;
-    else if (el.scrollTop < seen.current.top - 1) seen.current.follow = false;
-    seen.current.top = el.scrollTop;
-    seen.current.end = gap;
-    setAway(!seen.current.follow && gap > FAR_PX);
+    if (gap <= AT_END_PX) scroll.current.follow = true;
+    else if (el.scrollTop < scroll.current.top - 1) scroll.current.follow = false;
+    scroll.current.top = el.scrollTop;
+    scroll.current.end = gap;
+    setFarFromEnd(!scroll.current.follow && gap > FAR_PX);
   }, []);
 
   // Scroll to the end at once for another thread, or after the user sends a message.
-  useLayoutEffect(() => toEnd(), [thread, sent, toEnd]);
+  useLayoutEffect(() => scrollToEnd(), [thread, sent, scrollToEnd]);
 
-  useScrollToMessage(box, Boolean(anchor), () => (seen.current.follow = false), onSeek);
+  useScrollToMessage(box, Boolean(anchor), () => (scroll.current.follow = false), onSeek);
 
   // Keep the distance from the end when earlier rows are prepended.
   useLayoutEffect(() => {
     const { current: el } = box;
-    if (el && !seen.current.follow) el.scrollTop = el.scrollHeight - el.clientHeight - seen.current.end;
+    if (el && !scroll.current.follow) el.scrollTop = el.scrollHeight - el.clientHeight - scroll.current.end;
   }, [anchor]);
 
   useEffect(() => {
-    const settle = () => (seen.current.follow ? toEnd() : onScroll());
-    const sizes = new ResizeObserver(settle);
+    const onResize = () => (scroll.current.follow ? scrollToEnd() : onScroll());
+    const sizes = new ResizeObserver(onResize);
     for (const el of [column.current, box.current]) if (el) sizes.observe(el);
     return () => sizes.disconnect();
-  }, [toEnd, onScroll]);
+  }, [scrollToEnd, onScroll]);
 
   return (
     <div className="viewport" data-running={running}>
@@ -84,16 +84,16 @@ export function Viewport({ children, thread, anchor, sent, running = false, onSe
         aria-label={say("message.all")}
         data-testid="messages"
       >
-        <div ref={column} className="column" inert={leaving}>
+        <div ref={column} className="column" inert={isLeaving}>
           {children}
         </div>
       </div>
       <LiveRegion column={column} thread={thread} running={running} />
-      {away && (
+      {isFarFromEnd && (
         <button
           type="button"
           className="to-latest"
-          onClick={() => toEnd("smooth")}
+          onClick={() => scrollToEnd("smooth")}
           aria-label={say("message.latest")}
           data-testid="jump-to-latest"
         >

@@ -41,7 +41,7 @@ class _ThreadInfo:
 
 
 @dataclass(frozen=True)
-class Place:
+class ChatOptions:
     """Options of a chat: the API, the route of its page, and the arguments for new threads.
 
     `context` returns the user of each call; None identifies users as the app does.
@@ -63,23 +63,23 @@ class Chat(ThreadState, mixin=True):
         thread: id, title, status, agent and error of the thread.
         messages: the newest messages, oldest first: `id`, `role`, `text` and `parts`. The `text` of a
             growing answer is updated in larger steps; `message_text` shows every word.
-        kept: the id of the open thread, stored in the browser tab: a page whose address names no thread
+        stored_thread_id: the id of the open thread, stored in the browser tab: a page whose address names no thread
             opens it again after a reload, and after a restart of the server.
     """
 
-    place: ClassVar[Place]
+    options: ClassVar[ChatOptions]
     live: ClassVar[type[LiveText]]
 
     thread: _ThreadInfo = _ThreadInfo()
     messages: list[MessageView] = []
-    kept: str = rx.SessionStorage("")
+    stored_thread_id: str = rx.SessionStorage("")
     _sent_length: int = 0
 
     def _ctx(self) -> CallContext | None:
-        return self.place.context(self) if self.place.context else super()._ctx()
+        return self.options.context(self) if self.options.context else super()._ctx()
 
     def _api(self) -> AgentApi:
-        return bind_api(resolve_api(self.place.api), self._ctx())
+        return bind_api(resolve_api(self.options.api), self._ctx())
 
     @rx.var
     def is_loading(self) -> bool:
@@ -109,12 +109,12 @@ class Chat(ThreadState, mixin=True):
         names no thread, a chat without `route` opens the thread that it showed before.
         """
         wanted = thread_id or str(getattr(self, "thread_id", "") or "")
-        self._open(wanted or ("" if self.place.route else self.kept))
-        self.kept = self.open_id
+        self._open(wanted or ("" if self.options.route else self.stored_thread_id))
+        self.stored_thread_id = self.open_id
         live = await self.get_state(type(self).live)
-        live._forget()
+        live._clear()
         await self._read()
-        return self._follow_on()
+        return self._subscribe()
 
     async def _read(self) -> None:
         """Read the open thread once, so that the page need not wait for the subscription."""
@@ -126,14 +126,14 @@ class Chat(ThreadState, mixin=True):
                 await anext(readings)
             self._show(reader.follower)
         except AgentCoreError as error:
-            self._lose(error)
+            self._show_error(error)
 
-    def _follow_on(self) -> Any:
+    def _subscribe(self) -> Any:
         """Switch the tab's subscription to the open thread, or return the event that starts one."""
         subscription = self._subscription()
         if subscription is None:
             return type(self).live.follow
-        subscription.turn()
+        subscription.switch()
         return None
 
     @rx.event
@@ -154,14 +154,16 @@ class Chat(ThreadState, mixin=True):
             await self._read()
         return event
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
-        return await self._api().create_thread(prompt, message_id=message_id, **named | self.place.new_thread)
+    async def _create(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+        return await self._api().create_thread(
+            prompt, message_id=message_id, **named | self.options.new_thread
+        )
 
-    def _turn_to(self, thread_id: str) -> Any:
-        self.kept = thread_id
-        if self.place.route:
-            return rx.redirect(self.place.route.replace("[thread_id]", thread_id))
-        return self._follow_on()
+    def _open_created(self, thread_id: str) -> Any:
+        self.stored_thread_id = thread_id
+        if self.options.route:
+            return rx.redirect(self.options.route.replace("[thread_id]", thread_id))
+        return self._subscribe()
 
     def _rows(
         self, history: list[MessageView], turn: list[MessageView], follower: Follower

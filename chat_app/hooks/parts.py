@@ -13,7 +13,7 @@ import reflex as rx
 from chat_app.hooks.chat import Chat
 from chat_app.i18n import say
 from chat_app.text.react import stream_markdown
-from chat_app.thread.views import MessageView, PartView, ToolView
+from chat_app.thread.views import MessageView, PartView, ToolCallView
 from chat_app.tools.person_cards import question
 from chat_app.ui.controls import button, icon, keyed, testid
 
@@ -28,7 +28,7 @@ def message_text(
     Args:
         chat: the state class, from `use_agent_chat`.
         message: a row, from `rx.foreach(chat.messages, …)`.
-        tool: renders a tool call from the Var of its `ToolView`; the default is a line, with buttons if the
+        tool: renders a tool call from the Var of its `ToolCallView`; the default is a line, with buttons if the
             call waits for a user.
     """
 
@@ -58,7 +58,7 @@ def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
     )
 
 
-def _tool_line(chat: type[Chat], tool: rx.Var[ToolView]) -> rx.Component:
+def _tool_line(chat: type[Chat], tool: rx.Var[ToolCallView]) -> rx.Component:
     """Render a tool call as one line: its title, its status, and buttons if it waits for a user."""
     return rx.el.div(
         icon("wrench", 14),

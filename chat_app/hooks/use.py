@@ -13,7 +13,7 @@ import reflex as rx
 from agent_core import Message
 from agent_core.errors import ValidationError
 from chat_app.hooks.apis import ApiSource, api_name, check_api
-from chat_app.hooks.chat import Chat, Context, Place, ThreadOnly
+from chat_app.hooks.chat import Chat, ChatOptions, Context, ThreadOnly
 from chat_app.thread.live_text import LiveText
 
 _made: dict[tuple[Any, ...], type[Chat]] = {}
@@ -94,18 +94,18 @@ def _use(
         raise ValidationError(f"The route {route!r:.60} has no [thread_id] in it, such as /desk/[thread_id].")
     key = (kind, check_api(api), route, name, context, json.dumps(new_thread, sort_keys=True))
     if key not in _made:
-        _made[key] = _make(kind, name, Place(api, route, new_thread, context))
+        _made[key] = _make(kind, name, ChatOptions(api, route, new_thread, context))
     return _made[key]
 
 
-def _make(kind: type[Chat], name: str, place: Place) -> type[Chat]:
+def _make(kind: type[Chat], name: str, options: ChatOptions) -> type[Chat]:
     """Create the two state classes of a chat: one for its rows, one for its live text."""
-    called = _unique(f"{kind.__name__} {api_name(place.api)} {name}")
+    called = _unique(f"{kind.__name__} {api_name(options.api)} {name}")
     home = {"__module__": __name__}
     chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
     live = type(f"{called}Live", (LiveText, rx.State), home | {"__doc__": LiveText.__doc__})
     chat.live, live.shown = live, chat
-    chat.place = place
+    chat.options = options
     return chat
 
 

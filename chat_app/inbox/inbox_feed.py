@@ -12,7 +12,7 @@ from agent_core.errors import AgentCoreError
 from chat_app.plain_text import thread_title
 from chat_app.session.user_lists import READ_INTERVAL, ListKind, UserList
 from chat_app.thread.message_views import MessageContext, tool_view
-from chat_app.thread.views import ToolView
+from chat_app.thread.views import ToolCallView
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class WaitingView:
     thread_id: str
     title: str
     at: float
-    tool: ToolView
+    tool: ToolCallView
 
 
 class InboxFeed(UserList):

@@ -43,7 +43,7 @@ def _inbox_list() -> rx.Component:
     """Render the waiting calls, or a note that there are none."""
     return rx.el.div(
         rx.el.div(
-            error_note(Inbox.notice, Inbox.notice_info, class_name="trouble"),
+            error_note(Inbox.notice, Inbox.notice_info, class_name="callout"),
             rx.cond(
                 Inbox.loaded & (Inbox.count == 0),
                 rx.el.p(say("inbox.empty"), class_name="nothing", custom_attrs=testid("inbox-empty")),

@@ -13,7 +13,7 @@ from chat_app.schedules.schedules import RunItem, ScheduleItem, Schedules
 from chat_app.scripts import react_component
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import button, error_note, keyed, testid, titled
-from chat_app.ui.page_column import section, sheet
+from chat_app.ui.page_column import column, section
 from chat_app.ui.times import moment
 
 _Item = rx.Var[ScheduleItem]
@@ -27,7 +27,7 @@ def schedules() -> Content:
     """Render the page `/schedules`: the list of schedules and the form for a new one."""
     rows = rx.foreach(Schedules.items, lambda item: keyed(item.id, _row(item)))
     return Content(
-        sheet(
+        column(
             tabs("/schedules"),
             error_note(Schedules.notice, Schedules.notice_info),
             rx.cond(
@@ -68,8 +68,8 @@ def _row(item: _Item) -> rx.Component:
         rx.cond(
             item.error != "", rx.el.p(tell(item.error, item.error_info), class_name="field-error", dir="auto")
         ),
-        rx.cond(Schedules.confirming == item.id, _question(item), _buttons(item)),
-        rx.cond(Schedules.opened == item.id, _history()),
+        rx.cond(Schedules.confirming == item.id, _confirm_delete(item), _buttons(item)),
+        rx.cond(Schedules.history_of == item.id, _history()),
         class_name="schedule",
         custom_attrs=testid("schedule", schedule_id=item.id, status=item.status),
     )
@@ -142,7 +142,7 @@ def _buttons(item: _Item) -> rx.Component:
             icon_name="history",
             on_click=Schedules.toggle_history(item.id),
             test_id="history",
-            aria_expanded=Schedules.opened == item.id,
+            aria_expanded=Schedules.history_of == item.id,
         ),
         button(
             say("schedules.delete"),
@@ -155,7 +155,7 @@ def _buttons(item: _Item) -> rx.Component:
     )
 
 
-def _question(item: _Item) -> rx.Component:
+def _confirm_delete(item: _Item) -> rx.Component:
     return rx.el.div(
         rx.el.span(say("schedules.delete_question")),
         button(

@@ -12,7 +12,7 @@ from agent_core.schedules.triggers import At, Cron, anchored
 
 _UNITS = {"minutes": 60, "hours": 3600, "days": 86400}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-START = {
+INITIAL_FORM = {
     "agent": "",
     "thread": "",
     "title": "",
@@ -26,7 +26,7 @@ START = {
     "cron": "0 9 * * mon-fri",
 }
 """Initial values of the form."""
-SHOWN = 5
+MAX_UPCOMING = 5
 """Maximum number of upcoming runs that are shown."""
 
 
@@ -66,9 +66,9 @@ def trigger_of(form: Mapping[str, str], timezone: str) -> Trigger:
 
 
 def next_runs(trigger: Trigger, now: float) -> list[float]:
-    """Return the next times at which a trigger comes due, in seconds since the epoch; at most `SHOWN`."""
+    """Return the next times at which a trigger comes due, in seconds since the epoch; at most `MAX_UPCOMING`."""
     found, moment, placed = list[float](), now, anchored(trigger, now)
-    while len(found) < SHOWN:
+    while len(found) < MAX_UPCOMING:
         following = placed.next_after(moment)
         if following is None:
             break

@@ -34,13 +34,13 @@ _UNITS = {
     "hours": "schedules.unit_hours",
     "days": "schedules.unit_days",
 }
-_WRONG = {
-    "blank": "schedules.wrong_blank",
-    "time": "schedules.wrong_time",
-    "amount": "schedules.wrong_amount",
-    "moment": "schedules.wrong_moment",
-    "past": "schedules.wrong_past",
-    "never": "schedules.wrong_never",
+_ERRORS = {
+    "blank": "schedules.error_blank",
+    "time": "schedules.error_time",
+    "amount": "schedules.error_amount",
+    "moment": "schedules.error_moment",
+    "past": "schedules.error_past",
+    "never": "schedules.error_never",
 }
 
 
@@ -56,7 +56,7 @@ def schedule_form() -> rx.Component:
                 placeholder=say("schedules.prompt_hint"),
                 rows="3",
                 dir="auto",
-                on_change=lambda value: Schedules.fill("prompt", value),
+                on_change=lambda value: Schedules.set_field("prompt", value),
                 custom_attrs=testid("schedule-prompt"),
             ),
         ),
@@ -64,7 +64,7 @@ def schedule_form() -> rx.Component:
         _when(),
         _upcoming(),
         button(say("schedules.create"), kind="primary", type="submit", test_id="schedule-create"),
-        key=Schedules.cleared.to_string(),
+        key=Schedules.resets.to_string(),
         on_submit=lambda _: Schedules.create(),
         class_name="schedule-form",
         no_validate=True,
@@ -85,7 +85,7 @@ def _where() -> rx.Component:
                     Schedules.threads, lambda one: rx.el.option(thread_name(one.label), value=one.value)
                 ),
                 value=form["thread"],
-                on_change=lambda value: Schedules.fill("thread", value),
+                on_change=lambda value: Schedules.set_field("thread", value),
                 custom_attrs=testid("schedule-thread"),
             ),
         ),
@@ -101,7 +101,7 @@ def _agents() -> rx.Component:
     return rx.el.select(
         rx.foreach(Schedules.agents, agent_option),
         value=rx.cond(Schedules.form["agent"] == "", ASSISTANT, Schedules.form["agent"]),
-        on_change=lambda value: Schedules.fill("agent", value),
+        on_change=lambda value: Schedules.set_field("agent", value),
         custom_attrs=testid("schedule-agent"),
     )
 
@@ -130,27 +130,30 @@ def _when() -> rx.Component:
 
 def _field(name: str, label: rx.Var[str], control: rx.Component) -> rx.Component:
     return rx.el.label(
-        label, control, rx.cond(Schedules.wrong == name, _wrong(name)), class_name=f"field field-{name}"
+        label,
+        control,
+        rx.cond(Schedules.error_field == name, _field_error(name)),
+        class_name=f"field field-{name}",
     )
 
 
-def _wrong(name: str) -> rx.Component:
+def _field_error(name: str) -> rx.Component:
     return rx.el.span(
         rx.match(
-            Schedules.why,
-            *((word, say(key)) for word, key in _WRONG.items()),
-            tell(Schedules.why, Schedules.why_info),
+            Schedules.error,
+            *((word, say(key)) for word, key in _ERRORS.items()),
+            tell(Schedules.error, Schedules.error_info),
         ),
         class_name="field-error",
         role="alert",
-        custom_attrs=testid(f"wrong-{name}"),
+        custom_attrs=testid(f"error-{name}"),
     )
 
 
 def _input(name: str, **props: object) -> rx.Component:
     return rx.el.input(
         default_value=Schedules.form[name],
-        on_change=lambda value: Schedules.fill(name, value),
+        on_change=lambda value: Schedules.set_field(name, value),
         custom_attrs=testid(f"schedule-{name}"),
         **props,
     )
@@ -160,7 +163,7 @@ def _select(name: str, values: dict[str, str]) -> rx.Component:
     return rx.el.select(
         *(rx.el.option(say(key), value=value) for value, key in values.items()),
         value=Schedules.form[name],
-        on_change=lambda value: Schedules.fill(name, value),
+        on_change=lambda value: Schedules.set_field(name, value),
         custom_attrs=testid(f"schedule-{name}"),
     )
 

@@ -15,12 +15,18 @@ from agent_core.sentences import info_of
 from chat_app.agent_choice.choices import Option, agent_options
 from chat_app.extensions import OFFERED
 from chat_app.plain_text import UNTITLED, clean_text, shorten, thread_title
-from chat_app.schedules.schedule_fields import START, FieldError, describe_trigger, next_runs, trigger_of
+from chat_app.schedules.schedule_fields import (
+    INITIAL_FORM,
+    FieldError,
+    describe_trigger,
+    next_runs,
+    trigger_of,
+)
 from chat_app.session.service import CommandState
 from chat_app.thread_list.list_feed import THREADS
 
-_RUNS_SHOWN = 20
-_THREADS_OFFERED = 50
+_MAX_RUNS = 20
+_MAX_THREADS = 50
 """Maximum number of threads to choose from."""
 
 
@@ -68,39 +74,39 @@ class Schedules(CommandState, rx.State):
 
     Attributes:
         zone: the browser's time zone.
-        form: values of the fields; `cleared` counts how often the form was reset.
+        form: values of the fields; `resets` counts how often the form was reset.
         agents: agents to choose from, the app's own first; empty if there is no other.
         threads: newest threads, one of which may be chosen to receive the runs.
-        wrong: name of the invalid field; `why` is the reason, as in `schedule_fields.FieldError.words`.
+        error_field: name of the invalid field; `error` is the reason, as in `schedule_fields.FieldError.words`.
         upcoming: next runs of the schedule that the form describes, in seconds since the epoch.
-        opened: id of the schedule whose `history` is shown.
+        history_of: id of the schedule whose `history` is shown.
         confirming: id of the schedule whose deletion the user is asked to confirm.
     """
 
     items: list[ScheduleItem] = []
     loaded: bool = False
     zone: str = "UTC"
-    form: dict[str, str] = START
-    cleared: int = 0
+    form: dict[str, str] = INITIAL_FORM
+    resets: int = 0
     agents: list[Option] = []
     threads: list[Option] = []
-    wrong: str = ""
-    why: str = ""
+    error_field: str = ""
+    error: str = ""
     upcoming: list[float] = []
-    opened: str = ""
+    history_of: str = ""
     history: list[RunItem] = []
     confirming: str = ""
 
     @rx.var
-    def why_info(self) -> dict[str, Any]:
-        """Return the code and parameters of `why`."""
-        return info_of(self.why) or {}
+    def error_info(self) -> dict[str, Any]:
+        """Return the code and parameters of `error`."""
+        return info_of(self.error) or {}
 
     @rx.event
     async def open(self):
         """Show the schedules, and follow their changes."""
-        self.opened, self.confirming, self.notice = "", "", ""
-        self._offer()
+        self.history_of, self.confirming, self.notice = "", "", ""
+        self._update_options()
         await self._read()
         return Schedules.follow
 
@@ -113,13 +119,13 @@ class Schedules(CommandState, rx.State):
         while True:
             version = await feed.after(version)
             async with self:
-                self._offer()
+                self._update_options()
                 await self._read()
 
-    def _offer(self) -> None:
+    def _update_options(self) -> None:
         """Update the agents and threads to choose from; a chosen thread stays in the list."""
         feed = self._lists()[THREADS]
-        rows = [*feed.pinned, *feed.newest][:_THREADS_OFFERED]
+        rows = [*feed.pinned, *feed.newest][:_MAX_THREADS]
         threads = [Option(row.id, row.title or UNTITLED) for row in rows]
         chosen = self.form["thread"]
         threads += [one for one in self.threads if one.value == chosen and one not in threads]
@@ -134,7 +140,7 @@ class Schedules(CommandState, rx.State):
             items, self.notice = [], words_of(error)
         if items != self.items or not self.loaded:
             self.items, self.loaded = items, True
-        if self.opened:
+        if self.history_of:
             await self._read_history()
 
     @rx.event
@@ -145,30 +151,30 @@ class Schedules(CommandState, rx.State):
         except AgentCoreError:
             zone = "UTC"
         self.zone = zone
-        self._plan()
+        self._update_preview()
 
     # The form
 
     @rx.event
-    def fill(self, field: str, value: str):
+    def set_field(self, field: str, value: str):
         """Store the value of one field, and update the preview of the next runs."""
-        if field in START:
+        if field in INITIAL_FORM:
             self.form = self.form | {field: clean_text(str(value))}
-            self.wrong = self.why = ""
-            self._plan()
+            self.error_field = self.error = ""
+            self._update_preview()
 
-    def _plan(self) -> None:
+    def _update_preview(self) -> None:
         try:
             self.upcoming = next_runs(trigger_of(self.form, self.zone), time.time())
         except FieldError as error:
             self.upcoming = []
             if self.form.get(error.field):  # an empty field is not an error before it is sent
-                self.wrong, self.why = error.field, error.words
+                self.error_field, self.error = error.field, error.words
 
     @rx.event
     async def create(self):
         """Create the schedule of the form; its runs go to the chosen thread, or each starts a new thread."""
-        self.wrong = self.why = self.notice = ""
+        self.error_field = self.error = self.notice = ""
         try:
             if not self.form["prompt"].strip():
                 raise FieldError("prompt", "blank")
@@ -180,14 +186,14 @@ class Schedules(CommandState, rx.State):
             agent = None if thread else agent
             await self._api().schedules.create(thread, self.form["prompt"], trigger, title=title, agent=agent)
         except FieldError as error:
-            self.wrong, self.why = error.field, error.words
+            self.error_field, self.error = error.field, error.words
             return
         except AgentCoreError as error:
             self.notice = words_of(error)
             return
-        self.form = START
-        self.cleared += 1
-        self._plan()
+        self.form = INITIAL_FORM
+        self.resets += 1
+        self._update_preview()
         await self._read()
 
     # The rows
@@ -221,16 +227,16 @@ class Schedules(CommandState, rx.State):
     @rx.event
     async def toggle_history(self, schedule_id: str):
         """Show or hide the past runs of a schedule."""
-        self.opened = "" if self.opened == schedule_id else schedule_id
+        self.history_of = "" if self.history_of == schedule_id else schedule_id
         self.history = []
-        if self.opened:
+        if self.history_of:
             await self._read_history()
 
     async def _read_history(self) -> None:
         try:
-            runs = await self._api().schedules.runs(self.opened, limit=_RUNS_SHOWN)
+            runs = await self._api().schedules.runs(self.history_of, limit=_MAX_RUNS)
         except ScheduleNotFoundError:
-            self.opened, self.history = "", []
+            self.history_of, self.history = "", []
             return
         self.history = [
             RunItem(run.message_id, run.thread_id, run.due_at.timestamp(), run.queued) for run in runs

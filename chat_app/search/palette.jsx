@@ -65,8 +65,8 @@ function useSearch(words, onQuery) {
  *   commands?: Command[],
  *   query?: string,
  *   hits?: Hit[],
- *   trouble?: string,
- *   troubleInfo?: Partial<import("../i18n/phrase.js").Info> | null,
+ *   error?: string,
+ *   errorInfo?: Partial<import("../i18n/phrase.js").Info> | null,
  *   onQuery: (query: string) => void,
  *   onTheme: () => void,
  * }} props
@@ -75,8 +75,8 @@ export function Palette({
   commands = [],
   query = "",
   hits = [],
-  trouble = "",
-  troubleInfo = null,
+  error = "",
+  errorInfo = null,
   onQuery,
   onTheme,
 }) {
@@ -161,7 +161,7 @@ export function Palette({
       </div>
       <Options name={name} options={options} at={at} words={words} onTake={take} onPoint={setAt} />
       <p className="palette-word" role="status" data-testid="palette-word" data-query={current ? words : ""}>
-        {nothing && (tell(trouble, troubleInfo) || say("search.nothing", { query: words }))}
+        {nothing && (tell(error, errorInfo) || say("search.nothing", { query: words }))}
         {words && !current && !hits.length && say("search.searching")}
         {words && current && hits.length > 0 && (
           <span className="sr-only">{say("search.found", { count: hits.length })}</span>

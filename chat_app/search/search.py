@@ -101,8 +101,8 @@ _palette = react_component(
     commands=list[dict[str, Any]],
     query=str,
     hits=list[HitView],
-    trouble=str,
-    trouble_info=dict[str, Any],
+    error=str,
+    error_info=dict[str, Any],
     on_query=(str,),
     on_theme=(),
 )
@@ -120,8 +120,8 @@ def search_dialog() -> rx.Component:
         ],
         query=Search.query,
         hits=Search.hits,
-        trouble=Search.notice,
-        trouble_info=Search.notice_info,
+        error=Search.notice,
+        error_info=Search.notice_info,
         on_query=Search.find,
         on_theme=rx.toggle_color_mode,
     )

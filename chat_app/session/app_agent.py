@@ -30,23 +30,23 @@ _MAX_KEPT = 32
 
 
 def app_agent(
-    settings: Settings, offers: Sequence[ModelChoice], read: Callable[[str], Awaitable[Thread | None]]
+    settings: Settings, models: Sequence[ModelChoice], read: Callable[[str], Awaitable[Thread | None]]
 ) -> AgentFactory:
     """Return the factory of the app's agent, which answers every thread that has no other agent.
 
     Args:
         settings: settings of the app.
-        offers: models to choose from; the first answers if a thread's choice is missing or no longer offered.
+        models: models to choose from; the first answers if a thread's choice is missing or no longer offered.
         read: function that returns a thread by its id.
     """
-    models = {model.name: model for model in offers}
+    by_name = {model.name: model for model in models}
     made: OrderedDict[AnswerOptions, Agent] = OrderedDict()
 
     async def make(_: CallContext, thread_id: str) -> Agent:
         thread = await read(thread_id)
         wanted = AnswerOptions.of(thread.metadata if thread else None)
         if wanted not in made:
-            model = models.get(wanted.model, offers[0])
+            model = by_name.get(wanted.model, models[0])
             options: dict[str, Any] = {"temperature": wanted.temperature}
             made[wanted] = build_agent(model, settings, instructions=wanted.instructions, **options)
         made.move_to_end(wanted)

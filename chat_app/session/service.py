@@ -33,33 +33,33 @@ class Service:
     """Open runtime of one worker, with the API and lists on top of it.
 
     Attributes:
-        everybody: lists that all callers share if the app has no users.
-        users: lists of each user if the app has users.
+        shared_lists: lists that all callers share if the app has no users.
+        user_lists: lists of each user if the app has users.
     """
 
     settings: Settings
     choice: ModelChoice
-    offers: tuple[ModelChoice, ...]
+    models: tuple[ModelChoice, ...]
     runtime: Runtime
     api: AgentApi
-    everybody: UserLists
-    users: UserListCache
+    shared_lists: UserLists
+    user_lists: UserListCache
 
     def lists(self, ctx: CallContext | None) -> UserLists:
         """Return the lists of the calling user."""
         if ctx is None or ctx.user_id is None:
-            return self.everybody
-        return self.users.lists_of(ctx.user_id, bind_api(self.api, ctx))
+            return self.shared_lists
+        return self.user_lists.lists_of(ctx.user_id, bind_api(self.api, ctx))
 
 
-_opened: Service | None = None
+_service: Service | None = None
 
 
 def service() -> Service:
     """Return the open service; raise RuntimeError before the app has started."""
-    if _opened is None:
+    if _service is None:
         raise RuntimeError("The runtime is not open. The app's lifespan opens it.")
-    return _opened
+    return _service
 
 
 @asynccontextmanager
@@ -67,9 +67,9 @@ async def lifespan() -> AsyncIterator[None]:
     """Open the service for as long as the app runs."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.extensions)  # here, as servers reset logging in workers
-    choice, offers = models_of(settings)
-    warm_for(offers)
-    async with opened(settings, choice, offers=offers) as service:
+    choice, models = models_of(settings)
+    warm_for(models)
+    async with open_service(settings, choice, models=models) as service:
         yield
         # The server has ended its connections. Ctrl+C sends SIGINT to this process and makes its parent send
         # SIGTERM, too; only another SIGINT is a second Ctrl+C.
@@ -77,12 +77,12 @@ async def lifespan() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def opened(
+async def open_service(
     settings: Settings,
     choice: ModelChoice,
     agent: AnyAgent | None = None,
     *,
-    offers: Sequence[ModelChoice] = (),
+    models: Sequence[ModelChoice] = (),
 ) -> AsyncIterator[Service]:
     """Open a runtime and make it the process's service.
 
@@ -90,21 +90,21 @@ async def opened(
         settings: settings of the app.
         choice: model that answers if no other is chosen.
         agent: agent in place of the app's own.
-        offers: models to choose from, `choice` first; only `choice` by default.
+        models: models to choose from, `choice` first; only `choice` by default.
     """
-    global _opened
-    offers = tuple(offers) or (choice,)
-    async with app_runtime(settings, offers, agent, work=settings.work) as (runtime, api):
-        everybody, users = UserLists(api, everybody=True), UserListCache()
+    global _service
+    models = tuple(models) or (choice,)
+    async with app_runtime(settings, models, agent, work=settings.work) as (runtime, api):
+        shared_lists, user_lists = UserLists(api, shared=True), UserListCache()
         if not IDENTITY:
-            everybody.begin()
-        _opened = Service(settings, choice, offers, runtime, api, everybody, users)
+            shared_lists.start()
+        _service = Service(settings, choice, models, runtime, api, shared_lists, user_lists)
         try:
-            yield _opened
+            yield _service
         finally:
-            _opened = None
-            await everybody.close()
-            await users.close()
+            _service = None
+            await shared_lists.close()
+            await user_lists.close()
 
 
 class ApiCaller(rx.State, mixin=True):

@@ -78,7 +78,7 @@ class ListKind(Generic[_ListT]):
     """Kind of list that each user has, declared once per process; the key of a user's list in `UserLists`.
 
     Args:
-        make: function from the API bound to a user, and whether everybody shares the list, to the list.
+        make: function from the API bound to a user, and whether all callers share the list, to the list.
     """
 
     declared: ClassVar[list[ListKind[Any]]] = []
@@ -93,19 +93,19 @@ class UserLists:
 
     Args:
         api: API bound to the user.
-        everybody: whether everybody shares the lists, because the app has no users.
+        shared: whether all callers share the lists, because the app has no users.
     """
 
-    def __init__(self, api: AgentApi, *, everybody: bool = False) -> None:
+    def __init__(self, api: AgentApi, *, shared: bool = False) -> None:
         self._api = api
-        self._everybody = everybody
+        self._shared = shared
         self._lists: dict[ListKind[Any], UserList] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def __getitem__(self, kind: ListKind[_ListT]) -> _ListT:
         """Return this user's list of a kind."""
         if kind not in self._lists:
-            made = self._lists[kind] = kind.make(self._api, self._everybody)
+            made = self._lists[kind] = kind.make(self._api, self._shared)
             self._tasks.append(asyncio.create_task(made.follow()))
         return cast(_ListT, self._lists[kind])
 
@@ -114,7 +114,7 @@ class UserLists:
         """Return whether a tab shows one of the lists."""
         return any(each.is_watched for each in self._lists.values())
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Create the list of every kind, so that all are already read when the first tab opens."""
         for kind in ListKind.declared:
             self[kind]
@@ -141,10 +141,10 @@ class UserListCache:
         if user_id not in self._users:
             self._users[user_id] = UserLists(api)
         self._users.move_to_end(user_id)
-        self._forget()
+        self._evict()
         return self._users[user_id]
 
-    def _forget(self) -> None:
+    def _evict(self) -> None:
         """Drop the least recently used lists that no tab shows if there are too many, never the newest."""
         unwatched = [user_id for user_id, lists in self._users.items() if not lists.is_watched]
         for user_id in unwatched[:-1][: max(0, len(self._users) - MAX_UNWATCHED)]:

@@ -67,7 +67,7 @@ export function ImportThread() {
         {say("import.choose")}
       </button>
       {error && (
-        <p className="trouble" role="alert" data-testid="import-error">
+        <p className="callout" role="alert" data-testid="import-error">
           {error}
         </p>
       )}

@@ -16,7 +16,7 @@ from chat_app.scripts import react_component
 from chat_app.session.service import ApiCaller
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import testid, titled
-from chat_app.ui.page_column import section, sheet
+from chat_app.ui.page_column import column, section
 
 _preferences = react_component("settings/preferences.jsx", "Preferences", languages=list[list[str]])
 """Controls for theme, density, send key and language; `languages` are pairs of code and native name."""
@@ -27,7 +27,7 @@ _import_thread = react_component("settings/import_thread.jsx", "ImportThread")
 _usage_report = react_component("settings/usage.jsx", "Usage", report=dict[str, Any])
 """Totals, a bar chart of the days, and tables of a report with total, by_day, by_model and by_agent."""
 
-_SPANS = (7, 30, 90)
+_DAY_COUNTS = (7, 30, 90)
 """Numbers of days to choose from, today included."""
 
 
@@ -50,7 +50,7 @@ class Usage(ApiCaller, rx.State):
     @rx.event
     async def choose(self, days: str):
         """Read the report for another number of days."""
-        if days in map(str, _SPANS):
+        if days in map(str, _DAY_COUNTS):
             self.days = days
             await self._read()
 
@@ -83,7 +83,7 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
 def settings() -> Content:
     """Render the page `/settings`: appearance, defaults of new chats, and import of a chat."""
     return Content(
-        sheet(
+        column(
             tabs("/settings"),
             section(
                 say("settings.looks"),
@@ -107,12 +107,15 @@ def settings() -> Content:
 def usage() -> Content:
     """Render the page `/usage`: requests, tokens and cost, by day, model and agent."""
     return Content(
-        sheet(
+        column(
             tabs("/usage"),
             rx.el.label(
                 say("usage.span"),
                 rx.el.select(
-                    *(rx.el.option(say("usage.last_days", days=days), value=str(days)) for days in _SPANS),
+                    *(
+                        rx.el.option(say("usage.last_days", days=days), value=str(days))
+                        for days in _DAY_COUNTS
+                    ),
                     value=Usage.days,
                     on_change=Usage.choose,
                     custom_attrs=testid("usage-span"),

@@ -8,7 +8,7 @@ from reflex_components_core.react_router import link
 from chat_app.i18n import say
 from chat_app.ui.controls import icon, testid
 
-_PLACES = (
+_TABS = (
     ("/settings", "settings.title"),
     ("/usage", "usage.title"),
     ("/schedules", "schedules.title"),
@@ -26,7 +26,7 @@ def tabs(here: str) -> rx.Component:
                 custom_attrs={"aria-current": "page" if route == here else "false"}
                 | testid(f"tab-{route[1:]}"),
             )
-            for route, key in _PLACES
+            for route, key in _TABS
         ),
         class_name="tabs",
         aria_label=say("settings.places"),

@@ -25,7 +25,7 @@ def share() -> rx.Component:
                 Shared.phase,
                 ("ready", _thread()),
                 ("missing", thread_note(say("share.missing"), say("share.missing_why"))),
-                ("over", thread_note(say("share.over"), say("share.over_why"))),
+                ("revoked", thread_note(say("share.revoked"), say("share.revoked_why"))),
                 rx.fragment(),
             ),
             class_name="share",

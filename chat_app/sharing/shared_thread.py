@@ -54,7 +54,7 @@ class Shared(ShownThread, rx.State):
     """State of the shared thread in this tab, without any event that could change the thread.
 
     Attributes:
-        phase: loading, ready, missing or over (the link was revoked while the page was open).
+        phase: loading, ready, missing or revoked (the link was revoked while the page was open).
         messages: messages before the running turn, in the branch that is shown; tool calls in them cannot be
             answered.
         turn: messages of the running turn.
@@ -68,7 +68,7 @@ class Shared(ShownThread, rx.State):
     thinking: bool = False
     _token: str = ""
 
-    def _begin(self, token: str) -> None:
+    def _open(self, token: str) -> None:
         """Reset the state for the thread of this token."""
         self.reset()
         self._token = token
@@ -90,10 +90,10 @@ class Shared(ShownThread, rx.State):
             thinking=follower.thread.get("status") == "streaming" and not is_writing(turn),
         )
 
-    def _lose(self, error: AgentCoreError) -> None:
+    def _show_error(self, error: AgentCoreError) -> None:
         """Hide the thread, because the token is no longer valid."""
-        phase = "over" if self.phase in ("ready", "over") else "missing"
-        self._begin(self._token)
+        phase = "revoked" if self.phase in ("ready", "revoked") else "missing"
+        self._open(self._token)
         self.phase = phase
 
 
@@ -106,8 +106,8 @@ class SharedText(LiveText, rx.State):
     async def open(self):
         """Follow the thread of the token in the URL."""
         shared = await self.get_state(Shared)
-        shared._begin(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
-        self._forget()
+        shared._open(str(self.token or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
+        self._clear()
         return SharedText.follow
 
 

@@ -26,7 +26,7 @@ export function frozenStore(store, isReady) {
   let timedOut = false; // snapshots are passed through, ready or not
   let timer = 0;
 
-  const look = () => {
+  const update = () => {
     const ready = isReady();
     if (ready) timedOut = false;
     if (frozen && ready) release();
@@ -46,10 +46,10 @@ export function frozenStore(store, isReady) {
   };
   return {
     ...store,
-    look,
+    update,
     /** @param {string} name */
     getSnapshot(name) {
-      look();
+      update();
       if (frozen && shown.has(name)) return shown.get(name);
       const snapshot = store.getSnapshot(name);
       if (isReady()) shown.set(name, snapshot);

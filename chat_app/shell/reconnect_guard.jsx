@@ -17,7 +17,7 @@ export function ReconnectGuard({ root, view, children }) {
     return frozenStore(store, isReady);
   }, [store, root, view]);
   useEffect(() => {
-    const unsubscribes = [store.subscribe(root, frozen.look), store.subscribe(view, frozen.look)];
+    const unsubscribes = [store.subscribe(root, frozen.update), store.subscribe(view, frozen.update)];
     return () => unsubscribes.forEach((unsubscribe) => unsubscribe());
   }, [store, frozen, root, view]);
   return <StateStoreContext.Provider value={frozen}>{children}</StateStoreContext.Provider>;

@@ -10,14 +10,14 @@ const MAX_GAP = 4; // seconds between two batches that are smoothed over
 const MAX_FRAME = 0.25; // seconds; a tab that returns from the background does not jump
 
 /**
- * Take the text of this render, and adapt the rate at which it is revealed.
+ * Accept the text of this render, and adapt the rate at which it is revealed.
  *
  * @param {Shown} state
  * @param {string} text
  * @param {number} charsPerSec
  * @param {number} now
  */
-function take(state, text, charsPerSec, now) {
+function accept(state, text, charsPerSec, now) {
   if (text === state.text) return;
   if (!text.startsWith(state.text.slice(0, Math.floor(state.shown)))) {
     state.shown = 0; // another text
@@ -56,7 +56,7 @@ export function SmoothText({ text = "", charsPerSec = 128, startStreaming = fals
 
   useLayoutEffect(() => {
     let last = performance.now();
-    take(state.current, text, charsPerSec, last);
+    accept(state.current, text, charsPerSec, last);
     if (prefersReducedMotion()) state.current.shown = text.length;
     let frame = 0;
     /** @param {number} now */

@@ -16,18 +16,18 @@ import { prefersReducedMotion } from "../ui/browser.js";
 import { Markdown } from "./markdown.jsx";
 import { Reveal } from "./text_reveal.js";
 
-/** @typedef {{ reveal: Reveal, asked: number, lost: Run | null, isWhole: boolean }} Run */
+/** @typedef {{ reveal: Reveal, requestedFrom: number, previous: Run | null, isWhole: boolean }} Run */
 /**
- * The props of a text, and the newest chunk of the run that `feed` names.
+ * The props of a text, and the newest chunk of the run that `liveRun` names.
  *
  * @typedef {{
  *   run: string,
  *   text: string,
  *   live: boolean,
- *   feed?: string,
+ *   liveRun?: string,
  *   offset?: number,
  *   chunk?: string,
- *   onGap?: (run: string, have: number) => void,
+ *   onGap?: (run: string, offset: number) => void,
  * }} Given
  */
 
@@ -56,15 +56,15 @@ const showsKey = (now) => now - pressed < FRAME_MS;
 /**
  * Return the state of a run, which lasts across renders until another run begins.
  *
- * `lost` is the run of the previous attempt, if that broke off and is retried: as long as the new text repeats the
+ * `previous` is the run of the previous attempt, if that broke off and is retried: as long as the new text repeats the
  * old one, the old one stays visible, so that nothing is typed twice.
  *
  * @param {string} run
- * @param {Run | null} lost
+ * @param {Run | null} previous
  * @returns {Run}
  */
-function newRun(run, lost = null) {
-  return { reveal: new Reveal(run), asked: -1, lost, isWhole: false };
+function newRun(run, previous = null) {
+  return { reveal: new Reveal(run), requestedFrom: -1, previous, isWhole: false };
 }
 
 /**
@@ -72,8 +72,12 @@ function newRun(run, lost = null) {
  *
  * @param {Run} state
  */
-function repeats({ reveal, lost }) {
-  return lost !== null && lost.reveal.shown > reveal.have && lost.reveal.text.startsWith(reveal.text);
+function repeats({ reveal, previous }) {
+  return (
+    previous !== null &&
+    previous.reveal.shown > reveal.received &&
+    previous.reveal.text.startsWith(reveal.text)
+  );
 }
 
 /**
@@ -81,11 +85,11 @@ function repeats({ reveal, lost }) {
  *
  * @param {Run} state
  */
-function dropLost(state) {
-  const { text = "", shown = 0 } = state.lost?.reveal ?? {};
+function dropPrevious(state) {
+  const { text = "", shown = 0 } = state.previous?.reveal ?? {};
   const seen = text.slice(0, shown);
-  state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.have;
-  state.lost = null;
+  state.reveal.shown = state.reveal.text.startsWith(seen) ? seen.length : state.reveal.received;
+  state.previous = null;
 }
 
 /**
@@ -95,24 +99,28 @@ function dropLost(state) {
  * @param {Given} given
  * @returns {Run}
  */
-function take(state, { run, text, live, feed, offset, chunk, onGap }) {
+function applyProps(state, { run, text, live, liveRun, offset, chunk, onGap }) {
   const known = state?.reveal.run === run;
   let next = known ? state : newRun(run, live && state?.reveal.shown ? state : null);
-  const had = next.reveal.have;
+  const before = next.reveal.received;
   if (!live) {
     if (!next.reveal.settle(text)) {
       next = newRun(run);
       next.reveal.settle(text);
     }
     if (next !== state) next.reveal.showAll(); // history, not streaming
-  } else if (feed === run && !next.reveal.merge(offset ?? 0, chunk ?? "") && next.asked !== had) {
-    next.asked = had;
-    onGap?.(run, had);
+  } else if (
+    liveRun === run &&
+    !next.reveal.merge(offset ?? 0, chunk ?? "") &&
+    next.requestedFrom !== before
+  ) {
+    next.requestedFrom = before;
+    onGap?.(run, before);
   }
   next.isWhole = !live;
-  if (next.lost && !(live && repeats(next))) dropLost(next);
+  if (next.previous && !(live && repeats(next))) dropPrevious(next);
   // Text from before this page subscribed is not typed again: the first chunk holds all of it.
-  if (!had || next.lost || prefersReducedMotion()) next.reveal.showAll();
+  if (!before || next.previous || prefersReducedMotion()) next.reveal.showAll();
   return next;
 }
 
@@ -134,11 +142,11 @@ function useChunk(source, live) {
   );
   const read = () => (live && store.getSnapshot(source)) || NOTHING;
   const {
-    run_rx_state_: feed,
+    run_rx_state_: liveRun,
     offset_rx_state_: offset,
     chunk_rx_state_: chunk,
   } = useSyncExternalStore(subscribe, read, () => NOTHING);
-  return { feed, offset, chunk };
+  return { liveRun, offset, chunk };
 }
 
 /**
@@ -148,32 +156,32 @@ function useChunk(source, live) {
  *   text: string,
  *   live: boolean,
  *   source: string,
- *   onGap?: (run: string, have: number) => void,
+ *   onGap?: (run: string, offset: number) => void,
  * }} props
  */
 export function StreamMarkdown({ name, run, text, live, source, onGap }) {
-  const { feed, offset, chunk } = useChunk(source, live);
+  const { liveRun, offset, chunk } = useChunk(source, live);
   const state = useRef(/** @type {Run | null} */ (null));
   const frame = useRef(0);
   const advanced = useRef(0); // when more text was last revealed
   const costsRef = useRef(0); // how long the visible text takes to parse, in milliseconds
   const [, repaint] = useReducer((n) => n + 1, 0);
-  const gap = useEffectEvent((/** @type {string} */ of, /** @type {number} */ have) => onGap?.(of, have));
+  const gap = useEffectEvent((/** @type {string} */ of, /** @type {number} */ from) => onGap?.(of, from));
   // A finished text has its full height at once: the viewport measures prepended messages before they are painted.
-  if (!live) state.current ??= take(null, { run, text, live });
+  if (!live) state.current ??= applyProps(null, { run, text, live });
 
   useLayoutEffect(() => {
     if (!state.current?.reveal.pending) advanced.current = performance.now();
-    /** @type {(run: string, have: number) => void} */
-    const onLost = (of, have) => gap(of, have);
-    const { reveal } = (state.current = take(state.current, {
+    /** @type {(run: string, from: number) => void} */
+    const requestText = (of, from) => gap(of, from);
+    const { reveal } = (state.current = applyProps(state.current, {
       run,
       text,
       live,
-      feed,
+      liveRun,
       offset,
       chunk,
-      onGap: onLost,
+      onGap: requestText,
     }));
     repaint();
     /** @param {number} now */
@@ -188,9 +196,9 @@ export function StreamMarkdown({ name, run, text, live, source, onGap }) {
     };
     if (reveal.pending) frame.current = requestAnimationFrame(step);
     return () => cancelAnimationFrame(frame.current);
-  }, [run, text, live, feed, offset, chunk]);
+  }, [run, text, live, liveRun, offset, chunk]);
 
-  const reveal = (state.current?.lost ?? state.current)?.reveal;
+  const reveal = (state.current?.previous ?? state.current)?.reveal;
   const writing = live || !state.current?.isWhole || state.current.reveal.pending > 0;
   return (
     <Markdown

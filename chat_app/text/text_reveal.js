@@ -2,7 +2,7 @@
 //
 // Offsets count UTF-16 code units, as JavaScript strings do; the server converts them (chat_app/plain_text.py). Chunks
 // are merged by offset, so a duplicate changes nothing and a chunk after a gap is refused: the caller then requests
-// everything after `have` again.
+// everything after `received` again.
 
 const BACKLOG_MS = 250; // whatever has arrived is shown within about this time
 
@@ -14,7 +14,7 @@ export class Reveal {
     this.shown = 0;
   }
 
-  get have() {
+  get received() {
     return this.text.length;
   }
 
@@ -35,7 +35,7 @@ export class Reveal {
   }
 
   /**
-   * Take `text` as the complete text; return false if it does not continue the text shown so far.
+   * Accept `text` as the complete text; return false if it does not continue the text shown so far.
    *
    * @param {string} text
    */

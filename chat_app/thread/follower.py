@@ -1,4 +1,4 @@
-"""Fold the updates of one thread into rows and pieces of text for one tab. Does not depend on Reflex."""
+"""Fold the updates of one thread into rows and slices of text for one tab. Does not depend on Reflex."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Follower:
 
     The turn under way (the last prompt and everything after it) is kept apart from the history, so
     that the part that changes ten times a second is small. The text part at the end of a running turn
-    is sent through `piece`, never through the rows.
+    is sent through `next_slice`, never through the rows.
 
-    The times of tool calls are in the thread's timeline; `untimed` returns the answers whose times `know`
+    The times of tool calls are in the thread's timeline; `untimed` returns the answers whose times `set_times`
     needs, never more than the page shows.
 
     Args:
@@ -61,11 +61,11 @@ class Follower:
         self._waits: dict[str, float] = {}
         self._seq = 0
         self._live: tuple[str, str] | None = None  # key and text of the part that is being streamed
-        self._writes: tuple[str, Any] | None = None  # type and id of the deltas of that part
+        self._live_chunks: tuple[str, Any] | None = None  # type and id of the deltas of that part
         self._messages: list[dict[str, Any]] = []
         self._queued: list[dict[str, Any]] = []
         self._places: dict[str, int] = {}
-        self._more: dict[str, int] = {}
+        self._shown_more: dict[str, int] = {}
         self._window = MessageWindow()
         self._whole = whole
         self.resuming = False
@@ -83,7 +83,7 @@ class Follower:
         return self._view.deleted
 
     @property
-    def ended(self) -> str:
+    def incomplete_reason(self) -> str:
         """Return why the last answer is incomplete: a provider's reason or the kind of an error; else ""."""
         if self.thread.get("status") == "failed":
             return str(self.thread.get("error_kind") or "")
@@ -107,11 +107,11 @@ class Follower:
     def apply(self, update: Update) -> None:
         """Apply one update; set `rows_changed` to whether it did more than lengthen the live text."""
         self._view.apply(update)
-        self.rows_changed = not self._goes_on(update)
+        self.rows_changed = not self._only_extends_text(update)
         if self._live and not self.rows_changed:
             self._live = (self._live[0], self._live[1] + "".join(chunk["delta"] for chunk in update.chunks))
             return
-        self._watch(update)
+        self._read_chunks(update)
         if update.type == "snapshot":
             self._sent.clear()
             self._places.clear()
@@ -128,12 +128,12 @@ class Follower:
         if self._live:
             self._runs[self._live[0]] = f"{self._live[0]}:{self._seq}"
 
-    def _goes_on(self, update: Update) -> bool:
+    def _only_extends_text(self, update: Update) -> bool:
         """Return whether an update only lengthens the live text, as nine of ten do; rows stay valid then."""
         if not self._live or self.resuming or update.type != "chunks" or update.seq != self._seq:
             return False
         return all(
-            (chunk.get("type"), chunk.get("id")) == self._writes and isinstance(chunk.get("delta"), str)
+            (chunk.get("type"), chunk.get("id")) == self._live_chunks and isinstance(chunk.get("delta"), str)
             for chunk in update.chunks
         )
 
@@ -145,12 +145,12 @@ class Follower:
             self._places.setdefault(message["id"], len(self._places))
         self._messages = sorted(asked, key=lambda message: self._places[message["id"]])
 
-    def _watch(self, update: Update) -> None:
+    def _read_chunks(self, update: Update) -> None:
         """Note the deltas of the live text, the waits of retried tool calls, and the ends of tool calls."""
         for chunk in update.chunks:
             kind = str(chunk.get("type"))
             if kind in ("text-delta", "reasoning-delta"):
-                self._writes = (kind, chunk.get("id"))
+                self._live_chunks = (kind, chunk.get("id"))
             elif kind == "data-tool-run" and (until := (chunk.get("data") or {}).get("next_at")):
                 self._waits[str(chunk.get("id"))] = max(0.0, float(until) - time.time())
             elif kind in ("tool-output-available", "tool-output-error"):
@@ -159,11 +159,11 @@ class Follower:
     def untimed(self) -> list[str]:
         """Return the ids of the shown answers whose tool call times have not been read."""
         start = self._turn_start()
-        first, end = self._window.of(start)
+        first, end = self._window.bounds(start)
         shown = (*self._messages[first:end], *self._messages[start:])
         return [each["id"] for each in shown if each["id"] not in self._timed and _has_ended_calls(each)]
 
-    def know(self, answers: Iterable[str], spans: Iterable[Span]) -> None:
+    def set_times(self, answers: Iterable[str], spans: Iterable[Span]) -> None:
         """Store the duration and the last attempt of each tool call of these answers, from their spans."""
         self._timed.update(answers)
         runs: dict[str, list[Span]] = {}
@@ -178,17 +178,17 @@ class Follower:
     def history(self) -> list[MessageView]:
         """Return the newest messages before the turn under way, or the messages around a linked one."""
         start = self._turn_start()
-        first, end = (0, start) if self._whole else self._window.of(start)
+        first, end = (0, start) if self._whole else self._window.bounds(start)
         return [self._row(message) for message in self._messages[first:end]]
 
     def has_earlier(self) -> bool:
         """Return whether there are messages before those of `history`."""
-        return self._window.of(self._turn_start())[0] > 0
+        return self._window.bounds(self._turn_start())[0] > 0
 
     def left_out(self) -> int:
         """Return the number of messages between `history` and the turn that are not shown."""
         start = self._turn_start()
-        return start - self._window.of(start)[1]
+        return start - self._window.bounds(start)[1]
 
     def turn(self) -> list[MessageView]:
         """Return the last prompt and everything after it."""
@@ -198,30 +198,30 @@ class Follower:
         """Return the messages that wait for the turn under way to end."""
         return [self._row(message) for message in self._queued]
 
-    def more_of(self, message_id: str) -> None:
+    def show_more(self, message_id: str) -> None:
         """Show more of a long prompt."""
-        self._more[message_id] = self._more.get(message_id, 0) + 1
+        self._shown_more[message_id] = self._shown_more.get(message_id, 0) + 1
 
-    def more(self) -> None:
+    def show_earlier(self) -> None:
         """Extend the history by a page of earlier messages."""
-        self._window.earlier()
+        self._window.show_earlier()
 
-    def fill(self) -> None:
+    def show_left_out(self) -> None:
         """Extend the history by a page of the messages that are left out."""
-        self._window.later()
+        self._window.show_later()
 
-    def reach(self, message_id: str) -> None:
+    def show_around(self, message_id: str) -> None:
         """Show a message of any age, with some messages around it."""
         place = next((n for n, message in enumerate(self._messages) if message["id"] == message_id), None)
         if place is not None:
-            self._window.reach(place, self._turn_start())
+            self._window.show_around(place, self._turn_start())
 
-    def known(self) -> list[str]:
+    def stored_prompts(self) -> list[str]:
         """Return the ids of the user's newest stored messages."""
         messages = [*self._messages[-12:], *self._queued]
         return [message["id"] for message in messages if message["role"] == "user"]
 
-    def piece(self) -> TextSlice | None:
+    def next_slice(self) -> TextSlice | None:
         """Return the part of the live text not yet sent to the page; None if there is no live text."""
         if not self._live:
             return None
@@ -232,15 +232,15 @@ class Follower:
         self._sent = {run: text}
         return TextSlice(run, units(sent), text[len(sent) :])
 
-    def piece_from(self, run: str, have: int) -> TextSlice | None:
-        """Return everything after the first `have` UTF-16 units of `run`, for a page that missed a piece.
+    def slice_from(self, run: str, offset: int) -> TextSlice | None:
+        """Return everything after the first `offset` UTF-16 units of `run`, for a page that missed a slice.
 
         None if `run` is no longer the live text.
         """
         text = self._sent.get(run)
         if text is None:
             return None
-        chunk = from_unit(text, have)
+        chunk = from_unit(text, offset)
         return TextSlice(run, units(text) - units(chunk), chunk)
 
     def _turn_start(self) -> int:
@@ -258,7 +258,7 @@ class Follower:
             waits=self._waits,
             run=lambda key: self._runs.get(key, key),
             live_key=self._live[0] if self._live else "",
-            more=None if self._whole else self._more,
+            more=None if self._whole else self._shown_more,
             votes=self.thread.get("metadata") or {},
         )
         return message_view(message, context)
@@ -288,28 +288,28 @@ class MessageWindow:
         self._limit = MESSAGES_PER_PAGE
         self._far: tuple[int, int] | None = None
 
-    def of(self, start: int) -> tuple[int, int]:
+    def bounds(self, start: int) -> tuple[int, int]:
         """Return the first shown index and the one after the last; the turn begins at `start`."""
         if self._far and self._far[1] >= start:  # the gap has been filled
             self._limit = max(self._limit, start - self._far[0])
             self._far = None
         return self._far or (max(0, start - self._limit), start)
 
-    def earlier(self) -> None:
+    def show_earlier(self) -> None:
         """Show another page of earlier messages."""
         if self._far:
             self._far = (max(0, self._far[0] - MESSAGES_PER_PAGE), self._far[1])
         else:
             self._limit += MESSAGES_PER_PAGE
 
-    def later(self) -> None:
+    def show_later(self) -> None:
         """Show another page of the messages in the gap."""
         if self._far:
             self._far = (self._far[0], self._far[1] + MESSAGES_PER_PAGE)
 
-    def reach(self, place: int, start: int) -> None:
+    def show_around(self, place: int, start: int) -> None:
         """Show the message at index `place`, with some before it."""
-        first, end = self.of(start)
+        first, end = self.bounds(start)
         if first <= place < end or place >= start:
             return
         if start - place <= NEAR:

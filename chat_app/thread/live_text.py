@@ -1,4 +1,4 @@
-"""Live text of a thread: sent to a tab in pieces, with missed pieces sent again on request."""
+"""Live text of a thread: sent to a tab in slices, with missed slices sent again on request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chat_app.thread.subscription import Subscription
 
 
 class LiveText(rx.State, mixin=True):
-    """Base of the states of a live text; they hold only its newest piece, which changes ten times a second.
+    """Base of the states of a live text; they hold only its newest slice, which changes ten times a second.
 
     A component that reads any var of a state class renders again when any var of that class changes, so
     only the text part that is being streamed reads these vars.
 
     Attributes:
         shown: the state that shows the thread of the text.
-        run: the part and the attempt to which the piece belongs.
+        run: the part and the attempt to which the slice belongs.
         offset: the position of `chunk` in the text, in UTF-16 code units.
     """
 
@@ -32,35 +32,35 @@ class LiveText(rx.State, mixin=True):
     offset: int = 0
     chunk: str = ""
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self.run, self.offset, self.chunk = "", 0, ""
 
     @classmethod
-    async def _pass_on(cls, piece: TextSlice | None) -> None:
-        """Send this tab a further piece of the current run, bypassing the state.
+    async def _emit(cls, text_slice: TextSlice | None) -> None:
+        """Send this tab a further slice of the current run, bypassing the state.
 
-        The state need not have the piece: the page merges pieces by offset and asks for those that it
+        The state need not have the slice: the page merges slices by offset and asks for those that it
         misses. Locking the tab's state and finding its changed vars costs twice as much as sending
         (benchmarks/tabs.py).
         """
-        if piece and piece.chunk:
-            new = {"offset": piece.offset, "chunk": piece.chunk}
+        if text_slice and text_slice.chunk:
+            new = {"offset": text_slice.offset, "chunk": text_slice.chunk}
             delta = {f"{name}{FIELD_MARKER}": value for name, value in new.items()}
             await EventContext.get().emit_delta({cls.get_full_name(): delta})
 
-    def _send(self, piece: TextSlice | None) -> None:
-        if not piece or (not piece.chunk and piece.run == self.run):
+    def _show(self, text_slice: TextSlice | None) -> None:
+        if not text_slice or (not text_slice.chunk and text_slice.run == self.run):
             return
-        if piece.run != self.run:
-            self.run = piece.run
-        self.offset, self.chunk = piece.offset, piece.chunk
+        if text_slice.run != self.run:
+            self.run = text_slice.run
+        self.offset, self.chunk = text_slice.offset, text_slice.chunk
 
     @rx.event
-    async def resend(self, run: str, have: int):
-        """Send the text after the first `have` UTF-16 units of `run` to a page that missed a piece."""
+    async def resend(self, run: str, offset: int):
+        """Send the text after the first `offset` UTF-16 units of `run` to a page that missed a slice."""
         shown = await self.get_state(self.shown)
         if reader := shown._followed():
-            self._send(reader.follower.piece_from(run, have))
+            self._show(reader.follower.slice_from(run, offset))
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):

@@ -13,7 +13,7 @@ from agent_core.domain.messages import attachment_id, is_tool_part, tool_name
 from chat_app.extensions import TOOL_VIEWS
 from chat_app.files.file_types import PICTURES
 from chat_app.plain_text import clean_text, shorten
-from chat_app.thread.views import FileView, MessageView, PartView, ToolView
+from chat_app.thread.views import FileView, MessageView, PartView, ToolCallView
 
 MAX_PROMPT_SHOWN = 20_000
 """Length to which the page cuts a prompt, in characters: a browser takes seconds to lay out a megabyte."""
@@ -160,7 +160,7 @@ def _safe_url(url: object) -> str:
     return url if isinstance(url, str) and url.lower().startswith(("https://", "http://")) else ""
 
 
-def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolView:
+def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolCallView:
     """Return the row of a tool call."""
     name, call_id = tool_name(dict(part)), str(part.get("toolCallId"))
     state = _tool_state(part, name, context)
@@ -170,7 +170,7 @@ def tool_view(part: Mapping[str, Any], context: MessageContext) -> ToolView:
         progress = clean_text(shorten(str(run.get("error") or ""), 200))
     question = _question(part.get("input")) if state == "answer" else ""
     took, attempts = context.took.get(call_id, (-1, 1)) if state in ("done", "failed") else (-1, 1)
-    return ToolView(
+    return ToolCallView(
         id=call_id,
         name=name,
         title=_title(name),

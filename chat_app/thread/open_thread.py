@@ -80,7 +80,7 @@ class OpenThread(ThreadState, rx.State):
         degrees = "" if answers.temperature is None else f"{answers.temperature:g}"
         self._set(agent=agent, model=answers.model, instructions=answers.instructions, temperature=degrees)
 
-    def _begin_with(self, agent: str, answers: AnswerOptions) -> None:
+    def _apply_defaults(self, agent: str, answers: AnswerOptions) -> None:
         """Apply the user's preferences to a new chat, unless the user has already chosen options for it."""
         if not self.open_id and not self._chosen:
             self._show_answers(agent, answers)
@@ -88,7 +88,7 @@ class OpenThread(ThreadState, rx.State):
     def _answers(self) -> AnswerOptions:
         return parse_options(self.model, self.instructions, self.temperature)
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+    async def _create(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
         own = self.agent == ASSISTANT
         return await self._api().create_thread(
             prompt,
@@ -109,7 +109,7 @@ class OpenThread(ThreadState, rx.State):
     @rx.event
     async def choose_model(self, name: str):
         """Change the model of the thread; takes effect with the next step."""
-        if name not in {model.name for model in service().offers}:
+        if name not in {model.name for model in service().models}:
             return
         await self._change(model=name)
 
@@ -150,7 +150,7 @@ class OpenThreadText(LiveText, rx.State):
         """Open the thread of the URL and follow it."""
         opened = await self.get_state(OpenThread)
         opened._open(str(self.thread_id or ""))  # pyright: ignore[reportAttributeAccessIssue]  -- the route's argument
-        self._forget()
+        self._clear()
         return OpenThreadText.follow if opened.open_id else None
 
     @rx.event
@@ -158,4 +158,4 @@ class OpenThreadText(LiveText, rx.State):
         """Close the thread: the page that opens shows none."""
         opened = await self.get_state(OpenThread)
         opened._open("")
-        self._forget()
+        self._clear()

@@ -35,7 +35,7 @@ class ShownThread(rx.State, mixin=True):
         """Return whether the rows must be sent again although only the live text has changed."""
         return False
 
-    def _lose(self, error: AgentCoreError) -> None:
+    def _show_error(self, error: AgentCoreError) -> None:
         """Show that the thread cannot be read: it never existed, was deleted, or belongs to another user."""
         raise NotImplementedError
 

@@ -65,7 +65,7 @@ class ThreadReader:
     async def read_times(self) -> None:
         """Read the times of tool calls: once for each answer, and again when one of its tool calls ends."""
         if answers := self.follower.untimed():
-            self.follower.know(answers, await self._api.timeline(self._thread_id, replies=answers))
+            self.follower.set_times(answers, await self._api.timeline(self._thread_id, replies=answers))
 
     async def _read_agent(self) -> None:
         """Read the names of the agent's async tools after the thread has changed to another agent."""
@@ -89,25 +89,25 @@ class _Rows(Protocol):
 
     def _is_behind(self, follower: Follower) -> bool: ...
 
-    def _lose(self, error: AgentCoreError) -> None: ...
+    def _show_error(self, error: AgentCoreError) -> None: ...
 
 
 class _Text(Protocol):
     """State that shows the live text of a thread."""
 
-    def _send(self, piece: TextSlice | None) -> None: ...
+    def _show(self, text_slice: TextSlice | None) -> None: ...
 
-    async def _pass_on(self, piece: TextSlice | None) -> None: ...
+    async def _emit(self, text_slice: TextSlice | None) -> None: ...
 
-    def _forget(self) -> None: ...
+    def _clear(self) -> None: ...
 
 
 class Subscription:
     """Subscription that shows a tab its open thread while the thread changes.
 
     A reload, a second tab, another browser and a restarted server all use this one path: first a snapshot,
-    then every update after it. Further pieces of the live text bypass the state (decision 0011); all other
-    changes go into both states under one lock, so that a row and its first piece arrive together.
+    then every update after it. Further slices of the live text bypass the state (decision 0011); all other
+    changes go into both states under one lock, so that a row and its first slice arrive together.
 
     Args:
         rows: the state that shows the thread and names the open one.
@@ -117,23 +117,23 @@ class Subscription:
     def __init__(self, rows: _Rows, text: _Text) -> None:
         self._rows = rows
         self._text = text
-        self._turned = asyncio.Event()
+        self._switched = asyncio.Event()
         self._followed: tuple[str, Reader] | None = None
 
-    def turn(self) -> None:
+    def switch(self) -> None:
         """Follow the thread that is open now instead of the previous one."""
-        self._turned.set()
+        self._switched.set()
 
     def reader_of(self, opened: str) -> Reader | None:
         """Return the reader of the open thread; None while no thread or still the previous one is read."""
         return self._followed[1] if self._followed and self._followed[0] == opened else None
 
     async def run(self) -> None:
-        """Follow the open thread, and after `turn` the next one, until cancelled."""
+        """Follow the open thread, and after `switch` the next one, until cancelled."""
         while True:
-            self._turned.clear()
+            self._switched.clear()
             async with background_task(self._follow_open()):
-                await self._turned.wait()
+                await self._switched.wait()
 
     async def _follow_open(self) -> None:
         """Follow the open thread until it is deleted or the tab opens another one."""
@@ -145,10 +145,10 @@ class Subscription:
             if reader is not None:
                 await self._follow(opened, reader)
         except AgentCoreError as error:
-            await self._lose(opened, error)
+            await self._show_error(opened, error)
         except Exception:
             _log.exception("Could not follow %s", reader or "a thread")
-            await self._lose(
+            await self._show_error(
                 opened, AgentCoreError("The server could not read this chat. See the server log.")
             )
 
@@ -158,18 +158,18 @@ class Subscription:
             async with aclosing(reader.read()) as readings:
                 async for _ in readings:
                     if not follower.rows_changed and not self._rows._is_behind(follower):
-                        await self._text._pass_on(follower.piece())
+                        await self._text._emit(follower.next_slice())
                         continue
                     async with self._rows:
                         if self._rows._opened() != opened:
                             return
                         self._rows._show(follower)
-                        self._text._send(follower.piece())
+                        self._text._show(follower.next_slice())
         finally:
             self._followed = None
 
-    async def _lose(self, opened: str, error: AgentCoreError) -> None:
+    async def _show_error(self, opened: str, error: AgentCoreError) -> None:
         async with self._rows:
             if self._rows._opened() == opened:
-                self._rows._lose(error)
-                self._text._forget()
+                self._rows._show_error(error)
+                self._text._clear()

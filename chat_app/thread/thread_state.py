@@ -25,15 +25,15 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
     Attributes:
         open_id: the thread in the URL; "" on the page of a new chat.
-        phase: loading, ready, missing, deleted or trouble.
+        phase: loading, ready, missing, deleted or error.
         status: the status of the thread; "" before it has been read.
         error, error_kind: the sentence of the thread's failure, and its `Thread.error_kind`.
         error_info: code and params of a sentence of `agent_core.sentences`; {} for any other sentence.
         queued: messages that the user sent during the turn under way.
         left_out: number of messages between the history and the turn that are not shown.
-        known: ids of the user's newest stored messages, which the outbox need not show any more.
+        stored_prompts: ids of the user's newest stored messages, which the outbox need not show any more.
         rejected: the id of a message that could not be sent; the composer takes its text back.
-        ended: the reason why the last answer is incomplete: "length", "content-filter", …, or the kind
+        incomplete_reason: the reason why the last answer is incomplete: "length", "content-filter", …, or the kind
             of the error with which it failed; "" if it is complete.
         answer_id: the id of the last answer; "" while there is none.
         thinking: the agent is at work but shows no activity yet.
@@ -49,7 +49,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     error: str = ""
     error_info: dict[str, Any] = {}
     error_kind: str = ""
-    ended: str = ""
+    incomplete_reason: str = ""
     answer_id: str = ""
     retry: RetryView = RetryView()
     thinking: bool = False
@@ -59,11 +59,11 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     earlier: bool = False
     left_out: int = 0
     anchor: str = ""
-    known: list[str] = []
+    stored_prompts: list[str] = []
     rejected: str = ""
     sent: str = ""
     _retry_key: tuple[Any, ...] | None = None
-    _begun: str = ""  # the thread that the new-chat page, which may still be shown, has created
+    _created: str = ""  # the thread that the new-chat page, which may still be shown, has created
 
     @rx.var
     def is_running(self) -> bool:
@@ -79,7 +79,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         """Open a thread; if the tab already shows it, keep its rows until they are read again."""
         if thread_id != self.open_id:
             self._clear(thread_id)
-        self.notice, self._begun = "", ""
+        self.notice, self._created = "", ""
 
     def _clear(self, open_id: str) -> None:
         self.reset()
@@ -110,13 +110,13 @@ class ThreadState(ShownThread, CommandState, mixin=True):
             earlier=follower.has_earlier(),
             left_out=follower.left_out(),
             anchor=history[0].id if history else "",
-            known=follower.known(),
+            stored_prompts=follower.stored_prompts(),
             thinking=status == "streaming" and not is_writing(turn),
             resuming=follower.resuming,
             error=clean_text(follower.thread.get("error") or "") if status == "failed" else "",
             error_info=(follower.thread.get("error_info") or {}) if status == "failed" else {},
             error_kind=str(follower.thread.get("error_kind") or "") if status == "failed" else "",
-            ended=follower.ended,
+            incomplete_reason=follower.incomplete_reason,
             answer_id=follower.answer_id,
             needs_person=needs_person(turn, follower.thread.get("retry_state") or {}),
             **self._rows(history, turn, follower),
@@ -136,9 +136,9 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         self._retry_key = key
         self.retry = retry_view(state) if state else RetryView()
 
-    def _lose(self, error: AgentCoreError) -> None:
+    def _show_error(self, error: AgentCoreError) -> None:
         self._clear(self.open_id)
-        self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "trouble"
+        self.phase = "missing" if isinstance(error, ThreadNotFoundError | AccessDeniedError) else "error"
         self.notice = words_of(error)
 
     # Events of the user
@@ -147,24 +147,24 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     async def show_earlier(self):
         """Show another page of earlier messages."""
         if reader := self._followed():
-            reader.follower.more()
-            await self._show_longer(reader)
+            reader.follower.show_earlier()
+            await self._show_window(reader)
 
     @rx.event
     async def show_left_out(self):
         """Show another page of the messages left out between the linked message and the turn."""
         if reader := self._followed():
-            reader.follower.fill()
-            await self._show_longer(reader)
+            reader.follower.show_left_out()
+            await self._show_window(reader)
 
     @rx.event
     async def seek(self, message_id: str):
         """Show the linked message with the messages around it."""
         if reader := self._followed():
-            reader.follower.reach(message_id)
-            await self._show_longer(reader)
+            reader.follower.show_around(message_id)
+            await self._show_window(reader)
 
-    async def _show_longer(self, reader: Reader) -> None:
+    async def _show_window(self, reader: Reader) -> None:
         with suppress(AgentCoreError):  # the thread was deleted; the subscription shows that
             await reader.read_times()
         self._show(reader.follower)
@@ -173,7 +173,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     def show_more(self, message_id: str):
         """Show more of a very long prompt."""
         if reader := self._followed():
-            reader.follower.more_of(message_id)
+            reader.follower.show_more(message_id)
             self._show(reader.follower)
 
     @rx.event
@@ -192,11 +192,11 @@ class ThreadState(ShownThread, CommandState, mixin=True):
 
         Args:
             text, message_id, files: as of `send`.
-            thread_id: the thread. `begun_by(message_id)` creates a new one; so does "", unless the
+            thread_id: the thread. `created_thread_id(message_id)` creates a new one; so does "", unless the
                 new-chat page has just created a thread, which then gets the message.
         """
-        if not thread_id and self.open_id == self._begun:
-            thread_id = self._begun
+        if not thread_id and self.open_id == self._created:
+            thread_id = self._created
         return await self._send(thread_id, text, message_id, files)
 
     async def _send(self, thread_id: str, text: str, message_id: str, files: list[dict[str, Any]]) -> Any:
@@ -207,12 +207,12 @@ class ThreadState(ShownThread, CommandState, mixin=True):
             return None
         self.notice, self.rejected = "", ""
         try:
-            if thread_id and thread_id != begun_by(message_id):
+            if thread_id and thread_id != created_thread_id(message_id):
                 await self._api().send_message(thread_id, prompt, message_id=message_id, when_busy="queue")
                 if thread_id == self.open_id:
                     self.sent = message_id
                 return None
-            thread = await self._begin_once(prompt, message_id)
+            thread = await self._create_once(prompt, message_id)
         except AgentCoreError as error:
             self.notice, self.rejected = words_of(error), message_id
             return None
@@ -220,21 +220,21 @@ class ThreadState(ShownThread, CommandState, mixin=True):
             self.sent = message_id
             return None
         self._clear(thread.id)
-        self.sent, self._begun = message_id, thread.id
-        return self._turn_to(thread.id)
+        self.sent, self._created = message_id, thread.id
+        return self._open_created(thread.id)
 
-    def _turn_to(self, thread_id: str) -> Any:
+    def _open_created(self, thread_id: str) -> Any:
         """Return the event that opens a thread created in this tab."""
         return rx.redirect(f"/chat/{thread_id}")
 
-    async def _begin_once(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
+    async def _create_once(self, prompt: list[dict[str, Any]], message_id: str) -> Thread:
         """Create a thread with a message, or return the thread that an earlier request with it created."""
-        thread_id = begun_by(message_id)
+        thread_id = created_thread_id(message_id)
         if thread_id is not None and (thread := await self._api().get_thread(thread_id)) is not None:
             return thread
-        return await self._begin(prompt, message_id, thread_id=thread_id)
+        return await self._create(prompt, message_id, thread_id=thread_id)
 
-    async def _begin(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
+    async def _create(self, prompt: list[dict[str, Any]], message_id: str, **named: Any) -> Thread:
         return await self._api().create_thread(prompt, message_id=message_id, **named)
 
     @rx.event
@@ -248,9 +248,9 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         await self._do("resume_thread")
 
     @rx.event
-    async def go_on(self, words: str):
+    async def continue_answer(self, words: str):
         """Continue an incomplete answer: `words` ask the agent to go on, as a message of the user."""
-        if self.ended and (text := clean_text(words).strip()):
+        if self.incomplete_reason and (text := clean_text(words).strip()):
             await self._do("resume_thread", text)
 
     @rx.event
@@ -280,7 +280,7 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         self.notice = ""
 
 
-def begun_by(message_id: str) -> str | None:
+def created_thread_id(message_id: str) -> str | None:
     """Return the id of the thread that a new chat's first message creates; None lets the API choose one.
 
     Deriving it from the message's id makes a repeated request create one thread.

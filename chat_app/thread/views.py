@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class ToolView:
+class ToolCallView:
     """Row of one tool call.
 
     Attributes:
@@ -65,7 +65,7 @@ class PartView:
     live: bool = False
     run: str = ""
     url: str = ""
-    tool: ToolView = field(default_factory=ToolView)
+    tool: ToolCallView = field(default_factory=ToolCallView)
     turns: int = 0
 
 

@@ -50,12 +50,12 @@ class ListCache:
         """Return the first `count` unpinned threads, newest activity first."""
         return _sorted(self._others)[:count]
 
-    async def begin(self) -> None:
+    async def read_pinned(self) -> None:
         """Read the pinned threads."""
         if not self._archived:
             await self._put(await self._api.list_threads(_MAX_ENTRIES, pinned=True))
 
-    async def reach(self, count: int) -> None:
+    async def extend(self, count: int) -> None:
         """Read further pages until `count` unpinned threads are cached or the list ends."""
         unpinned = None if self._archived else False
         while self.more and len(self) < count:
@@ -69,16 +69,16 @@ class ListCache:
             if self.more and len(self) == before:
                 return  # every thread found was cached already; the next change brings those that moved
 
-    async def renew(self, names: Collection[str]) -> None:
+    async def refresh(self, names: Collection[str]) -> None:
         """Read changed threads again, and the running ones, which move up without a notification."""
         names = sorted(self._running.union(names))
         for first in range(0, len(names), BATCH):
             some = names[first : first + BATCH]
             found = await self._api.list_threads(len(some), among=some, archived=self._archived)
-            await self._put([each for each in found if each.pinned or self._reaches(each)], instead_of=some)
+            await self._put([each for each in found if each.pinned or self._covers(each)], instead_of=some)
 
-    def _reaches(self, thread: Thread) -> bool:
-        return not self.more or (self._end is not None and _place(thread) >= _place(self._end))
+    def _covers(self, thread: Thread) -> bool:
+        return not self.more or (self._end is not None and _sort_key(thread) >= _sort_key(self._end))
 
     async def _put(self, threads: Sequence[Thread], instead_of: Collection[str] = ()) -> None:
         """Cache threads and remove those of `instead_of` that were not found.
@@ -95,13 +95,13 @@ class ListCache:
             self._others.pop(name, None)
             self._running.discard(name)
         for thread in threads:
-            row = _place(thread), thread_item(thread, thread.id in waiting)
+            row = _sort_key(thread), thread_item(thread, thread.id in waiting)
             (self._pinned if thread.pinned and not self._archived else self._others)[thread.id] = row
             if thread.status in _RUNNING:
                 self._running.add(thread.id)
 
 
-def _place(thread: Thread) -> tuple[datetime, str]:
+def _sort_key(thread: Thread) -> tuple[datetime, str]:
     return thread.updated_at, thread.id
 
 

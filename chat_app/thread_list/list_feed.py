@@ -46,7 +46,7 @@ class ListFeed(UserList):
         self._cache = ListCache(api, archived)
         self._depth = 0
 
-    async def reach(self, window: ListWindow) -> None:
+    async def read_for(self, window: ListWindow) -> None:
         """Wait until all threads that `window` shows have been read."""
         with self.watched(window):
             if self._changes is None or self._changes or self._depth < window.limit:
@@ -56,7 +56,7 @@ class ListFeed(UserList):
         """Read changed threads, no more often than the pauses allow, until cancelled."""
         async for names in self._api.changes():
             begun = time.monotonic()
-            self._changes = _together(self._changes, names)
+            self._changes = _union(self._changes, names)
             if self.is_watched or self._always:
                 try:
                     await self._read()
@@ -72,25 +72,25 @@ class ListFeed(UserList):
             try:
                 if names is None or len(self._cache) > depth + BATCH:  # a tab with a longer window has left
                     self._cache = ListCache(self._api, self._archived)
-                    await self._cache.begin()
+                    await self._cache.read_pinned()
                 else:
-                    await self._cache.renew(names)
-                await self._cache.reach(depth + 1)
+                    await self._cache.refresh(names)
+                await self._cache.extend(depth + 1)
             except BaseException:
-                self._changes = _together(self._changes, names)
+                self._changes = _union(self._changes, names)
                 raise
             self._depth = depth
             more = self._cache.more or len(self._cache) > depth
             self._publish(pinned=self._cache.pinned(), newest=self._cache.newest(depth), more=more)
 
 
-THREADS = ListKind(lambda api, everybody: ListFeed(api, always=everybody))
+THREADS = ListKind(lambda api, shared: ListFeed(api, always=shared))
 """Feeds of each user's threads."""
 ARCHIVE = ListKind(lambda api, _: ListFeed(api, archived=True))
 """Feeds of each user's archived threads."""
 
 
-def _together(before: frozenset[str] | None, names: frozenset[str] | None) -> frozenset[str] | None:
+def _union(before: frozenset[str] | None, names: frozenset[str] | None) -> frozenset[str] | None:
     """Return the union of two sets of changed threads; None for all threads.
 
     A union larger than a batch is None, too, as the whole list is read as quickly.

@@ -38,19 +38,19 @@ class ListWindow:
         self._sent: dict[str, ThreadItem] = {}
         self._more: bool | None = None
 
-    def lengthen(self, shown: int) -> None:
+    def extend(self, shown: int) -> None:
         """Show one page more than the `shown` threads; a repeated request adds no second page."""
         self.limit = max(self.limit, shown // self.PAGE * self.PAGE + self.PAGE)
 
-    def reach(self, shown: int) -> None:
+    def restore(self, shown: int) -> None:
         """Show at least the `shown` threads of a page that reconnects, to keep its scroll position."""
         self.limit = max(self.limit, -(-shown // self.PAGE) * self.PAGE)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Send all rows with the next patch, because the page is new or missed a patch."""
         self._sent, self._more = {}, None
 
-    def doubt(self, thread_id: str) -> None:
+    def resend(self, thread_id: str) -> None:
         """Send a row again with the next patch, because the page's optimistic update may be wrong."""
         self._sent.pop(thread_id, None)
 

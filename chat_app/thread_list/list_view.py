@@ -18,7 +18,7 @@ _threads = react_component(
     empty=str,
     on_gap=(),
     on_more=(int,),
-    on_keep=(int,),
+    on_reconnect=(int,),
     on_rename=(str, str),
     on_pin=(str, bool),
     on_archive=(str, bool),
@@ -27,7 +27,7 @@ _threads = react_component(
 )
 """List of threads grouped by date; the browser keeps the rows, and patches change them.
 
-`list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_keep` the number of rows
+`list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_reconnect` the number of rows
 before the connection was lost, `on_restore` whether to open the thread again; `on_gap` requests all rows.
 """
 
@@ -44,7 +44,7 @@ def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var
         empty=empty,
         on_gap=rows.resend,
         on_more=rows.load_more,
-        on_keep=rows.keep,
+        on_reconnect=rows.restore_rows,
         on_rename=rows.rename,
         on_pin=rows.pin,
         on_archive=rows.archive,

@@ -45,7 +45,7 @@ class ThreadRows(ApiCaller, mixin=True):
             self._window = ListWindow()
         if connection != self._connection:  # a reloaded page has no rows
             self._connection = connection
-            self._window.forget()
+            self._window.reset()
             self._window.limit = ListWindow.PAGE
         self.active_id = str(getattr(self, "thread_id", "") or "")  # the route's argument
 
@@ -61,7 +61,7 @@ class ThreadRows(ApiCaller, mixin=True):
             window, feed, version = self._window or ListWindow(), self._feed(), 0
             self._window = window
         with feed.watched(window):
-            await feed.reach(window)
+            await feed.read_for(window)
             while True:
                 version = await feed.after(version)
                 async with self:
@@ -71,23 +71,23 @@ class ThreadRows(ApiCaller, mixin=True):
     async def load_more(self, shown: int):
         """Show another page of threads after the `shown` ones."""
         if self._window is not None:
-            self._window.lengthen(shown)
-            await self._feed().reach(self._window)
+            self._window.extend(shown)
+            await self._feed().read_for(self._window)
             self._show()
 
     @rx.event
-    async def keep(self, shown: int):
+    async def restore_rows(self, shown: int):
         """Show the `shown` threads that the page had before its connection or the server was replaced."""
         if self._window is not None:
-            self._window.reach(shown)
-            await self._feed().reach(self._window)
+            self._window.restore(shown)
+            await self._feed().read_for(self._window)
             self._show()
 
     @rx.event
     def resend(self):
         """Send all rows again to a page that missed a patch."""
         if self._window is not None:
-            self._window.forget()
+            self._window.reset()
             self._show()
 
     async def _do(self, method: str, thread_id: str, **options: Any) -> bool:
@@ -104,7 +104,7 @@ class ThreadRows(ApiCaller, mixin=True):
     def _correct(self, thread_id: str) -> None:
         """Send the stored row of a thread, because the page's optimistic update may be wrong."""
         if self._window is not None:
-            self._window.doubt(thread_id)
+            self._window.resend(thread_id)
             self._show()
 
     @rx.event
@@ -142,7 +142,7 @@ class ThreadList(ThreadRows, rx.State):
 
     model: str = ""
     demo: bool = False
-    unanswered: str = ""
+    unavailable_url: str = ""
 
     @rx.event
     def open(self):
@@ -150,7 +150,7 @@ class ThreadList(ThreadRows, rx.State):
         shared = service()
         self.model, self.demo = shared.choice.name, shared.choice.is_demo
         url = shared.settings.openai_base_url
-        self.unanswered = without_credentials(url) if url and shared.choice.problem else ""
+        self.unavailable_url = without_credentials(url) if url and shared.choice.problem else ""
         self._open()
         self._show()
         return ThreadList.follow

@@ -37,19 +37,19 @@ class Rows extends SharedValue {
    *
    * @param {Patch} patch
    */
-  take({ base, number, rows, gone, more, limit }) {
+  apply({ base, number, rows, gone, more, limit }) {
     if (!number || number === this.value.number) return true;
     if (base && base !== this.value.number) return number < this.value.number;
-    if (!base) this.begin(rows);
+    if (!base) this.startOver(rows);
     for (const row of rows) this.put(row);
     for (const id of gone) this.remove(id);
-    if (!more || limit >= this.wanted) this.end();
+    if (!more || limit >= this.wanted) this.dropOld();
     this.show(number, more);
     return true;
   }
 
   /** @param {Row[]} rows */
-  begin(rows) {
+  startOver(rows) {
     const last = rows.findLast((row) => !row.pinned);
     const behind = this.value.rows.filter((row) => last && !row.pinned && byActivity(last, row) < 0);
     this.wanted = behind.length ? this.value.rows.length : 0;
@@ -57,7 +57,7 @@ class Rows extends SharedValue {
     this.old = new Set(this.byId.keys());
   }
 
-  end() {
+  dropOld() {
     for (const id of this.old) this.byId.delete(id);
     this.old.clear();
     this.wanted = 0;

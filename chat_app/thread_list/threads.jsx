@@ -17,13 +17,13 @@ import { toast } from "./toast.jsx";
  * @typedef {{
  *   onGap: () => void,
  *   onMore: (shown: number) => void,
- *   onKeep: (wanted: number) => void,
+ *   onReconnect: (wanted: number) => void,
  *   onRename: (threadId: string, title: string) => void,
  *   onPin: (threadId: string, pinned: boolean) => void,
  *   onArchive: (threadId: string, archived: boolean) => void,
  *   onDelete: (threadId: string) => void,
  *   onRestore: (threadId: string, open: boolean) => void,
- * }} Asked
+ * }} Events
  */
 
 const GAP_TIMEOUT_MS = 300; // the missing patch may still arrive
@@ -36,16 +36,16 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1, Home: "Home", End: "End" };
  *
  * @param {string} list
  * @param {Patch} patch
- * @param {Asked["onGap"]} onGap
- * @param {Asked["onKeep"]} onKeep
+ * @param {Events["onGap"]} onGap
+ * @param {Events["onReconnect"]} onReconnect
  */
-function usePatches(list, patch, onGap, onKeep) {
+function usePatches(list, patch, onGap, onReconnect) {
   const ask = useEffectEvent(onGap);
-  const keep = useEffectEvent(onKeep);
+  const reconnect = useEffectEvent(onReconnect);
   useLayoutEffect(() => {
     const rows = rowsOf(list);
-    if (rows.take(patch)) {
-      if (!patch.base && rows.wanted) keep(rows.wanted);
+    if (rows.apply(patch)) {
+      if (!patch.base && rows.wanted) reconnect(rows.wanted);
       return undefined;
     }
     const timer = setTimeout(() => ask(), GAP_TIMEOUT_MS);
@@ -58,7 +58,7 @@ function usePatches(list, patch, onGap, onKeep) {
  *
  * @param {React.RefObject<HTMLElement | null>} box
  * @param {Shown} shown
- * @param {Asked["onMore"]} onMore
+ * @param {Events["onMore"]} onMore
  */
 function useMore(box, { rows, more }, onMore) {
   const end = useRef(/** @type {HTMLDivElement | null} */ (null));
@@ -108,7 +108,7 @@ function focusBeside(box, from, step) {
  * @param {string} list
  * @param {React.RefObject<HTMLElement | null>} box
  * @param {string} activeId
- * @param {Asked} props
+ * @param {Events} props
  * @param {(menu: { row: RowOf, button: HTMLElement }) => void} setMenu
  * @param {(id: string | null) => void} setRenaming
  */
@@ -167,7 +167,7 @@ function useActions(list, box, activeId, props, setMenu, setRenaming) {
   );
 }
 
-/** @param {{ list?: string, patch: Patch, activeId?: string, empty: string } & Asked} props */
+/** @param {{ list?: string, patch: Patch, activeId?: string, empty: string } & Events} props */
 export function Threads({ list = "main", patch, activeId = "", empty, ...props }) {
   const say = useWords();
   const language = useLanguage();
@@ -176,7 +176,7 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const [menu, setMenu] = useState(/** @type {{ row: RowOf, button: HTMLElement } | null} */ (null));
   const [renaming, setRenaming] = useState(/** @type {string | null} */ (null));
   const [focused, setFocused] = useState(/** @type {string | null} */ (null));
-  usePatches(list, patch, props.onGap, props.onKeep);
+  usePatches(list, patch, props.onGap, props.onReconnect);
   const shown = useRows(list);
   const end = useMore(box, shown, props.onMore);
   const act = useActions(list, box, activeId, props, setMenu, setRenaming);

@@ -9,7 +9,7 @@ import reflex as rx
 
 from chat_app.i18n import say
 from chat_app.scripts import react_component
-from chat_app.thread.views import ToolView
+from chat_app.thread.views import ToolCallView
 from chat_app.ui.controls import button, testid
 
 approval_card = react_component(
@@ -27,7 +27,7 @@ unchanged; `on_deny` gets the id and a reason, which may be "".
 """
 
 
-def question(tool: rx.Var[ToolView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:
+def question(tool: rx.Var[ToolCallView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:
     """Render a question with its options and a text field.
 
     `on_answer` gets a dict with call_id, answer and thread_id.

@@ -9,13 +9,17 @@ from chat_app.i18n import say
 from chat_app.ui.controls import testid
 
 
-def sheet(*parts: rx.Component, **props: Any) -> rx.Component:
+def column(*parts: rx.Component, **props: Any) -> rx.Component:
     """Render a scrolling column for `Content`, as wide as the column of messages."""
-    return rx.el.div(rx.el.div(*parts, class_name="sheet-column"), class_name="sheet", **props)
+    return rx.el.div(rx.el.div(*parts), class_name="page-column", **props)
+
+
+sheet = column
+"""Old name of `column`, for one release."""
 
 
 def section(heading: rx.Var[str] | str, *parts: rx.Component, name: str = "") -> rx.Component:
-    """Render a section of a sheet; `name` is its test id."""
+    """Render a section of a column; `name` is its test id."""
     return rx.el.section(rx.el.h2(heading), *parts, class_name="section", custom_attrs=testid(name))
 
 

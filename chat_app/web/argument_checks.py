@@ -36,7 +36,7 @@ class ArgumentCheck(Middleware):
         found = RegistrationContext.get().event_handlers.get(event.name)
         if found is None:
             return None
-        wrong = _wrong(event.name, found.handler.fn, event.payload)
+        wrong = _fault(event.name, found.handler.fn, event.payload)
         if wrong is None:
             event.payload.update({name: _clean(value) for name, value in event.payload.items()})
             return None
@@ -44,7 +44,7 @@ class ArgumentCheck(Middleware):
         return StateUpdate()
 
 
-def _wrong(name: str, handler: Any, payload: Any) -> str | None:
+def _fault(name: str, handler: Any, payload: Any) -> str | None:
     """Return the fault of a payload in a few words; None for a valid payload."""
     if name.endswith(_SETTER):
         return "pages cannot set vars"

@@ -46,7 +46,7 @@ _LISTS = frozenset(
     ]
 )
 """List headers, to which a proxy may add a line, as to those with the prefixes accept-, if- and sec-."""
-LOGGED = 100  # distinct refusals; a page could cause any number of them
+MAX_LOGGED = 100  # distinct refusals; a page could cause any number of them
 
 
 class _Refusal(NamedTuple):
@@ -102,21 +102,21 @@ class Guard:
             return _Refusal(400, "A request must have one Host and at most one Origin.")
         if ambiguous := _ambiguous(headers):
             return _Refusal(400, f"A request may have only one {ambiguous} header.")
-        if not self._answers_to(host):
+        if not self._is_served_at(host):
             return _unlisted("This app is not served at", f"http://{hosts[0]}", host.name)
         if origins:
-            return self._foreign(origins[0], host)
+            return self._origin_refusal(origins[0], host)
         if self._sites.issuperset(headers.getlist("sec-fetch-site")) or _follows_link(headers, scope):
             return None
         return _Refusal(403, "Pages of other sites cannot use this app.")
 
-    def _answers_to(self, host: Host) -> bool:
+    def _is_served_at(self, host: Host) -> bool:
         address = host.address
         if address is None or host.name in self._names:
             return host.name in self._names
         return self._addresses or address.is_loopback
 
-    def _foreign(self, text: str, host: Host) -> _Refusal | None:
+    def _origin_refusal(self, text: str, host: Host) -> _Refusal | None:
         """Return the refusal of an origin that is neither listed nor at `host`; None if it is accepted.
 
         The guard cannot know whether a request came by https. If a listed origin is at `host`, only listed
@@ -136,7 +136,7 @@ class Guard:
         return _unlisted("This app does not accept requests from", str(origin), str(origin))
 
     def _log(self, sentence: str) -> None:
-        if sentence not in self._logged and len(self._logged) < LOGGED:
+        if sentence not in self._logged and len(self._logged) < MAX_LOGGED:
             self._logged.add(sentence)
             _log.warning("Refused a request: %s", sentence)
 

@@ -14,7 +14,7 @@ from reflex.config import get_config
 from reflex.environment import environment
 from reflex.plugins import Plugin
 
-ASKS = "export const getBackendURL = (url_str) => {"
+ADDRESS_FUNCTION = "export const getBackendURL = (url_str) => {"
 """Function in Reflex's `utils/state.js` that returns the address of the socket and of every route."""
 _OWN = """
   if (typeof window !== "undefined") {
@@ -23,13 +23,13 @@ _OWN = """
     if (asked.protocol.startsWith("ws")) own.protocol = own.protocol.replace("http", "ws");
     return own;
   }"""
-CONNECTS = "  io(endpoint.href, {"
+CONNECT_LINE = "  io(endpoint.href, {"
 """Line in Reflex's script that opens the socket.
 
 Socket.IO takes the path of this address as the namespace, which must be the server's, without
 `frontend_path`.
 """
-NAMED = "  io(endpoint.origin + new URL(EVENTURL).pathname, {"
+CONNECT_LINE_WITH_PATH = "  io(endpoint.origin + new URL(EVENTURL).pathname, {"
 
 
 class OwnOrigin(Plugin):
@@ -38,7 +38,7 @@ class OwnOrigin(Plugin):
     def pre_compile(self, **context: Any) -> None:
         """Register the change of Reflex's script with the build."""
         if not _in_development():
-            context["add_modify_task"]("utils/state.js", ask_own_origin)
+            context["add_modify_task"]("utils/state.js", use_own_origin)
 
     def update_env_json(self, **context: Any) -> dict[str, Any] | None:
         """Return the routes without the build machine's port, so that the build is the same everywhere."""
@@ -52,7 +52,7 @@ class OwnOrigin(Plugin):
         }
 
 
-def ask_own_origin(script: str) -> str:
+def use_own_origin(script: str) -> str:
     """Return Reflex's script with both places changed; a changed script is returned as it is.
 
     Raises:
@@ -60,7 +60,7 @@ def ask_own_origin(script: str) -> str:
     """
     base_path = get_config().frontend_path.rstrip("/")
     own = _OWN.replace("BASE_PATH", f'"{base_path}"')
-    for place, change in ((ASKS, ASKS + own), (CONNECTS, NAMED)):
+    for place, change in ((ADDRESS_FUNCTION, ADDRESS_FUNCTION + own), (CONNECT_LINE, CONNECT_LINE_WITH_PATH)):
         if change in script:
             continue
         if script.count(place) != 1:

@@ -27,8 +27,8 @@ HARDENING = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-FOR_EVER = "public, max-age=31536000, immutable"
-TOO_BIG = 1009  # RFC 6455, section 7.4.1
+IMMUTABLE = "public, max-age=31536000, immutable"
+CLOSE_TOO_BIG = 1009  # RFC 6455, section 7.4.1
 
 
 class Site(rx.App):
@@ -45,7 +45,7 @@ class Site(rx.App):
             return _in_development(app, settings)
         guarded = Guard(_readable(app, settings), settings.host, settings.origins)
         policy = content_policy(get_web_dir() / constants.Dirs.STATIC)
-        hardened = AnswerHeaders(guarded, policy, assets=f"{settings.base_path}/assets/")
+        hardened = ResponseHeaders(guarded, policy, assets=f"{settings.base_path}/assets/")
         return BasePath(hardened, settings.base_path)
 
 
@@ -89,12 +89,12 @@ class BasePath:
             scope = dict(
                 scope,
                 root_path=self._base_path,
-                path=self._whole(scope["path"]),
-                raw_path=self._whole(raw.decode("latin-1")).encode("latin-1"),
+                path=self._full_path(scope["path"]),
+                raw_path=self._full_path(raw.decode("latin-1")).encode("latin-1"),
             )
         await self._app(scope, receive, send)
 
-    def _whole(self, path: str) -> str:
+    def _full_path(self, path: str) -> str:
         if path == self._base_path:
             return f"{path}/"
         return path if path.startswith(f"{self._base_path}/") else self._base_path + path
@@ -118,13 +118,13 @@ class SocketBounds:
             if len(text) <= MAX_VALUES or not has_too_many_values(text.encode("utf-8", "replace")):
                 return message
             _log.warning("Closed a socket: its message had more than %d JSON values", MAX_VALUES)
-            await send({"type": "websocket.close", "code": TOO_BIG, "reason": "Too many values."})
-            return {"type": "websocket.disconnect", "code": TOO_BIG}
+            await send({"type": "websocket.close", "code": CLOSE_TOO_BIG, "reason": "Too many values."})
+            return {"type": "websocket.disconnect", "code": CLOSE_TOO_BIG}
 
         await self._app(scope, bounded if scope["type"] == "websocket" else receive, send)
 
 
-class AnswerHeaders:
+class ResponseHeaders:
     """Middleware that adds the default headers that a response lacks.
 
     Args:
@@ -154,7 +154,7 @@ class AnswerHeaders:
         for name, value in self._headers.items():
             headers.setdefault(name, value)
         hashed = scope["path"].startswith(self._assets) and message["status"] in (200, 304)
-        headers.setdefault("Cache-Control", FOR_EVER if hashed else "no-cache")
+        headers.setdefault("Cache-Control", IMMUTABLE if hashed else "no-cache")
         if location := headers.get("location"):
             headers["Location"] = _relative(location, Headers(scope=scope).get("host", ""))
 

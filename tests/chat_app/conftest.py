@@ -16,7 +16,7 @@ from agent_core import Agent, Tool
 from agent_core.testing import ScriptedModel
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.settings import Settings
-from chat_app.session.service import Service, opened
+from chat_app.session.service import Service, open_service
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
@@ -33,7 +33,7 @@ def serve(tmp_path: Path) -> Serve:
     ) -> AsyncIterator[Service]:
         settings = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path, demo=demo)
         agent = Agent(name="assistant", model=ScriptedModel(turns), tools=tools or {})
-        async with opened(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:
+        async with open_service(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:
             yield service
 
     return start

@@ -80,7 +80,7 @@ ELEMENTS = {
 @pytest.mark.parametrize(("html", "words"), ELEMENTS.items(), ids=range(len(ELEMENTS)))
 def test_words_of_an_element_are_those_that_it_shows(page: Page, html: str, words: str) -> None:
     found = page.evaluate(
-        "(html) => { const box = document.createElement('span'); box.innerHTML = html; return window.hearing.heard(box); }",
+        "(html) => { const box = document.createElement('span'); box.innerHTML = html; return window.hearing.spokenText(box); }",
         html,
     )
     lines = [" ".join(line.split()) for line in found.split("\n")]
@@ -109,4 +109,4 @@ AGAIN = {
 def test_text_that_was_begun_again_is_read_where_it_differs(
     page: Page, before: str, text: str, rest: str | None
 ) -> None:
-    assert text[called(page, "alreadyRead", before, text) :] == (text if rest is None else rest)
+    assert text[called(page, "spokenLength", before, text) :] == (text if rest is None else rest)

@@ -32,7 +32,7 @@ def ask(tab: Chat, question: str) -> None:
 
 def answer(tab: Chat) -> list[str]:
     """Return the words of the newest message on the help desk page."""
-    rows = tab.page.locator(".sheet article")
+    rows = tab.page.locator(".page-column article")
     return rows.last.inner_text().split() if rows.count() else []
 
 

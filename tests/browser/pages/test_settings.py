@@ -128,7 +128,7 @@ def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open
     provider.answer("What is new?", ["Nothing."])
     tab = open_tab("/schedules")
     tab.by("schedule-create").click()
-    expect(tab.by("wrong-prompt")).to_be_visible()
+    expect(tab.by("error-prompt")).to_be_visible()
     tab.by("schedule-title").fill("Morning")
     tab.by("schedule-prompt").fill("What is new?")
     tab.by("schedule-kind").select_option("weekdays")

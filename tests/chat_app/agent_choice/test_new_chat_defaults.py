@@ -16,7 +16,7 @@ from chat_app.extensions import OFFERED
 from chat_app.model.answer_options import AnswerOptions
 from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings
-from chat_app.session.service import Service, opened
+from chat_app.session.service import Service, open_service
 from chat_app.thread.open_thread import OpenThread
 
 Tabs = Callable[[], Awaitable[tuple[NewChatDefaults, OpenThread]]]
@@ -33,7 +33,7 @@ async def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 def app(folder: Path) -> Any:
     settings = Settings(database_url=f"sqlite:///{folder / 'agents.db'}", data_dir=folder)
     agent = Agent("assistant", ScriptedModel(lambda _: ["Hello."]))
-    return opened(settings, OFFERS[0], agent, offers=OFFERS)
+    return open_service(settings, OFFERS[0], agent, models=OFFERS)
 
 
 @pytest.fixture

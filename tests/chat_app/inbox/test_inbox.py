@@ -19,8 +19,8 @@ async def until(shared: Service, count: int) -> None:
     """Wait until the inbox holds `count` open requests."""
     version = -1
     async with asyncio.timeout(20):
-        while len(shared.everybody[INBOX].items) != count or not shared.everybody[INBOX].version:
-            version = await shared.everybody[INBOX].after(version)
+        while len(shared.shared_lists[INBOX].items) != count or not shared.shared_lists[INBOX].version:
+            version = await shared.shared_lists[INBOX].after(version)
 
 
 async def test_inbox_answers_the_open_requests_of_any_thread(serve: Serve, tab: Tab, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from agent_core.testing import ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.messages.message_actions import Actions
 from chat_app.session.service import Service
-from chat_app.thread.views import MessageView, ToolView
+from chat_app.thread.views import MessageView, ToolCallView
 from tests.chat_app.support import Serve, Tab
 
 
@@ -76,7 +76,7 @@ async def test_refused_action_is_reported_and_changes_nothing(serve: Serve, tab:
     async with serve([["Half a ", 60.0]]) as shared:
         actions = await tab.thread.get_state(Actions)
         await tab.thread.send("Hi", "msg_1", [])
-        await tab.read(shared, lambda: tab.follower.piece() is not None)
+        await tab.read(shared, lambda: tab.follower.next_slice() is not None)
         await actions.edit("msg_1", "Something else")
         assert "running" in tab.thread.notice
         await actions.fork("msg_gone")
@@ -133,5 +133,5 @@ async def test_attempts_and_durations_are_known_after_a_reload(serve: Serve, tab
             await tab.read(shared, lambda: len(calls(tab)) == 2)
 
 
-def calls(tab: Tab) -> list[ToolView]:
+def calls(tab: Tab) -> list[ToolCallView]:
     return [part.tool for row in tab.thread.turn for part in row.parts if part.kind == "tool"]

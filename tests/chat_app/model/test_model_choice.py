@@ -24,7 +24,7 @@ from agent_core.errors import ValidationError
 from agent_core.llm.model_names import models_by_name, providers_by_name
 from chat_app.model.model_choice import DEMO_MODEL, PROVIDERS, ModelChoice, choose_model
 from chat_app.server.settings import Settings
-from chat_app.session.service import lifespan, opened
+from chat_app.session.service import lifespan, open_service
 from tests.chat_app.support import Tab
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -264,10 +264,10 @@ async def test_page_names_the_address_that_gave_no_models(tmp_path: Path, tab: T
         data_dir=tmp_path,
         openai_base_url="http://anna:secret@127.0.0.1:9/v1",
     )
-    async with opened(settings, ModelChoice(DEMO_MODEL, "for a test", problem=problem)):
+    async with open_service(settings, ModelChoice(DEMO_MODEL, "for a test", problem=problem)):
         tab.threads.open()
         assert tab.threads.demo
-        assert tab.threads.unanswered == ("http://127.0.0.1:9/v1" if problem else "")
+        assert tab.threads.unavailable_url == ("http://127.0.0.1:9/v1" if problem else "")
 
 
 async def test_start_logs_that_the_named_server_does_not_answer(

@@ -13,8 +13,8 @@ from agent_core.testing import ScriptedModel, eventually
 from chat_app.agent_choice.choices import Option
 from chat_app.extensions import OFFERED
 from chat_app.schedules.schedule_fields import (
-    SHOWN,
-    START,
+    INITIAL_FORM,
+    MAX_UPCOMING,
     FieldError,
     describe_trigger,
     next_runs,
@@ -55,7 +55,7 @@ FORMS = {
 @pytest.mark.parametrize("kind", FORMS)
 def test_form_of_a_schedule_becomes_its_trigger(kind: str) -> None:
     fields, trigger = FORMS[kind]
-    assert trigger_of(START | {"kind": kind} | fields, ZONE) == trigger
+    assert trigger_of(INITIAL_FORM | {"kind": kind} | fields, ZONE) == trigger
 
 
 @pytest.mark.parametrize(
@@ -75,16 +75,16 @@ def test_form_of_a_schedule_becomes_its_trigger(kind: str) -> None:
 )
 def test_unusable_value_is_reported_at_its_field(fields: dict[str, str], field: str, words: str) -> None:
     with pytest.raises(FieldError) as wrong:
-        trigger_of(START | fields, ZONE)
+        trigger_of(INITIAL_FORM | fields, ZONE)
     assert wrong.value.field == field
     assert words in wrong.value.words
 
 
 def test_next_runs_are_shown_by_the_persons_own_clock() -> None:
     runs = next_runs(cron("0 9 * * *", ZONE), NOON)
-    assert len(runs) == SHOWN
+    assert len(runs) == MAX_UPCOMING
     assert runs[0] == at("2025-06-16T09:00", ZONE).moment
-    assert next_runs(every(hours=1), NOON) == [NOON + 3600 * n for n in range(1, SHOWN + 1)]
+    assert next_runs(every(hours=1), NOON) == [NOON + 3600 * n for n in range(1, MAX_UPCOMING + 1)]
     assert next_runs(at("2020-01-01T00:00Z"), NOON) == []
 
 
@@ -118,10 +118,10 @@ def test_a_trigger_is_described_by_its_largest_whole_unit() -> None:
 
 async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service, page: Schedules) -> None:
     page.set_zone(ZONE)
-    page.fill("prompt", "What is new?")
-    page.fill("title", "News")
-    page.fill("time", "08:30")
-    assert len(page.upcoming) == SHOWN
+    page.set_field("prompt", "What is new?")
+    page.set_field("title", "News")
+    page.set_field("time", "08:30")
+    assert len(page.upcoming) == MAX_UPCOMING
     await page.create()
     (item,) = page.items
     assert (item.title, item.prompt, item.words, item.status) == (
@@ -130,7 +130,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
         f"08:30 ({ZONE})",
         "active",
     )
-    assert (page.form, page.cleared) == (START, 1)
+    assert (page.form, page.resets) == (INITIAL_FORM, 1)
 
     await page.run_now(item.id)
     await page.toggle_history(item.id)
@@ -148,7 +148,7 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
     assert page.items[0].status == "active"
     page.ask_delete(item.id)
     await page.delete(item.id)
-    assert (page.items, page.confirming, page.opened) == ([], "", "")
+    assert (page.items, page.confirming, page.history_of) == ([], "", "")
     await page.delete(item.id)  # another tab has already deleted the schedule
     assert page.notice == ""
     assert len(await shared.api.list_threads()) == 1, "what it has sent stays"
@@ -156,20 +156,20 @@ async def test_a_schedule_is_made_run_paused_resumed_and_deleted(shared: Service
 
 async def test_wrong_form_makes_nothing_and_keeps_its_values(shared: Service, page: Schedules) -> None:
     await page.create()
-    assert (page.wrong, page.why) == ("prompt", "blank")
-    page.fill("prompt", "Tea!")
-    page.fill("kind", "once")
+    assert (page.error_field, page.error) == ("prompt", "blank")
+    page.set_field("prompt", "Tea!")
+    page.set_field("kind", "once")
     await page.create()
-    assert (page.wrong, page.why) == ("moment", "moment")
-    page.fill("moment", "2020-01-01T09:00")
-    assert page.wrong == ""
+    assert (page.error_field, page.error) == ("moment", "moment")
+    page.set_field("moment", "2020-01-01T09:00")
+    assert page.error_field == ""
     await page.create()
-    assert (page.wrong, page.why, page.form["prompt"]) == ("moment", "past", "Tea!")
-    page.fill("kind", "cron")
-    page.fill("cron", "0 0 31 2 *")
+    assert (page.error_field, page.error, page.form["prompt"]) == ("moment", "past", "Tea!")
+    page.set_field("kind", "cron")
+    page.set_field("cron", "0 0 31 2 *")
     await page.create()
-    assert page.wrong == "cron"
-    page.fill("nothing", "x")
+    assert page.error_field == "cron"
+    page.set_field("nothing", "x")
     assert "nothing" not in page.form
     assert await shared.api.schedules.list() == []
 
@@ -190,33 +190,33 @@ async def test_a_schedule_writes_to_the_chosen_thread_or_begins_threads_with_the
     await shared.api.wait_until_idle(thread.id, 20)
 
     async def offered() -> list[Option]:
-        await page._lists()[THREADS].reach(ListWindow())  # reads the changes reported so far
-        page._offer()
+        await page._lists()[THREADS].read_for(ListWindow())  # reads the changes reported so far
+        page._update_options()
         return page.threads
 
     assert [(one.value, one.label) for one in await eventually(offered)] == [(thread.id, "Hi")]
     assert [one.value for one in page.agents] == ["assistant", "poet"]
     for field, value in {"prompt": "Write", "agent": "poet"}.items():
-        page.fill(field, value)
+        page.set_field(field, value)
     await page.create()
-    assert (page.notice, page.form, page.items[0].agent) == ("", START, "The poet")
+    assert (page.notice, page.form, page.items[0].agent) == ("", INITIAL_FORM, "The poet")
     await page.run_now(page.items[0].id)
     made = next(one for one in await shared.api.list_threads() if one.id != thread.id)
     await shared.api.wait_until_idle(made.id, 20)
     assert (made.agent, (await shared.api.list_messages(made.id))[-1].text) == ("poet", "A poem.")
     for field, value in {"prompt": "Go on", "agent": "poet", "thread": thread.id}.items():
-        page.fill(field, value)
+        page.set_field(field, value)
     await page.create()
     (item,) = [item for item in page.items if item.thread]
     await page.run_now(item.id)
     await shared.api.wait_until_idle(thread.id, 20)
     said = [message.text for message in await shared.api.list_messages(thread.id)]
     assert (item.thread, item.agent, said) == (thread.id, "", ["Hi", "Well.", "Go on", "Well."])
-    page.fill("prompt", "Lost")
-    page.fill("thread", "thread_gone")
+    page.set_field("prompt", "Lost")
+    page.set_field("thread", "thread_gone")
     await page.create()
     assert "thread_gone" in page.notice
-    page.fill("thread", "")
-    page.fill("agent", "nobody")
+    page.set_field("thread", "")
+    page.set_field("agent", "nobody")
     await page.create()
     assert "no agent" in page.notice

@@ -229,20 +229,20 @@ def test_pages_are_built_by_one_process_at_a_time(sources: Path) -> None:
 
 
 def test_script_that_asks_its_own_origin_is_made_once_and_only_of_what_is_known() -> None:
-    script = f"{own_origin.ASKS}\n  return old;\n}};\n{own_origin.CONNECTS}}});\n"
-    changed = own_origin.ask_own_origin(script)
+    script = f"{own_origin.ADDRESS_FUNCTION}\n  return old;\n}};\n{own_origin.CONNECT_LINE}}});\n"
+    changed = own_origin.use_own_origin(script)
     assert "window.location.origin" in changed
-    assert own_origin.NAMED in changed
-    assert own_origin.ask_own_origin(changed) == changed
+    assert own_origin.CONNECT_LINE_WITH_PATH in changed
+    assert own_origin.use_own_origin(changed) == changed
     for unknown in (
         "",
-        own_origin.ASKS,
-        own_origin.CONNECTS,
+        own_origin.ADDRESS_FUNCTION,
+        own_origin.CONNECT_LINE,
         script + script,
         script.replace("url_str", "url"),
     ):
         with pytest.raises(ValueError, match="own_origin"):
-            own_origin.ask_own_origin(unknown)
+            own_origin.use_own_origin(unknown)
 
 
 def test_the_scripts_of_earlier_pages_stay_for_a_week(tmp_path: Path) -> None:

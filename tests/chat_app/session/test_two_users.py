@@ -92,8 +92,8 @@ async def test_a_page_of_hooks_identifies_its_user_in_every_call(api: AgentApi, 
     await bob.load(ada.open_id)
     assert (bob.phase, bob.messages) == ("missing", [])
     bob.open_id = ada.open_id  # as a manipulated browser would claim
-    for act in (bob.stop, bob.resume, lambda: bob.send_message("Mine?"), lambda: bob.go_on("More")):
-        bob.notice, bob.ended = "", "length"
+    for act in (bob.stop, bob.resume, lambda: bob.send_message("Mine?"), lambda: bob.continue_answer("More")):
+        bob.notice, bob.incomplete_reason = "", "length"
         await act()
         assert "somebody else" in bob.notice
     assert len(await api.list_messages(ada.open_id, ctx=CallContext("ada"))) == 2
@@ -127,7 +127,7 @@ async def test_each_person_has_their_own_threads(people: None, serve: Serve, tab
             rows = await tab(ThreadList, name)
             rows._open()
             feed = rows._lists()[THREADS]
-            await feed.reach(rows._window)
+            await feed.read_for(rows._window)
             assert [item.title for item in feed.newest] == titles, name
         bob.open_id = ada.open_id
         await bob._do("list_messages")
@@ -146,8 +146,8 @@ async def test_a_list_is_live_for_its_person_alone(people: None, serve: Serve, t
         for rows in (ada, bob):
             rows._open()
         with ada._feed().watched(ada._window), bob._feed().watched(bob._window):
-            await ada._feed().reach(ada._window)
-            await bob._feed().reach(bob._window)
+            await ada._feed().read_for(ada._window)
+            await bob._feed().read_for(bob._window)
             await shared.api.create_thread("Mine", ctx=CallContext("ada"))
             await eventually(lambda: [item.title for item in ada._feed().newest] == ["Mine"])
             assert bob._feed().newest == []

@@ -140,13 +140,13 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
             assert (await client.get(path)).status_code == 404
         with pytest.raises(ThreadNotFoundError):
             await follow_shared(shared, reader, tab.thread.share, lambda: False)
-        reader._lose(ThreadNotFoundError("It is gone."))
+        reader._show_error(ThreadNotFoundError("It is gone."))
         assert (reader.phase, reader.turn) == ("missing", [])
 
 
 async def follow_shared(shared: Service, reader: Shared, token: str, until: Callable[[], bool]) -> None:
     """Follow a shared link as its page does, until a condition holds."""
-    reader._begin(token)
+    reader._open(token)
     follower = Follower(whole=True)
     async with asyncio.timeout(30), aclosing(shared.api.shares.subscribe(token)) as updates:
         async for update in updates:
@@ -166,7 +166,7 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
         await shared.api.wait_until_idle(thread.id, 10)
         token = await shared.api.shares.create(thread.id)
         follower = Follower(whole=True)
-        reader._begin(token)
+        reader._open(token)
         async with asyncio.timeout(30), aclosing(shared.api.shares.subscribe(token)) as updates:
 
             async def until(holds: Callable[[], bool]) -> None:
@@ -184,8 +184,8 @@ async def test_a_reader_sees_the_thread_go_on_and_nothing_more_once_the_link_is_
             await shared.api.shares.revoke(thread.id)
             with pytest.raises(ThreadNotFoundError):
                 await until(lambda: False)
-        reader._lose(ThreadNotFoundError("It is gone."))
-        assert (reader.phase, reader.messages, reader.turn) == ("over", [], [])
+        reader._show_error(ThreadNotFoundError("It is gone."))
+        assert (reader.phase, reader.messages, reader.turn) == ("revoked", [], [])
 
 
 @pytest.mark.parametrize(("vote", "kept"), [("up", "up"), ("down", "down"), ("", ""), ("evil", "")])

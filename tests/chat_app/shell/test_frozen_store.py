@@ -21,9 +21,9 @@ const store = {
 };
 const set = (name, value) => { state[name] = value; listeners[name]?.forEach((listener) => listener()); };
 const frozen = frozenStore(store, () => state.root.ready);
-store.subscribe("root", frozen.look);
+store.subscribe("root", frozen.update);
 const seen = [];
-const look = () => seen.push(frozen.getSnapshot("view").text);
+const update = () => seen.push(frozen.getSnapshot("view").text);
 """
 
 
@@ -35,7 +35,7 @@ def run(script: str) -> object:
 
 def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:
     script = """
-    look(); frozen.subscribe("view", look);
+    update(); frozen.subscribe("view", update);
     set("root", { ready: false }); set("view", { text: "" }); set("view", { text: "full again" });
     set("root", { ready: true });
     """
@@ -45,19 +45,22 @@ def test_a_reader_never_sees_the_empty_state_between_two_full_ones() -> None:
 def test_frozen_store_holds_nothing_back_before_anything_was_shown() -> None:
     script = """
     state.root = { ready: false }; state.view = { text: "" };
-    look(); set("view", { text: "first" }); look();
+    update(); set("view", { text: "first" }); update();
     """
     assert run(script) == ["", "first"]
 
 
 def test_frozen_store_is_the_store_behind_while_ready() -> None:
-    assert run('look(); frozen.subscribe("view", look); set("view", { text: "more" });') == ["full", "more"]
+    assert run('update(); frozen.subscribe("view", update); set("view", { text: "more" });') == [
+        "full",
+        "more",
+    ]
 
 
 def test_frozen_store_gives_up_when_the_state_never_comes() -> None:
     script = """
     const later = []; globalThis.setTimeout = (act) => later.push(act);
-    look(); set("root", { ready: false }); set("view", { text: "" }); look();
-    later.forEach((act) => act()); look();
+    update(); set("root", { ready: false }); set("view", { text: "" }); update();
+    later.forEach((act) => act()); update();
     """
     assert run(script) == ["full", "full", ""]

@@ -64,7 +64,7 @@ def test_pieces_from_python_merge_in_javascript_whatever_is_sent_twice() -> None
 def test_a_piece_that_comes_too_early_is_refused_and_says_what_is_there() -> None:
     answer = in_the_browser(
         "const r = new Reveal('x'); r.merge(0, 'a🎉');"
-        "console.log(JSON.stringify([r.merge(9, 'later'), r.have, r.merge(r.have, 'b'), r.text]))"
+        "console.log(JSON.stringify([r.merge(9, 'later'), r.received, r.merge(r.received, 'b'), r.text]))"
     )
     assert answer == [False, 3, True, "a🎉b"]
     assert from_unit("a🎉b", 3) == "b"

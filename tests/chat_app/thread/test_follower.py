@@ -50,7 +50,7 @@ def test_pieces_put_together_are_the_text() -> None:
     follower.apply(chunks(*START))
     for letter in TEXT:
         follower.apply(chunks(delta(letter)))
-        piece = follower.piece()
+        piece = follower.next_slice()
         assert piece is not None
         assert piece.offset == units(text)
         text += piece.chunk
@@ -77,7 +77,7 @@ def test_incremental_and_full_reading_give_the_same_text() -> None:
     for update in updates:
         quick.apply(update)
         whole.apply(update)
-    piece = quick.piece()
+    piece = quick.next_slice()
     assert piece is not None
     assert piece.chunk == whole.messages[-1]["parts"][-1]["text"] == TEXT
 
@@ -91,27 +91,27 @@ def test_the_live_text_is_in_no_row_until_it_is_finished() -> None:
     follower.apply(chunks({"type": "text-end", "id": "1"}, {"type": "finish-step"}))
     (part,) = follower.turn()[-1].parts
     assert (part.live, part.text, part.run) == (False, TEXT, run)
-    assert follower.piece() is None
+    assert follower.next_slice() is None
 
 
 def test_a_page_that_missed_something_gets_what_follows() -> None:
     follower = Follower()
     follower.apply(snapshot(prompt(1), chunks=[*START, delta(TEXT)]))
-    piece = follower.piece()
+    piece = follower.next_slice()
     assert piece is not None
     have = units("Leases 🎉")
-    again = follower.piece_from(piece.run, have)
+    again = follower.slice_from(piece.run, have)
     assert again is not None
     assert (again.offset, again.chunk) == (have, TEXT[len("Leases 🎉") :])
-    assert follower.piece_from("another run", 0) is None
+    assert follower.slice_from("another run", 0) is None
 
 
 def test_another_attempt_is_another_run_from_the_beginning() -> None:
     follower = Follower()
     follower.apply(snapshot(prompt(1), chunks=[*START, delta("Half a")]))
-    first = follower.piece()
+    first = follower.next_slice()
     follower.apply(chunks(*START, delta("Whole"), seq=2))
-    second = follower.piece()
+    second = follower.next_slice()
     assert first is not None
     assert second is not None
     assert first.run != second.run
@@ -122,7 +122,7 @@ def test_a_snapshot_begins_the_text_again() -> None:
     follower = Follower()
     for _ in range(2):
         follower.apply(snapshot(prompt(1), chunks=[*START, delta(TEXT)]))
-        piece = follower.piece()
+        piece = follower.next_slice()
         assert piece is not None
         assert (piece.offset, piece.chunk) == (0, TEXT)
 
@@ -132,7 +132,7 @@ def test_the_turn_is_the_last_prompt_and_what_follows() -> None:
     follower.apply(snapshot(prompt(1), answer(1), prompt(2), answer(2), status="completed"))
     assert [row.id for row in follower.history()] == ["u1", "a1"]
     assert [row.id for row in follower.turn()] == ["u2", "a2"]
-    assert follower.known() == ["u1", "u2"]
+    assert follower.stored_prompts() == ["u1", "u2"]
 
 
 def test_long_history_is_shown_page_by_page() -> None:
@@ -143,7 +143,7 @@ def test_long_history_is_shown_page_by_page() -> None:
     follower.apply(snapshot(*messages, prompt(99), status="completed"))
     assert len(follower.history()) == MESSAGES_PER_PAGE
     assert follower.has_earlier()
-    follower.more()
+    follower.show_earlier()
     assert len(follower.history()) == 2 * MESSAGES_PER_PAGE
     assert not follower.has_earlier()
 
@@ -164,19 +164,19 @@ def test_the_times_of_tools_are_asked_for_once_and_for_what_is_shown() -> None:
         f"a{number}"
         for number in range(2 * MESSAGES_PER_PAGE - MESSAGES_PER_PAGE // 2, 2 * MESSAGES_PER_PAGE)
     ]
-    follower.know(asked, [])
+    follower.set_times(asked, [])
     assert follower.untimed() == []
-    follower.more()
+    follower.show_earlier()
     assert follower.untimed() == [
         f"a{number}" for number in range(MESSAGES_PER_PAGE, 2 * MESSAGES_PER_PAGE - MESSAGES_PER_PAGE // 2)
     ]
-    follower.know(follower.untimed(), [])
+    follower.set_times(follower.untimed(), [])
     for _ in range(2):  # again, as when the step's second tool ends later
         follower.apply(
             chunks({"type": "tool-output-available", "toolCallId": "c99", "output": 1}, message_id="a99")
         )
         assert follower.untimed() == ["a99"]
-        follower.know(["a99"], [])
+        follower.set_times(["a99"], [])
 
 
 def test_a_queued_message_waits_apart_and_comes_last_when_taken_up() -> None:
@@ -219,15 +219,15 @@ def test_another_branch_takes_the_place_of_the_one_before() -> None:
     assert not follower.resuming
     assert [row.id for row in follower.history()] == ["u1", "a1"]
     assert [row.id for row in follower.turn()] == ["u3", "a"]
-    assert follower.known() == ["u1", "u3"]
+    assert follower.stored_prompts() == ["u1", "u3"]
     follower.apply(chunks(*START, delta(TEXT), seq=7))
-    piece = follower.piece()
+    piece = follower.next_slice()
     assert piece is not None
     assert (piece.offset, piece.chunk) == (0, TEXT)
     follower.apply(old)
     assert [row.id for row in follower.turn()] == ["u2", "a2"]
-    assert follower.piece() is None
+    assert follower.next_slice() is None
     follower.apply(snapshot(prompt(1), answer(1), prompt(3), empty, chunks=[*START, delta(TEXT)]))
-    again = follower.piece()
+    again = follower.next_slice()
     assert again is not None
     assert (again.offset, again.chunk) == (0, TEXT), "sent anew, from its beginning"

@@ -7,7 +7,7 @@ import base64
 from agent_core import AgentApi
 from agent_core.support.ids import new_id
 from chat_app.messages.message_actions import Actions
-from chat_app.thread.thread_state import begun_by
+from chat_app.thread.thread_state import created_thread_id
 from tests.chat_app.support import Serve, Tab
 
 PNG = base64.b64decode(
@@ -42,7 +42,7 @@ async def test_a_new_chat_is_begun_whatever_is_open_and_once(serve: Serve, tab: 
         message_id = new_id("msg")
         assert await tab.thread.send_to("New", message_id, [], "") is not None
         begun = tab.thread.open_id
-        assert begun == begun_by(message_id) != old.id
+        assert begun == created_thread_id(message_id) != old.id
         assert await tab.thread.send_to("New", message_id, [], "") is None, "it is open already"
         tab.thread._open("")  # like a reloaded page that does not know the thread
         assert await tab.thread.send_to("New", message_id, [], "") is not None
@@ -93,7 +93,7 @@ async def test_a_message_already_in_another_thread_comes_back(serve: Serve, tab:
 
 
 def named(message_id: str) -> str:
-    thread_id = begun_by(message_id)
+    thread_id = created_thread_id(message_id)
     assert thread_id is not None
     return thread_id
 
@@ -104,7 +104,7 @@ async def asked(api: AgentApi, thread_id: str) -> list[str]:
 
 def test_only_an_id_that_a_page_made_names_a_thread() -> None:
     for strange in ("msg_1", "msg_" + "I" * 26, "x" + new_id("msg"), new_id("msg") + "\n", ""):
-        assert begun_by(strange) is None
+        assert created_thread_id(strange) is None
 
 
 async def test_queued_message_is_taken_back_with_its_files_and_can_be_sent_again(

@@ -41,14 +41,14 @@ async def test_live_text_is_what_the_state_would_send(
 ) -> None:
     state: Any = await tab.stream._get_root_state().get_state(kind)
     root: rx.State = state._get_root_state()
-    state._send(TextSlice("run", 0, "Leases "))
+    state._show(TextSlice("run", 0, "Leases "))
     root._clean()
-    state._send(TextSlice("run", 7, "run out."))
-    await state._pass_on(TextSlice("run", 7, "run out."))
+    state._show(TextSlice("run", 7, "run out."))
+    await state._emit(TextSlice("run", 7, "run out."))
     assert emitted == [("t", root.get_delta())]
 
 
 async def test_live_text_sends_only_what_is_new(tab: Tab, emitted: Emitted) -> None:
-    await tab.stream._pass_on(None)
-    await tab.stream._pass_on(TextSlice("run", 7, ""))
+    await tab.stream._emit(None)
+    await tab.stream._emit(TextSlice("run", 7, ""))
     assert emitted == []

@@ -106,7 +106,7 @@ async def test_a_follow_up_waits_for_its_turn(serve: Serve, tab: Tab) -> None:
 async def test_stop_keeps_the_text_and_continue_finishes_it(serve: Serve, tab: Tab) -> None:
     async with serve([["Half a ", 60.0], ["A whole sentence."]]) as shared:
         await send(tab, "Hi")
-        await tab.read(shared, lambda: tab.follower.piece() is not None)
+        await tab.read(shared, lambda: tab.follower.next_slice() is not None)
         await tab.thread.stop()
         await tab.read(shared, lambda: tab.thread.status == "stopped")
         assert tab.thread.turn[-1].parts[-1].text.strip() == "Half a"
@@ -192,7 +192,7 @@ async def test_a_tab_that_shows_a_deleted_thread_says_so(serve: Serve, tab: Tab)
         tab.follower = type(tab.follower)()
         with pytest.raises(Exception, match=tab.thread.open_id) as missing:
             await tab.read(shared, lambda: False)
-        tab.thread._lose(missing.value)  # type: ignore[arg-type]
+        tab.thread._show_error(missing.value)  # type: ignore[arg-type]
         assert tab.thread.phase == "missing"
         assert tab.thread.turn == []
 

@@ -33,7 +33,7 @@ def say(tab: Tab) -> dict[str, Any]:
     tab.follower.apply(chunks(delta(PIECE)))
     if tab.follower.rows_changed:
         tab.thread._show(tab.follower)
-    tab.stream._send(tab.follower.piece())
+    tab.stream._show(tab.follower.next_slice())
     return sent(tab.stream)
 
 

@@ -113,10 +113,10 @@ async def test_a_tab_that_switches_threads_receives_nothing_more_of_the_first(se
                 await eventually(lambda: "north north" in tab.text())
                 async with tab.thread() as opened:
                     opened._open(second.id)
-                    (await opened.get_state(OpenThreadText))._forget()
+                    (await opened.get_state(OpenThreadText))._clear()
                     found = tab_session(opened).find(OpenThread, Subscription)
                     assert found is not None
-                    found.turn()
+                    found.switch()
                 tab.sent.clear()
                 await eventually(lambda: "south south" in tab.text())
                 assert "north" not in str(tab.sent)
@@ -177,7 +177,7 @@ async def test_an_unexpected_error_is_shown_and_logged(
         monkeypatch.setattr(OpenThread, "_show", broken)
         tab.thread._open(thread.id)
         await Subscription(tab.thread, tab.stream)._follow_open()
-        assert (tab.thread.phase, "See the server log" in tab.thread.notice) == ("trouble", True)
+        assert (tab.thread.phase, "See the server log" in tab.thread.notice) == ("error", True)
         assert f"Could not follow thread {thread.id}" in caplog.text
 
 

@@ -68,12 +68,15 @@ async def test_list_scrolled_far_down_equals_a_full_read(
         ids = [(await shared.api.create_thread(title=f"T{number}")).id for number in range(COUNT)]
         for thread_id in ids if archived else ids[:5]:
             await shared.api.update_thread(thread_id, archived=True)
-        feed, window = shared.everybody[ARCHIVE] if archived else shared.everybody[THREADS], ListWindow()
+        feed, window = (
+            shared.shared_lists[ARCHIVE] if archived else shared.shared_lists[THREADS],
+            ListWindow(),
+        )
         window.limit = SHOWN
         async with Runtime(shared.settings.database_url, work=False) as other:
             there = define_internal_agent_api(other, Agent("assistant", ScriptedModel([])))
             with feed.watched(window):
-                await feed.reach(window)
+                await feed.read_for(window)
                 for _ in range(6):
                     for _ in range(8):
                         await something(there if elsewhere else shared.api, dice, ids)
@@ -97,13 +100,13 @@ async def test_a_page_far_down_is_read_after_the_one_before_and_nothing_before_i
 
         counted: Any = Counted()
         cache = ListCache(counted, archived=False)
-        await cache.begin()
+        await cache.read_pinned()
         for count in (51, 101, 151):
-            await cache.reach(count)
+            await cache.extend(count)
         assert asked == [0, 51, 50, 29]
         assert not cache.more
         newest = cache.newest(COUNT)
-        await cache.renew([newest[100].id])
+        await cache.refresh([newest[100].id])
         assert asked[4:] == [1]
         assert cache.newest(COUNT) == newest
 
@@ -131,9 +134,10 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
         for number in range(COUNT):
             await shared.api.create_thread(title=f"T{number:03d}")
         await seen(
-            shared.everybody[THREADS],
+            shared.shared_lists[THREADS],
             lambda: (
-                bool(shared.everybody[THREADS].newest) and shared.everybody[THREADS].newest[0].title == "T129"
+                bool(shared.shared_lists[THREADS].newest)
+                and shared.shared_lists[THREADS].newest[0].title == "T129"
             ),
         )
         page = opened(tab.threads)
@@ -147,9 +151,11 @@ async def test_a_tab_that_was_far_down_is_there_again_after_the_server_was_away(
         assert (len(again.patch.rows), again.patch.limit, again.patch.more) == (50, 50, True)
         page = Page()
         page.take(again.patch)
-        await again.keep(100)
+        await again.restore_rows(100)
         assert again.patch.limit == 100
         page.take(again.patch)
         assert (len(page.rows), page.more) == (100, True)
-        await asyncio.gather(again.keep(10), again.keep(0))  # a shorter page does not shrink the list
+        await asyncio.gather(
+            again.restore_rows(10), again.restore_rows(0)
+        )  # a shorter page does not shrink the list
         assert again.patch.limit == 100

@@ -94,10 +94,10 @@ def test_a_window_shows_so_many_and_says_whether_there_are_more() -> None:
     assert page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (52, True)
     for _ in range(2):  # the same page is requested twice
-        window.lengthen(52)
+        window.extend(52)
         page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (102, True)
-    window.lengthen(102)
+    window.extend(102)
     page.take(window.patch(rows))
     assert (len(page.rows), page.more) == (122, False)
 
@@ -118,7 +118,7 @@ def test_a_page_that_missed_a_patch_finds_out_and_gets_everything() -> None:
     assert window.patch(rows) is not None  # this patch is lost
     rows.newest[1] = row(2, title="Next")
     assert not page.take(window.patch(rows))
-    window.forget()
+    window.reset()
     assert page.take(window.patch(rows))
     assert page.titles == ["Lost", "Next", "T1"]
 
@@ -148,17 +148,17 @@ async def test_the_feed_says_what_runs_what_failed_and_what_needs_the_person(ser
         def tones() -> dict[str, str]:
             return {
                 item.title: item.tone
-                for item in (*shared.everybody[THREADS].pinned, *shared.everybody[THREADS].newest)
+                for item in (*shared.shared_lists[THREADS].pinned, *shared.shared_lists[THREADS].newest)
             }
 
         for prompt in ("run", "pay", "end"):
             await shared.api.create_thread(prompt)
         await seen(
-            shared.everybody[THREADS], lambda: tones() == {"run": "running", "pay": "waiting", "end": ""}
+            shared.shared_lists[THREADS], lambda: tones() == {"run": "running", "pay": "waiting", "end": ""}
         )
-        paying = next(item.id for item in shared.everybody[THREADS].newest if item.title == "pay")
+        paying = next(item.id for item in shared.shared_lists[THREADS].newest if item.title == "pay")
         await shared.api.approve_tool_calls(paying, ["c"])
-        await seen(shared.everybody[THREADS], lambda: tones()["pay"] == "")
+        await seen(shared.shared_lists[THREADS], lambda: tones()["pay"] == "")
 
 
 async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: Tab) -> None:
@@ -166,13 +166,13 @@ async def test_pinned_threads_are_there_however_old_they_are(serve: Serve, tab: 
         made = [await shared.api.create_thread(title=f"T{number}") for number in range(55)]
         await tab.threads.pin(made[0].id, True)
         await seen(
-            shared.everybody[THREADS],
-            lambda: [item.title for item in shared.everybody[THREADS].pinned] == ["T0"],
+            shared.shared_lists[THREADS],
+            lambda: [item.title for item in shared.shared_lists[THREADS].pinned] == ["T0"],
         )
-        assert len(shared.everybody[THREADS].newest) == ListWindow.PAGE
-        assert shared.everybody[THREADS].more
+        assert len(shared.shared_lists[THREADS].newest) == ListWindow.PAGE
+        assert shared.shared_lists[THREADS].more
         await tab.threads.pin(made[0].id, False)
-        await seen(shared.everybody[THREADS], lambda: not shared.everybody[THREADS].pinned)
+        await seen(shared.shared_lists[THREADS], lambda: not shared.shared_lists[THREADS].pinned)
 
 
 def opened(state: ThreadRows) -> Page:
@@ -189,9 +189,10 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
         for number in range(120):
             await shared.api.create_thread(title=f"T{number:03d}")
         await seen(
-            shared.everybody[THREADS],
+            shared.shared_lists[THREADS],
             lambda: (
-                bool(shared.everybody[THREADS].newest) and shared.everybody[THREADS].newest[0].title == "T119"
+                bool(shared.shared_lists[THREADS].newest)
+                and shared.shared_lists[THREADS].newest[0].title == "T119"
             ),
         )
         page = opened(tab.threads)
@@ -201,19 +202,21 @@ async def test_endless_scroll_reads_as_far_as_a_tab_shows_and_no_further(serve: 
             assert page.take(tab.threads.patch)
         assert (len(page.rows), page.more) == (120, False)
         await shared.api.create_thread(title="new")
-        await seen(shared.everybody[THREADS], lambda: shared.everybody[THREADS].newest[0].title == "new")
-        assert len(shared.everybody[THREADS].newest) == ListWindow.PAGE, (
+        await seen(
+            shared.shared_lists[THREADS], lambda: shared.shared_lists[THREADS].newest[0].title == "new"
+        )
+        assert len(shared.shared_lists[THREADS].newest) == ListWindow.PAGE, (
             "nobody watches the longer one any more"
         )
         window = ListWindow()
         window.limit = 100
-        with shared.everybody[THREADS].watched(window):
-            await shared.everybody[THREADS].reach(window)
+        with shared.shared_lists[THREADS].watched(window):
+            await shared.shared_lists[THREADS].read_for(window)
             await shared.api.create_thread(title="newer")
             await seen(
-                shared.everybody[THREADS], lambda: shared.everybody[THREADS].newest[0].title == "newer"
+                shared.shared_lists[THREADS], lambda: shared.shared_lists[THREADS].newest[0].title == "newer"
             )
-            assert len(shared.everybody[THREADS].newest) == 100, "who reached for it watches it still"
+            assert len(shared.shared_lists[THREADS].newest) == 100, "who reached for it watches it still"
 
 
 async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(serve: Serve, tab: Tab) -> None:
@@ -233,13 +236,13 @@ async def test_a_thread_is_deleted_once_from_however_many_tabs_and_comes_back(se
 async def test_undo_before_the_feed_saw_the_deletion_brings_the_row_back(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
+        await seen(shared.shared_lists[THREADS], lambda: bool(shared.shared_lists[THREADS].newest))
         page = opened(tab.threads)
         await tab.threads.delete(thread.id)
         del page.rows[thread.id]  # the page foresaw it
         await tab.threads.restore(thread.id, False)
         assert page.take(tab.threads.patch)
-        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
+        await seen(shared.shared_lists[THREADS], lambda: bool(shared.shared_lists[THREADS].newest))
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
         assert page.titles == ["Hi"]
@@ -248,13 +251,13 @@ async def test_undo_before_the_feed_saw_the_deletion_brings_the_row_back(serve: 
 async def test_wrong_guess_of_a_page_is_put_right(serve: Serve, tab: Tab) -> None:
     async with serve([]) as shared:
         thread = await shared.api.create_thread(title="Hi")
-        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
+        await seen(shared.shared_lists[THREADS], lambda: bool(shared.shared_lists[THREADS].newest))
         page = opened(tab.threads)
         await shared.api.delete_thread(thread.id)
         page.rows[thread.id] = row(1, id=thread.id, title="New name")
         await tab.threads.rename(thread.id, "New name")  # as another tab did a moment before
         page.take(tab.threads.patch)
-        await seen(shared.everybody[THREADS], lambda: not shared.everybody[THREADS].newest)
+        await seen(shared.shared_lists[THREADS], lambda: not shared.shared_lists[THREADS].newest)
         tab.threads._show()  # pyright: ignore[reportPrivateUsage]
         assert page.take(tab.threads.patch)
 
@@ -279,15 +282,15 @@ async def test_the_archive_is_a_list_of_its_own_and_read_only_when_somebody_look
         thread = await shared.api.create_thread(title="Old")
         await tab.threads.archive(thread.id, True)
         await seen(
-            shared.everybody[THREADS],
-            lambda: shared.everybody[THREADS].version > 0 and not shared.everybody[THREADS].newest,
+            shared.shared_lists[THREADS],
+            lambda: shared.shared_lists[THREADS].version > 0 and not shared.shared_lists[THREADS].newest,
         )
-        assert shared.everybody[ARCHIVE].version == 0
+        assert shared.shared_lists[ARCHIVE].version == 0
         opened(archive)
-        await shared.everybody[ARCHIVE].reach(archive._window)
-        assert [item.title for item in shared.everybody[ARCHIVE].newest] == ["Old"]
+        await shared.shared_lists[ARCHIVE].read_for(archive._window)
+        assert [item.title for item in shared.shared_lists[ARCHIVE].newest] == ["Old"]
         await archive.archive(thread.id, False)
-        await seen(shared.everybody[THREADS], lambda: bool(shared.everybody[THREADS].newest))
+        await seen(shared.shared_lists[THREADS], lambda: bool(shared.shared_lists[THREADS].newest))
 
 
 async def test_a_search_finds_titles_and_messages(serve: Serve) -> None:

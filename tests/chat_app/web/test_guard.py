@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat_app.server.origins import parse_origin
-from chat_app.web.guard import LOGGED, Guard
+from chat_app.web.guard import MAX_LOGGED, Guard
 
 Header = tuple[str, str]
 HERE: Header = ("host", "localhost:3000")
@@ -254,6 +254,6 @@ async def test_guard_logs_each_refusal_once_and_not_without_end(caplog: pytest.L
         await ask(one, HERE, ("origin", "http://evil.example"))
     assert len(caplog.records) == 1
     assert "CHAT_ORIGINS=http://evil.example" in caplog.text
-    for number in range(2 * LOGGED):
+    for number in range(2 * MAX_LOGGED):
         await ask(one, HERE, ("origin", f"http://evil{number}.example"))
-    assert len(caplog.records) == LOGGED
+    assert len(caplog.records) == MAX_LOGGED

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from chat_app.web.site import FOR_EVER, HARDENING, AnswerHeaders, BasePath
+from chat_app.web.site import HARDENING, IMMUTABLE, BasePath, ResponseHeaders
 
 
 async def plain(request: Request) -> Response:
@@ -35,7 +35,7 @@ def client(base_path: str = "") -> TestClient:
         Route("/away", away),
         Mount("/assets", routes=[Route("/page-1.js", plain)]),
     ]
-    app: ASGIApp = AnswerHeaders(Starlette(routes=routes), "default-src 'none'", f"{base_path}/assets/")
+    app: ASGIApp = ResponseHeaders(Starlette(routes=routes), "default-src 'none'", f"{base_path}/assets/")
     return TestClient(BasePath(app, base_path), "http://localhost:3000", follow_redirects=False)
 
 
@@ -58,7 +58,7 @@ def test_answers_keep_the_headers_they_have() -> None:
 def test_only_hashed_files_that_are_there_are_kept_for_ever(base_path: str) -> None:
     for asked in {"", base_path}:
         one = client(base_path)
-        assert one.get(f"{asked}/assets/page-1.js").headers["cache-control"] == FOR_EVER
+        assert one.get(f"{asked}/assets/page-1.js").headers["cache-control"] == IMMUTABLE
         assert one.get(f"{asked}/assets/page-2.js").headers["cache-control"] == "no-cache"
         assert one.get(f"{asked}/").headers["cache-control"] == "no-cache"
 

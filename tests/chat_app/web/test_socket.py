@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_core.domain.field_limits import MAX_VALUES
-from chat_app.web.site import TOO_BIG, SocketBounds
+from chat_app.web.site import CLOSE_TOO_BIG, SocketBounds
 
 PROSE = "a, [b], {c} " * MAX_VALUES
 
@@ -44,5 +44,5 @@ async def test_socket_ends_with_a_message_that_has_too_many_values(
     if kept:
         assert (heard, sent) == ([given], [])
     else:
-        assert heard == [{"type": "websocket.disconnect", "code": TOO_BIG}]
-        assert sent[0]["code"] == TOO_BIG
+        assert heard == [{"type": "websocket.disconnect", "code": CLOSE_TOO_BIG}]
+        assert sent[0]["code"] == CLOSE_TOO_BIG

@@ -67,7 +67,7 @@ def refused_file(tab: Chat) -> None:
 
 def each_kind_of_schedule(tab: Chat) -> None:
     tab.by("schedule-create").click()
-    expect(tab.by("wrong-prompt")).to_be_visible()
+    expect(tab.by("error-prompt")).to_be_visible()
     tab.by("schedule-kind").select_option("every")
     tab.by("schedule-amount").fill("0.5")
     tab.by("schedule-kind").select_option("weekly")
@@ -77,7 +77,7 @@ def each_kind_of_schedule(tab: Chat) -> None:
 def a_wrong_expression(tab: Chat) -> None:
     tab.by("schedule-kind").select_option("cron")
     tab.by("schedule-cron").fill("61 * * * *")
-    expect(tab.by("wrong-cron")).to_be_visible()
+    expect(tab.by("error-cron")).to_be_visible()
 
 
 def a_schedule(tab: Chat) -> None:
