@@ -275,7 +275,7 @@ async def test_start_logs_that_the_named_server_does_not_answer(
 ):
     monkeypatch.setenv("OPENAI_BASE_URL", NOWHERE)
     monkeypatch.setenv("CHAT_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("chat_app.session.service.warm", lambda: None)
+    monkeypatch.setattr("chat_app.session.app_runtime.warm", lambda: None)
     async with lifespan():
         pass
     [record] = [each for each in caplog.records if NOWHERE in each.getMessage()]
