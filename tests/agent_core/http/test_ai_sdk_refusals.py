@@ -10,7 +10,7 @@ import pytest
 
 from agent_core.testing import ToolUse
 from tests.agent_core.http.test_ai_sdk_chat import look, pay, said
-from tests.agent_core.http.test_ai_sdk_turns import sent
+from tests.agent_core.http.test_ai_sdk_client_lists import sent
 from tests.agent_core.http.test_app import refused
 from tests.support.http_server import serving
 

@@ -14,7 +14,7 @@ from agent_core.streaming.fold import fold
 from agent_core.support.settings import Settings
 from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.agent_core.http.test_ai_sdk_chat import BUSY, LONG, look, pay, post, reply, said, whole
-from tests.agent_core.http.test_ai_sdk_turns import agrees, sent, shown, wrote
+from tests.agent_core.http.test_ai_sdk_client_lists import agrees, sent, shown, wrote
 from tests.support.agents import finished, held
 from tests.support.http_server import events, serving
 

@@ -69,10 +69,8 @@ def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[di
     context = browser.new_context()
     tab = Chat(context.new_page(), server)
     for kind, (turns, status) in kinds.items():
-        provider.answer(kind, *turns)
         tab.go("/")
-        tab.send(kind)
-        tab.wait_until(status)
+        tab.ask(provider, kind, *turns, status=status)
         made[kind] = f"/chat/{tab.thread_id}"
     expect(tab.answer).to_contain_text("There was")
     tab.by("stop").click()

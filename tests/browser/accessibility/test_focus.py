@@ -25,10 +25,8 @@ WITHIN = "box => box.contains(document.activeElement)"
 
 
 def with_answer(open_tab: OpenTab, provider: Provider, **options: object) -> Chat:
-    provider.answer("Hello", ["Hello back."])
     tab = open_tab(**options)
-    tab.send("Hello")
-    tab.wait_until("completed")
+    tab.ask(provider, "Hello", ["Hello back."])
     return tab
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production, left_over
+from tests.support.browser.chat import HALF, WORDS, Chat, half_answered, in_production, left_over
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider
 
@@ -74,10 +74,7 @@ def test_page_at_200_percent_cuts_nothing_off(
 def test_page_with_reduced_motion_moves_nothing(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab(reduced_motion="reduce")
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab, reduced_motion="reduce")
     shown = str(len(" ".join(WORDS[:HALF])) + 1)
     expect(tab.answer.locator(".md")).to_have_attribute("data-shown", shown)  # all text that has arrived
     moving = """() => document.getAnimations()

@@ -10,7 +10,16 @@ from itertools import cycle
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, forgive_outage, in_production
+from tests.support.browser.chat import (
+    HALF,
+    WORDS,
+    Chat,
+    counting,
+    eventually,
+    forgive_outage,
+    half_answered,
+    in_production,
+)
 from tests.support.browser.rows import on_rows
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Provider
@@ -38,10 +47,7 @@ NOTE_STRANGERS = """(answers) => {
 def test_offline_tab_catches_up_and_sends_its_message_once_online(
     provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab()
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab)
     tab.page.context.set_offline(True)
     gate.set()
     eventually(lambda: tab.stored().split(), lambda words: words == WORDS)
@@ -197,10 +203,7 @@ def test_switching_between_two_live_answers_never_mixes_their_text(
 def test_tab_of_a_thread_deleted_elsewhere_says_so_and_can_begin_another(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab()
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab)
     thread_id = tab.thread_id
 
     on_rows(server, lambda api: api.delete_thread(thread_id))

@@ -81,10 +81,8 @@ def heard(page: Page) -> list[str]:
 def test_a_tab_whose_user_changes_receives_nothing_of_the_previous_user(
     provider: Provider, open_tab: OpenTab, server: Server
 ) -> None:
-    provider.answer("My secret", ["The secret answer."])
     tab = open_tab(**guest("Ada"))
-    tab.send("My secret")
-    tab.wait_until("completed")
+    tab.ask(provider, "My secret", ["The secret answer."])
     frames = heard(tab.page)
     tab.page.reload()
     expect(tab.answer).to_have_text("The secret answer.")

@@ -8,7 +8,16 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.support.browser.chat import FRAMES, HALF, WORDS, Chat, counting, eventually, forgive_outage
+from tests.support.browser.chat import (
+    FRAMES,
+    HALF,
+    WORDS,
+    Chat,
+    counting,
+    eventually,
+    forgive_outage,
+    half_answered,
+)
 from tests.support.browser.rows import prompts_of
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider, Refuse
@@ -36,10 +45,7 @@ def test_an_answer_is_shown_as_it_is_written(
 def test_a_reload_in_the_middle_loses_and_repeats_nothing(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab()
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab)
 
     tab.reload()
 
@@ -52,10 +58,7 @@ def test_a_reload_in_the_middle_loses_and_repeats_nothing(
 def test_a_second_browser_sees_the_same_answer_grow(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
-    provider.answer("Count", counting(gate))
-    first = open_tab()
-    first.send("Count")
-    first.wait_for_half()
+    first = half_answered(provider, gate, open_tab)
 
     second = open_tab(f"/chat/{first.thread_id}")
 
@@ -67,10 +70,7 @@ def test_a_second_browser_sees_the_same_answer_grow(
 def test_stop_keeps_what_was_written_and_continue_finishes_it(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab()
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab)
 
     tab.by("stop").click()
     expect(tab.by("stopped")).to_be_visible()
@@ -103,10 +103,7 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
 def test_tab_carries_on_after_a_kill_9_in_the_middle_of_an_answer(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
 ) -> None:
-    provider.answer("Count", counting(gate))
-    tab = open_tab()
-    tab.send("Count")
-    tab.wait_for_half()
+    tab = half_answered(provider, gate, open_tab)
 
     server.kill()
     tab.wait_until_cut_off()

@@ -87,10 +87,8 @@ SHOWN = "element => element.innerHTML"
 @in_production
 def test_a_live_answer_equals_the_reloaded_one(provider: Provider, open_tab: OpenTab) -> None:
     text = KINDS + "\n" + "".join(f"Paragraph {n} of a **long** answer, with `code`.\n\n" for n in range(60))
-    provider.answer("Kinds", [text[at : at + 11] for at in range(0, len(text), 11)])
     tab = open_tab()
-    tab.send("Kinds")
-    tab.wait_until("completed")
+    tab.ask(provider, "Kinds", [text[at : at + 11] for at in range(0, len(text), 11)])
     expect(tab.answer).to_contain_text("Paragraph 59")
     expect(tab.page.locator("[data-writing]")).to_have_count(0)
     expect(tab.answer.locator(".formula .katex")).to_have_count(2)
@@ -180,10 +178,8 @@ PLACES = """() => {
 
 @in_production
 def test_words_keep_their_room_and_their_side_on_a_phone(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Narrow", [NARROW])
     tab = open_tab(viewport={"width": 390, "height": 844})
-    tab.send("Narrow")
-    tab.wait_until("completed")
+    tab.ask(provider, "Narrow", [NARROW])
     expect(tab.answer).to_contain_text("level 17")
     expect(tab.answer.locator(".katex")).to_have_count(1)
 

@@ -44,10 +44,8 @@ def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, o
 
 
 def test_a_cancelled_edit_changes_nothing(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Where to?", ["Rome?"])
     tab = open_tab()
-    tab.send("Where to?")
-    tab.wait_until("completed")
+    tab.ask(provider, "Where to?", ["Rome?"])
 
     action(tab.prompts.first, "edit").click()
     tab.by("edit-field").fill("Elsewhere")
@@ -61,10 +59,8 @@ def test_a_cancelled_edit_changes_nothing(provider: Provider, open_tab: OpenTab)
 def test_an_answer_is_asked_for_again_and_a_fork_is_a_thread_of_its_own(
     provider: Provider, open_tab: OpenTab
 ) -> None:
-    provider.answer("Dice", ["Four."])
     tab = open_tab()
-    tab.send("Dice")
-    tab.wait_until("completed")
+    tab.ask(provider, "Dice", ["Four."])
     provider.answer("Dice", ["Six."])
 
     action(tab.answer, "regenerate").click()
@@ -120,10 +116,8 @@ def test_inbox_answers_what_waits_in_another_thread(provider: Provider, open_tab
 def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
     provider: Provider, gate: threading.Event, open_tab: OpenTab
 ) -> None:
-    provider.answer("Share this", ["With pleasure."])
     tab = open_tab()
-    tab.send("Share this")
-    tab.wait_until("completed")
+    tab.ask(provider, "Share this", ["With pleasure."])
     tab.by("vote-up").click()
     expect(tab.by("vote-up")).to_have_attribute("aria-pressed", "true")
     tab.by("share-menu").click()

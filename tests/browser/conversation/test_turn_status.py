@@ -167,10 +167,8 @@ def test_message_sent_meanwhile_waits_its_turn(
 
 
 def test_each_thread_keeps_its_own_draft_through_reloads(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("One", ["Yes."])
     tab = open_tab()
-    tab.send("One")
-    tab.wait_until("completed")
+    tab.ask(provider, "One", ["Yes."])
     tab.by("composer").fill("for the first")
     first = f"/chat/{tab.thread_id}"
 

@@ -91,10 +91,8 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
     tab = Chat(context.new_page(), extended)
     made: dict[str, str] = {}
     for kind, (prompt, turns, status) in kinds.items():
-        provider.answer(prompt, *turns)
         tab.go("/")
-        tab.send(prompt)
-        tab.wait_until(status)
+        tab.ask(provider, prompt, *turns, status=status)
         made[kind] = f"/chat/{tab.thread_id}"
     expect(tab.answer).to_contain_text("Μια")
     tab.by("stop").click()
@@ -189,10 +187,8 @@ def test_a_link_is_read_in_the_readers_language(threads: dict[str, str], open_ta
 
 def test_sentences_of_the_server_are_said_in_german(provider: Provider, open_tab: OpenTab) -> None:
     """Covers stored sentences, live and after a reload, and errors about the user's input."""
-    provider.answer("Εννέα", [Call("unbekannt", {})], ["Ναι."])
     tab = open_tab("/", locale="de-DE")
-    tab.send("Εννέα")
-    tab.wait_until("completed")
+    tab.ask(provider, "Εννέα", [Call("unbekannt", {})], ["Ναι."])
     error = tab.page.locator(".tool-error")
     for _ in ("live", "reloaded"):
         expect(error).to_contain_text("Das Werkzeug „unbekannt“ gibt es nicht; es gibt:")

@@ -46,10 +46,8 @@ def test_theme_and_language_apply_to_every_page_and_survive_a_reload(open_tab: O
 def test_a_chat_that_was_exported_is_imported(
     provider: Provider, open_tab: OpenTab, troubles: list[str], tmp_path: Path
 ) -> None:
-    provider.answer("Keep this", ["It is kept."])
     tab = open_tab()
-    tab.send("Keep this")
-    tab.wait_until("completed")
+    tab.ask(provider, "Keep this", ["It is kept."])
     original = tab.page.url
     tab.by("share-menu").click()
     with tab.page.expect_download() as download:
@@ -154,10 +152,8 @@ def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open
 
 
 def test_usage_is_shown_in_the_settings(provider: Provider, open_tab: OpenTab) -> None:
-    provider.answer("Hello", ["Scripted."])
     tab = open_tab()
-    tab.send("Hello")
-    tab.wait_until("completed")
+    tab.ask(provider, "Hello", ["Scripted."])
     tab.by("settings").click()
     tab.by("tab-usage").click()
     expect(tab.by("usage-models")).to_contain_text("openai/scripted")

@@ -9,13 +9,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 
 from tests.support.browser.server import Server
-from tests.support.providers.provider import Provider
+from tests.support.providers.provider import Provider, Turn
 
 T = TypeVar("T")
 in_production = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="package")
@@ -128,6 +128,12 @@ class Chat:
             composer.press("Enter")
         self.page.wait_for_url(re.compile(r"/chat/thread_"))
 
+    def ask(self, provider: Provider, prompt: str, *turns: Turn, status: str = "completed") -> None:
+        """Send a prompt that the provider answers with `turns`, and wait until the thread has this status."""
+        provider.answer(prompt, *turns)
+        self.send(prompt)
+        self.wait_until(status)
+
     def words(self) -> list[str]:
         """Return the words of the newest answer on the page."""
         return self.answer.inner_text().split() if self.answer.count() else []
@@ -159,6 +165,17 @@ class Chat:
             ).fetchall()
         parts = [part for (column,) in rows for part in json.loads(column)]
         return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def half_answered(
+    provider: Provider, gate: threading.Event, open_tab: Callable[..., Chat], **options: Any
+) -> Chat:
+    """Open a tab with these options, and wait until it shows the answer up to the gate."""
+    provider.answer("Count", counting(gate))
+    tab = open_tab(**options)
+    tab.send("Count")
+    tab.wait_for_half()
+    return tab
 
 
 def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = PATIENCE) -> T:
