@@ -171,7 +171,7 @@ def note_attempt(error: Exception, attempt: int, max_attempts: int) -> None:
 
 MAX_WORDS = 10_000
 """Maximum length of a stored error message, in characters."""
-_MOST_READ = 20 * MAX_WORDS  # characters that are searched for secrets
+_MAX_SEARCHED = 20 * MAX_WORDS  # characters that are searched for secrets
 
 
 def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
@@ -187,12 +187,12 @@ def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
     secrets = tuple(secrets)
 
     def safe(text: str) -> str:
-        return _cut(hide_secrets(text[:_MOST_READ], secrets))
+        return _cut(hide_secrets(text[:_MAX_SEARCHED], secrets))
 
     given: tuple[object, ...] = error.args
     if len(given) == 1 and isinstance(given[0], Sentence):
         return given[0].map(safe)
-    words = safe(_said(error))
+    words = safe(_text_of(error))
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return _cut(f"{words}: {words_of(group.exceptions[0], secrets)}")
@@ -203,7 +203,7 @@ def _cut(words: str) -> str:
     return words if len(words) <= MAX_WORDS else words[:MAX_WORDS] + " … (cut)"
 
 
-def _said(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         words = str(error)

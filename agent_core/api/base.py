@@ -139,11 +139,11 @@ class ApiBase:
         if own in held:
             return own
         for holder in held:
-            if await self._may_take(ctx, holder):
+            if await self._may_read(ctx, holder):
                 return holder
         return None
 
-    async def _may_take(self, ctx: CallContext | None, holder: str) -> bool:
+    async def _may_read(self, ctx: CallContext | None, holder: str) -> bool:
         """Whether the caller may read the thread `holder`, or is the application itself."""
         caller = ctx.user_id if ctx else None
         if caller is None and self._authorize_with is None:

@@ -170,18 +170,18 @@ def write_document(
             "created_at": thread.created_at.isoformat(),
             "updated_at": thread.updated_at.isoformat(),
         },
-        "messages": [_written(message) for message in messages],
+        "messages": [_message_document(message) for message in messages],
         "signatures": [
             {"message": place, "part": number, METADATA: exported(part[METADATA])}
             for place, message in enumerate(messages)
             for number, part in enumerate(message.parts)
             if signatures and METADATA in part
         ],
-        "files": {file_id: _written_file(files.get(file_id)) for file_id in named},
+        "files": {file_id: _file_document(files.get(file_id)) for file_id in named},
     }
 
 
-def _written(message: Message) -> Json:
+def _message_document(message: Message) -> Json:
     return {
         "id": message.id,
         "role": message.role,
@@ -191,7 +191,7 @@ def _written(message: Message) -> Json:
     }
 
 
-def _written_file(file: StoredFile | None) -> Json | None:
+def _file_document(file: StoredFile | None) -> Json | None:
     if file is None:
         return None
     return {"mediaType": file.media_type, "data": base64.b64encode(file.data).decode()}

@@ -93,13 +93,13 @@ class SummariseOldest:
         """Return the part of a request that fits, and a summary of the rest."""
 
         async def summariser(before: str, messages: list[ProviderMessage], budget: Budget) -> Summary:
-            return await self._remembered(request, before, messages, budget)
+            return await self._reuse_or_summarise(request, before, messages, budget)
 
         return await fit_request(
             request, keep=self.keep, max_tokens=self.max_tokens, room=_MAX_TOKENS, summariser=summariser
         )
 
-    async def _remembered(
+    async def _reuse_or_summarise(
         self, request: ContextRequest, before: str, messages: list[ProviderMessage], budget: Budget
     ) -> Summary:
         """Return the summary, cached from a failed attempt at this step or new; never raise."""

@@ -94,14 +94,14 @@ class ModelTitle:
             async with asyncio.timeout(self.timeout):
                 async for event in model_step(model, request):
                     if isinstance(event, StepResult):
-                        return Title(name_in(text_of(event.parts)), event.usage)
+                        return Title(title_in(text_of(event.parts)), event.usage)
         except (ModelError, TimeoutError) as error:
             _log.warning("No title was made: %s", error or "the model took too long.")
             return Title("", error.usage if isinstance(error, ModelError) else None)
         return Title("")
 
 
-def name_in(said: str) -> str:
+def title_in(said: str) -> str:
     """Return the title in a model's answer, on one line and without quotes and marks; "" if there is none."""
     line = next((line for line in after_thoughts(clean_text(said)).splitlines() if line.strip(_MARKS)), "")
     words = _LEAD.sub("", plain_line(line).strip(_MARKS)).strip(_MARKS).rstrip(" .。")

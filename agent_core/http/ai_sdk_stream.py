@@ -102,7 +102,7 @@ class Turn:
         self._waits = False
         reply = next((message for message in shown[place:] if message.role == "assistant"), None)
         if reply is not None:
-            yield from self._so_far(reply)
+            yield from self._current_chunks(reply)
         if reply is not None and reply is not shown[-1]:
             yield from self._end({"type": "finish"})
             return
@@ -126,7 +126,7 @@ class Turn:
                 return place + 1
         return None
 
-    def _so_far(self, reply: Message) -> Iterator[Chunk]:
+    def _current_chunks(self, reply: Message) -> Iterator[Chunk]:
         """Yield the content of a reply that the client lacks: outcomes of calls, and later parts."""
         yield from self._start(reply.id)
         self._seq = reply.committed_seq
@@ -173,7 +173,7 @@ class Turn:
             if self._held:
                 self._held, self._is_open, self._is_lost = [], False, False
             if self._is_open:
-                yield from self._take_back()
+                yield from self._retract()
                 if kind == "start-step":  # the beginning of the step is kept
                     return
         if self.over:
@@ -190,9 +190,9 @@ class Turn:
         if not self._is_open or held:
             yield from held
         else:
-            yield from self._take_back()
+            yield from self._retract()
 
-    def _take_back(self) -> Iterator[Chunk]:
+    def _retract(self) -> Iterator[Chunk]:
         yield from [{"type": "reset-step"}] if self._resets else self._end(_error(_BEGINS_AGAIN))
 
     @property
@@ -200,7 +200,7 @@ class Turn:
         """The fence of the attempt with held chunks, if it may continue, else None."""
         return self._seq if self._held and not self._is_lost else None
 
-    def learn(self, continues: bool | None) -> Iterator[Chunk]:
+    def release_held(self, continues: bool | None) -> Iterator[Chunk]:
         """Yield the held chunks if their attempt continues; None: that is unknown.
 
         Chunks of a lost attempt are held until the next one has content, or the turn ends with them.
@@ -266,7 +266,7 @@ async def ui_stream(
     api: AgentApi, thread_id: str, turn: Turn, ctx: CallContext | None
 ) -> AsyncGenerator[Chunk]:
     """Yield the chunks of a turn until it ends, or waits only for people."""
-    witness = Witness(api.store.process)
+    watch = AttemptWatch(api.store.process)
     while not turn.over:
         limit = turn.limit
         updates = api.subscribe(thread_id, limit=limit, ctx=ctx)
@@ -276,7 +276,7 @@ async def ui_stream(
                     yield chunk
                 if (held := turn.held) is not None:
                     lease = await api.store.read(attempt_lease, thread_id, held)
-                    for chunk in turn.learn(witness.judge(held, lease)):
+                    for chunk in turn.release_held(watch.continues(held, lease)):
                         yield chunk
                 if turn.over or turn.limit != limit:
                     break
@@ -287,15 +287,15 @@ async def ui_stream(
                 return
 
 
-class Witness:
-    """Judge of an attempt: it continues if its worker is this process (`here`), or has extended the lease."""
+class AttemptWatch:
+    """Watch of an attempt: it continues if its worker is this process (`here`), or has extended the lease."""
 
     def __init__(self, here: str) -> None:
         self._here = here
         self._first: dict[tuple[int, str], float] = {}
 
-    def judge(self, seq: int, lease: AttemptLease | None) -> bool | None:
-        """Return whether the attempt `seq` continues; None: the next heartbeat will tell.
+    def continues(self, seq: int, lease: AttemptLease | None) -> bool | None:
+        """Return whether the attempt `seq` continues; None: the next heartbeat decides.
 
         False is final: the attempt is lost.
         """

@@ -108,7 +108,7 @@ class McpServer:
         self._required = required
         self._checked = False
         self._client: ServerClient | None = None
-        self._insisting: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._closed = False
 
     @property
@@ -151,9 +151,9 @@ class McpServer:
     async def close(self) -> None:
         """Disconnect within a few seconds in any case; the process of a command is ended."""
         self._closed = True
-        if self._insisting is not None:
-            self._insisting.cancel()
-            await asyncio.wait({self._insisting})
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait({self._connecting})
         if self._client is not None:
             await self._client.close()
 
@@ -163,16 +163,16 @@ class McpServer:
         except ToolServerError:
             if self._required:
                 raise
-            self._insisting = asyncio.create_task(self._insist(client), name=f"mcp {self.name}")
+            self._connecting = asyncio.create_task(self._keep_connecting(client), name=f"mcp {self.name}")
 
-    async def _insist(self, client: ServerClient) -> None:
+    async def _keep_connecting(self, client: ServerClient) -> None:
         with contextlib.suppress(ValidationError):  # from `only` or `overrides`; the connection has logged it
             await self._connect(client, None)
 
-    async def _connect(self, client: ServerClient, patience: float | None) -> None:
-        """Connect; with `patience` (seconds) only a server that is late is waited for, without it any."""
+    async def _connect(self, client: ServerClient, timeout: float | None) -> None:
+        """Connect; with `timeout` (seconds) only a server that is late is waited for, without it any."""
         loop = asyncio.get_running_loop()
-        deadline = None if patience is None else loop.time() + patience
+        deadline = None if timeout is None else loop.time() + timeout
         while True:
             try:
                 await client.connect()

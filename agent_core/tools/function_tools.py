@@ -82,7 +82,7 @@ def create_async_tool(*, callback: Function | None = None, **options: Unpack[Too
     """
     if callback is None:
         options = {"args": _NoArguments, **options}
-    return _create("async", callback or _tell_nobody, _caller_scope(), options)
+    return _create("async", callback or _no_op, _caller_scope(), options)
 
 
 @overload
@@ -111,7 +111,7 @@ class Decorator(Protocol):
         ...
 
 
-async def _tell_nobody(**arguments: Any) -> None: ...
+async def _no_op(**arguments: Any) -> None: ...
 
 
 def _decorate(kind: Kind, function: Function | None, options: ToolOptions) -> Any:

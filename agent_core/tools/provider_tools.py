@@ -18,7 +18,7 @@ from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import shown
 from agent_core.support.plain_json import items_of
 
-NO_RESULT = "The provider told no result of this call."
+NO_RESULT = "The provider returned no result of this call."
 _UNNAMED = "provider_tool"
 _ANTHROPIC = "srvtoolu_"
 """Prefix of the ids of Anthropic's own calls, also if litellm returns them as regular calls."""

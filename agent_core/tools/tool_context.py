@@ -13,7 +13,7 @@ Report = Callable[[Any], Awaitable[None]]
 _SetTimeout = Callable[[float | None], Awaitable[None]]
 
 
-async def _nobody(data: Any) -> None:
+async def _no_op(data: Any) -> None:
     """Drop a report of a context that was made by hand, in a test."""
 
 
@@ -37,8 +37,8 @@ class ToolContext:
     user_id: str | None = None
     attempt: int = 1
     idempotency_key: str = ""
-    _report: Report = field(default=_nobody, repr=False, compare=False)
-    _set_timeout: _SetTimeout = field(default=_nobody, repr=False, compare=False)
+    _report: Report = field(default=_no_op, repr=False, compare=False)
+    _set_timeout: _SetTimeout = field(default=_no_op, repr=False, compare=False)
     _loop: asyncio.AbstractEventLoop | None = field(default=None, repr=False, compare=False)
 
     async def report(self, data: Any) -> None:

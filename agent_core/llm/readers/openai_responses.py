@@ -37,7 +37,7 @@ class ResponsesReader(AnswerReader):
     def __init__(self, decoder: Any = None) -> None:
         super().__init__(decoder)
         self._calls: dict[int, int] = {}  # indexes of function calls, by index of their item
-        self._said: set[int] = set()  # indexes of items with streamed content
+        self._streamed: set[int] = set()  # indexes of items with streamed content
         self._done: set[int] = set()
         self._signed: Json | None = None  # a reasoning item, until the item after it is known
 
@@ -57,7 +57,7 @@ class ResponsesReader(AnswerReader):
         if kind == "response.output_text.annotation.added":
             return sources_of([value.get("annotation")])
         if kind == "response.reasoning_summary_part.added":
-            return [ReasoningDelta("\n\n")] if place in self._said else []
+            return [ReasoningDelta("\n\n")] if place in self._streamed else []
         if kind.endswith(".delta"):
             return self._delta(kind, place, value.get("delta"))
         if kind in _ENDS or value.get("object") == "response":
@@ -74,13 +74,13 @@ class ResponsesReader(AnswerReader):
         if not isinstance(delta, str) or not delta:
             return []
         if kind in _TEXTS:
-            self._said.add(place)
+            self._streamed.add(place)
             return [TextDelta(delta)]
         if kind in _THOUGHTS:
-            self._said.add(place)
+            self._streamed.add(place)
             return [ReasoningDelta(delta)]
         if kind in _ARGUMENTS and place in self._calls:
-            self._said.add(place)
+            self._streamed.add(place)
             return [ToolCallDelta(self._calls[place], None, None, delta)]
         return []
 
@@ -99,7 +99,7 @@ class ResponsesReader(AnswerReader):
             return []
         self._done.add(place)
         events = self._begin(place, item)
-        kind, fresh = str(item.get("type") or ""), place not in self._said
+        kind, fresh = str(item.get("type") or ""), place not in self._streamed
         if kind == "message":
             for part in map(fields_of, items_of(item.get("content"))):
                 text = part.get("text") or part.get("refusal")

@@ -152,7 +152,7 @@ class ThoughtParser:
 
     def feed(self, text: str) -> list[TextSlice]:
         """Return the slices of a fragment that are certain."""
-        return self._passed_on([("text", text)] if self._marked.over else self._marked.feed(text))
+        return self._parsed([("text", text)] if self._marked.over else self._marked.feed(text))
 
     def rule_out(self) -> list[TextSlice]:
         """Return the slices that were held back, after the text so far is known not to be reasoning."""
@@ -160,10 +160,10 @@ class ThoughtParser:
 
     def end(self) -> list[TextSlice]:
         """Return the slices that were held back, at the end of the text."""
-        held = [] if self._marked.over else self._passed_on(self._marked.end())
+        held = [] if self._marked.over else self._parsed(self._marked.end())
         return held + self.rule_out()
 
-    def _passed_on(self, pieces: list[TextSlice]) -> list[TextSlice]:
+    def _parsed(self, pieces: list[TextSlice]) -> list[TextSlice]:
         slices: list[TextSlice] = []
         for kind, text in pieces:
             if kind == "text" and not self._unopened.over:
@@ -182,7 +182,7 @@ class _UnopenedTagParser:
 
     def __init__(self) -> None:
         self.over = False
-        self._said: list[str] = []
+        self._released: list[str] = []
         self._held = ""  # a possible tag, with the text that decides whether it ends reasoning
         self._examined = 0
         self._found = False  # whether reasoning has ended, so that whitespace before the answer is dropped
@@ -190,7 +190,7 @@ class _UnopenedTagParser:
     def feed(self, text: str) -> list[TextSlice]:
         """Return the slices of a fragment that are certain."""
         if not (self._held or self._found or self.over or _TAG_BEGINS.search(text)):
-            self._said.append(text)  # the common case
+            self._released.append(text)  # the common case
             return [("text", text)] if text else []
         self._held += text
         return self._read(ended=False)
@@ -206,18 +206,18 @@ class _UnopenedTagParser:
         while self._held and not self._found and not self.over:
             tag = _CLOSING.search(self._held)
             if tag is None:
-                pieces += self._say(len(self._held) - (0 if ended else _uncertain(self._held)))
+                pieces += self._release(len(self._held) - (0 if ended else _uncertain(self._held)))
                 break
-            said = "".join(self._said) + self._held[: tag.start()]
+            said = "".join(self._released) + self._held[: tag.start()]
             ends = _ends_thought(said, tag.group().lower(), self._held[tag.end() :], ended=ended)
             if ends is None:
-                pieces += self._say(tag.start())
+                pieces += self._release(tag.start())
                 break
             if ends:
                 self._found, self._held = True, self._held[tag.end() :]
                 pieces.append((UNOPENED, said.strip()))
             else:
-                pieces += self._say(tag.end())
+                pieces += self._release(tag.end())
                 self._examined += 1
                 self.over = self._examined >= _MAX_CLOSING_TAGS
         if self._found:
@@ -228,9 +228,9 @@ class _UnopenedTagParser:
             self._held = ""
         return pieces
 
-    def _say(self, size: int) -> list[TextSlice]:
+    def _release(self, size: int) -> list[TextSlice]:
         text, self._held = self._held[:size], self._held[size:]
-        self._said.append(text)
+        self._released.append(text)
         return [("text", text)] if text else []
 
 

@@ -175,7 +175,7 @@ def remove(tx: Tx, schedule_id: str) -> None:
     """
     if not tx.run(_DELETE, schedule_id=schedule_id):
         raise _missing(schedule_id)
-    files.let_go(tx, files.kept_by(schedule_id))
+    files.delete_all(tx, files.kept_by(schedule_id))
     tx.wake.done(tx, schedule_key(schedule_id), mine=False)
 
 

@@ -75,7 +75,7 @@ def is_awaited(tx: Tx, thread_id: str) -> bool:
     return state.get("kind") == _UNKNOWN_AGENT
 
 
-def found(tx: Tx, thread_id: str, status: str) -> None:
+def clear(tx: Tx, thread_id: str, status: str) -> None:
     """Clear the reason that `put_back` has written, because a process knows the agent."""
     tx.do(_SHOW, thread_id=thread_id, new_state=None)
     deltas.append(

@@ -41,7 +41,7 @@ _FORGET = [
     Statement(delete(FILE).where(waits, _f.created_at < P("before")))
     for waits in (_f.thread_id == literal_column("''"), _unsent)
 ]
-_LET_GO = Statement(delete(FILE).where(_f.thread_id == P("holder")))
+_DELETE_ALL = Statement(delete(FILE).where(_f.thread_id == P("holder")))
 
 
 def waiting_with(user_id: str | None) -> str:
@@ -102,9 +102,9 @@ def has(tx: Tx, holder: str, file_id: str) -> bool:
     return tx.one(_HAS, thread_id=holder, file_id=file_id) is not None
 
 
-def let_go(tx: Tx, holder: str) -> None:
+def delete_all(tx: Tx, holder: str) -> None:
     """Delete the files of a schedule."""
-    tx.do(_LET_GO, holder=holder)
+    tx.do(_DELETE_ALL, holder=holder)
 
 
 def forget(tx: Tx, before: float) -> None:

@@ -18,15 +18,15 @@ from agent_core.store.database.sql import CALL, STREAM, THREAD, WAKE_UP, P, Stat
 from agent_core.store.database.transaction import Tx
 
 _w = WAKE_UP.c
-_held_by_the_dead = _w.worker == P("gone")
-# In the order of the key, so that two workers that bury the same one do not deadlock; the second one finds no
+_held_by_dead_worker = _w.worker == P("gone")
+# In the order of the key, so that two workers that take over from the same one do not deadlock; the second one finds no
 # row, because the first has released them.
 _STEPS = Statement(
     select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
     .join(THREAD, THREAD.c.id == _w.thread_id)
     .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
     .where(
-        _held_by_the_dead,
+        _held_by_dead_worker,
         _w.kind == WakeUpKind.STEP.value,
         STREAM.c.status == StreamStatus.STREAMING.value,
         STREAM.c.worker == P("gone"),
@@ -38,7 +38,7 @@ _CALLS = Statement(
     select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
     .join(CALL, (CALL.c.thread_id == _w.thread_id) & (CALL.c.id == _w.call_id))
     .where(
-        _held_by_the_dead,
+        _held_by_dead_worker,
         _w.kind == WakeUpKind.TOOL.value,
         CALL.c.status == CallStatus.RUNNING.value,
         CALL.c.worker == P("gone"),
@@ -57,19 +57,24 @@ _SUSPECT = Statement(
     )
 )
 _READ = Statement(select(_w.company, _w.crashes, _w.death, _w.idle_deaths).where(_w.id == P("key")))
-_peers = _w.company >= P("at_company"), _w.crashes == 0, _w.death != P("of_death"), _w.worker.is_(None)
+_of_other_deaths = (
+    _w.company >= P("at_company"),
+    _w.crashes == 0,
+    _w.death != P("of_death"),
+    _w.worker.is_(None),
+)
 _charged = _w.crashes > 0, _w.company.is_not(None)
 
 
-def _some(*where: Any) -> Any:
+def _unlocked(*where: Any) -> Any:
     """Build the choice of rows that no other transaction has locked; the others can wait for the next time."""
     return _w.id.in_(select(_w.id).where(*where).order_by(_w.id).with_for_update(skip_locked=True))
 
 
-_GROW = Statement(update(WAKE_UP).where(_some(*_peers)).values(company=_w.company + 1))
-_ACQUIT = Statement(update(WAKE_UP).where(_some(*_charged)).values(crashes=0, idle_deaths=0))
-_EXPLAIN = Statement(
-    update(WAKE_UP).where(_some(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
+_RAISE_COMPANY = Statement(update(WAKE_UP).where(_unlocked(*_of_other_deaths)).values(company=_w.company + 1))
+_CLEAR_CHARGES = Statement(update(WAKE_UP).where(_unlocked(*_charged)).values(crashes=0, idle_deaths=0))
+_REDUCE_CHARGES = Statement(
+    update(WAKE_UP).where(_unlocked(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
 )
 _ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.next_run_time).where(
     _w.company.is_not(None)
@@ -106,7 +111,7 @@ def read(tx: Tx, key: WakeUpKey) -> Suspicion:
     return Suspicion(*tx.must(_READ, key=str(key)))
 
 
-def completed(tx: Tx, was: Suspicion | None) -> None:
+def after_completion(tx: Tx, was: Suspicion | None) -> None:
     """Raise the company of suspects of other deaths, because one suspect has completed.
 
     Not of suspects of the same death or of a smaller company, among which the culprit still is. If the completed one
@@ -114,14 +119,14 @@ def completed(tx: Tx, was: Suspicion | None) -> None:
     """
     if was is None:
         return
-    tx.do(_GROW, at_company=was.company, of_death=was.death)
+    tx.do(_RAISE_COMPANY, at_company=was.company, of_death=was.death)
     if was.crashes:
-        tx.do(_ACQUIT)
+        tx.do(_CLEAR_CHARGES)
 
 
-def sealed(tx: Tx, key: WakeUpKey) -> None:
+def after_seal(tx: Tx, key: WakeUpKey) -> None:
     """Take one charge off the others: sealed work may have caused their deaths before it was suspect."""
-    tx.do(_EXPLAIN, key=str(key))
+    tx.do(_REDUCE_CHARGES, key=str(key))
 
 
 def found(session: Session) -> list[Suspect]:

@@ -117,7 +117,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
     tx.wake.drop(tx, thread_id)
     for (schedule_id,) in schedules:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
-        files.let_go(tx, files.kept_by(schedule_id))
+        files.delete_all(tx, files.kept_by(schedule_id))
     usage_totals.count(tx, thread_id, deleted=True)
     for statement in _DELETES:
         tx.do(statement, thread_id=thread_id)

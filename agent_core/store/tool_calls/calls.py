@@ -255,7 +255,7 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
         return None
     attempt, company = claim
     if call.retry_state is not None:
-        absent_agents.found(tx, thread_id, ThreadStatus.AWAITING)
+        absent_agents.clear(tx, thread_id, ThreadStatus.AWAITING)
     in_doubt = call.status == CallStatus.RUNNING
     if in_doubt:
         lost = attempts.Attempt(call.attempt, call.worker, call.started_at, call.earlier)
@@ -316,7 +316,7 @@ def hand_over(tx: Tx, call: ClaimedCall) -> None:
     cursor = deltas.tick(tx, call.thread_id)
     place = CallPlace(*tx.fenced(_HAND_OVER, **call.fence))
     tx.wake.done(tx, tool_key(call.thread_id, call.id))
-    suspects.completed(tx, call.suspicion)
+    suspects.after_completion(tx, call.suspicion)
     since = attempts.newest(tx, call.thread_id, call.id).started_at
     chunk = attempts.run_chunk(call.id, status=CallStatus.WAITING, attempt=call.attempt, started_at=since)
     _append(tx, call.thread_id, cursor, place, chunk)

@@ -83,7 +83,7 @@ def finish(
     crash_point("tool.commit.inside")
     files.put(tx, thread_id, pictures)
     tx.wake.done(tx, tool_key(thread_id, call_id), mine=attempt is not None)
-    suspects.completed(tx, suspicion)
+    suspects.after_completion(tx, suspicion)
     if timed:
         tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
@@ -136,7 +136,7 @@ def end(
 
 def seal(tx: Tx, call: ClaimedCall, error: End) -> ThreadStatus:
     """End a call that has crashed its process too often with an error; see `finish`."""
-    suspects.sealed(tx, tool_key(call.thread_id, call.id))
+    suspects.after_seal(tx, tool_key(call.thread_id, call.id))
     return finish(tx, call.thread_id, call.id, error=error, attempt=call.attempt)
 
 

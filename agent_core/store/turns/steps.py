@@ -261,7 +261,7 @@ def commit(
     else:
         tx.wake.done(tx, step_key(thread_id))
         tx.moved(thread_id, _STREAMING, status, claimed.agent)
-    suspects.completed(tx, claimed.suspicion)
+    suspects.after_completion(tx, claimed.suspicion)
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
     if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
         status = calls.advance(tx, thread_id)
@@ -319,9 +319,9 @@ def fail(
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     poisoned = kind == PoisonedStepError.__name__
     if poisoned:
-        suspects.sealed(tx, step_key(claimed.thread_id))
+        suspects.after_seal(tx, step_key(claimed.thread_id))
     else:
-        suspects.completed(tx, claimed.suspicion)
+        suspects.after_completion(tx, claimed.suspicion)
     failed_with = {"error": error, "error_kind": kind, "error_info": info_of(error)}
     changed = deltas.thread_chunk(status=ThreadStatus.FAILED, **failed_with, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_core import Agent, ModelTitle, define_internal_agent_api, every
-from agent_core.context.thread_title import name_in
+from agent_core.context.thread_title import title_in
 from agent_core.domain.model_adapter import Usage
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
@@ -194,4 +194,4 @@ async def test_agent_without_a_title_asks_for_none(path: Path) -> None:
     ],
 )
 def test_a_name_is_found_in_what_a_model_says(said: str, name: str) -> None:
-    assert name_in(said) == name
+    assert title_in(said) == name

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent_core.domain.messages import Chunk, Message, Part, Thread, Update
-from agent_core.http.ai_sdk_stream import Turn, Witness
+from agent_core.http.ai_sdk_stream import AttemptWatch, Turn
 from agent_core.store.insight.durability import AttemptLease
 from agent_core.streaming.fold import fold, merge
 from agent_core.support.clock import as_datetime
@@ -201,7 +201,7 @@ class Reader:
         self._world, self._lag = world, script.lag
         self._due: list[tuple[float, Update]] = []
         self._heard = len(world.told)
-        self._witness = Witness(HERE)
+        self._watch = AttemptWatch(HERE)
         self._take(self.turn.take(world.snapshot()))
 
     def look(self) -> None:
@@ -212,7 +212,7 @@ class Reader:
             self._take(self.turn.take(self._due.pop(0)[1]))
         held = self.turn.held
         if held is not None:
-            self._take(self.turn.learn(self._witness.judge(held, self._world.lease(held))))
+            self._take(self.turn.release_held(self._watch.continues(held, self._world.lease(held))))
         self.waited = 0.0 if self.turn.held is None else self.waited + TICK
 
     def _take(self, chunks: Any) -> None:

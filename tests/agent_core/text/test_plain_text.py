@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.context.thread_title import name_in
+from agent_core.context.thread_title import title_in
 from agent_core.store.threads.messages import title_of
 from agent_core.text.plain_text import plain_line, strip_escapes
 
@@ -64,7 +64,7 @@ def test_plain_line_keeps_what_is_no_mark(text: str) -> None:
 
 def test_titles_are_plain_from_a_prompt_and_from_a_model() -> None:
     assert title_of([{"type": "text", "text": "**Beans** and *peas*"}]) == "Beans and peas"
-    assert name_in('Title: "**Beans** and *peas*"') == "Beans and peas"
+    assert title_in('Title: "**Beans** and *peas*"') == "Beans and peas"
     assert title_of([{"type": "text", "text": "****"}, {"type": "file", "filename": "a.txt"}]) == "a.txt"
     assert title_of([{"type": "text", "text": "\n---\n"}]) == "---"
 
