@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent_core import Runtime, define_internal_agent_api
+from agent_core.domain.messages import Message, Thread
+from agent_core.domain.states import ThreadStatus
 from tests.chaos.harness import STORIES, Harness
+from tests.chaos.stories import Story
+from tests.chaos.verdict import Verdict
+from tests.chaos.world import Effects, make_agent
 from tests.tools.postgresql import PostgreSQL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
@@ -44,3 +53,29 @@ async def test_worker_without_others_recovers_after_each_kill(
         print(f"\n{verdict.table().splitlines()[0]}")
     assert verdict.clean, verdict.table()
     assert verdict.steps, "nothing was ever asked"
+
+
+async def test_judge_finds_each_forged_fact(tmp_path: Path) -> None:
+    effects = Effects(tmp_path / "effects")
+    async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
+        api = define_internal_agent_api(runtime, make_agent(effects, 0))
+        story = Story(api, effects, (await api.create_thread()).id, random.Random(0))
+        await story.act()
+        thread, messages = await api.get_thread(story.thread_id), await api.list_messages(story.thread_id)
+    assert thread is not None
+
+    def judged(lines: list[str], thread: Thread = thread, said: Sequence[Message] = messages) -> Verdict:
+        verdict = Verdict()
+        verdict.hear(lines)
+        story.judge(verdict, thread, list(said))
+        return verdict
+
+    lines = effects.lines()
+    charge = next(line for line in lines if line.startswith("charge "))
+    silent = [*messages[:-1], replace(messages[-1], parts=messages[-1].parts[:-1])]
+    assert judged(lines).clean
+    assert judged([*lines, charge]).doubled, "a call ran twice"
+    assert judged([line for line in lines if line != charge]).lost, "a call never ran"
+    assert judged(lines, said=messages[:-1]).lost, "an answer is missing"
+    assert judged(lines, said=silent).lost, "the last words are missing"
+    assert judged(lines, replace(thread, status=ThreadStatus.STREAMING)).stuck, "the thread never ended"

@@ -99,6 +99,11 @@ async def written_by(name: str) -> list[Message]:
     return _written[name]
 
 
+def said_by(name: str) -> list[list[Item]]:
+    """Return the replies of a thread that `written_by` returned."""
+    return _said[name]
+
+
 async def _step(model: LitellmModel) -> list[Part]:
     asked = ModelRequest([{"role": "user", "content": "What time is it?"}], TOOLS)
     async for event in model_step(model, asked):
@@ -144,7 +149,7 @@ async def test_model_takes_what_another_wrote(history: Callable[..., Any], sourc
     messages = with_signatures(await history(source), DIALECTS[target].model)
     before = json.dumps(messages)
     async with serving(DIALECTS[target], ANSWER, ANSWER) as server:
-        server.said += _said[source] if source == target else []
+        server.said += said_by(source) if source == target else []
         model = LitellmModel(DIALECTS[target].model, **server.options)
         for _ in range(2):
             events = [event async for event in model.stream(ModelRequest(messages, TOOLS))]
