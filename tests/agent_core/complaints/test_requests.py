@@ -109,7 +109,7 @@ async def test_12_a_truncated_stream_is_no_answer(path: Path) -> None:
 
 
 @pytest.mark.sqlite  # decided by the loop, which does not use the database
-@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length", "content_filter"])
+@pytest.mark.parametrize("reason", ["tool_calls", "stop", "length", "content_filter", "nonsense"])
 @pytest.mark.parametrize("what", ["no call", "an unknown tool", "one id twice", "arguments that are cut off"])
 async def test_13_an_odd_end_of_a_step_strands_no_thread(path: Path, reason: str, what: str) -> None:
     """Each call gets an outcome and the thread completes, whatever finish_reason comes with odd calls."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
-from agent_core.domain.model_adapter import ModelEvent, ModelRequest, TextDelta, Usage
-from agent_core.testing import FakeClock, Finish, Reasoning, ScriptedModel, ToolUse, eventually
+from agent_core.domain.model_adapter import Usage
+from agent_core.testing import FakeClock, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import AT_ONCE, EAGER, Follower, agent_on, finished, rows, texts
 from tests.support.databases import url
@@ -104,46 +103,6 @@ async def test_a_wait_outlives_its_process(path: Path) -> None:
         assert await texts(api, thread) == ["Hi", "Hello"]
 
 
-class Cut:
-    """Model whose stream ends without a finish event."""
-
-    name = "cut"
-
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
-        yield TextDelta("half")
-
-
-async def test_a_truncated_stream_is_an_error(path: Path) -> None:
-    async with Runtime(url(path)) as runtime:
-        api = define_agent_api(runtime, Agent("cut", Cut(), retry=AT_ONCE))
-        failed = await finished(api, await api.create_thread("Hi"))
-        assert (failed.status, failed.error_kind) == ("failed", "truncated")
-        assert await texts(api, failed) == ["Hi", "half"]
-
-
-@pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls", "nonsense"])
-async def test_tool_calls_run_whatever_the_finish_reason(path: Path, reason: str) -> None:
-    async with agent_on(
-        path, [[ToolUse("ping"), Finish(reason)], ["Done.", Finish(reason)]], tools=[ping]
-    ) as api:
-        thread = await finished(api, await api.create_thread("Hi"))
-        assert (thread.status, await texts(api, thread)) == ("completed", ["Hi", "Done."])
-
-
-async def test_an_empty_answer_is_asked_for_again(path: Path) -> None:
-    """An empty answer is no answer, so the model is asked again; see `test_answers.py`."""
-    async with agent_on(path, [[], ["Hello."], ["Yes."]]) as api:
-        thread = await api.create_thread("Hi")
-        async with Follower(api, thread.id) as follower:
-            assert (await finished(api, thread)).status == "completed"
-            assert (await texts(api, thread))[-1] == "Hello."
-            await follower.agrees()
-            await api.send_message(thread.id, "Well?")
-            await finished(api, thread)
-            assert (await texts(api, thread))[-1] == "Yes."
-            await follower.agrees()
-
-
 async def test_the_step_limit(path: Path) -> None:
     async with agent_on(path, lambda _: [ToolUse("ping")], tools=[ping], max_steps=3) as api:
         thread = await api.create_thread("Hi")
@@ -156,18 +115,6 @@ async def test_the_step_limit(path: Path) -> None:
             await finished(api, thread)
             assert len(api.agent.model.requests) == 6  # type: ignore[union-attr]
             await follower.agrees()
-
-
-@pytest.mark.parametrize("fault", ["transform", "factory"])
-async def test_code_of_the_agent_that_fails_fails_the_turn(path: Path, fault: str) -> None:
-    def broken(*_: Any) -> Any:
-        raise KeyError("Oh")
-
-    async with Runtime(url(path)) as runtime:
-        agent = Agent("a", ScriptedModel([]), transform_messages=broken)
-        api = define_agent_api(runtime, agent if fault == "transform" else Agent.factory(broken, name="a"))
-        failed = await finished(api, await api.create_thread("Hi"))
-        assert (failed.status, failed.error) == ("failed", "KeyError: 'Oh'")
 
 
 async def test_transformed_messages_are_sent_and_not_stored(path: Path) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent_core import RetryPolicy, ToolContext, errors
+from agent_core import RetryPolicy, ToolContext
 from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.tools import action_tool
 from tests.support.agents import AT_ONCE, Follower, agent_on, finished, outcomes, texts, tool_parts
@@ -70,41 +69,6 @@ async def test_call_that_cannot_run_has_an_error_as_its_outcome(path: Path, case
             assert good["output"] == 3
             await follower.agrees()
         assert outcomes(model)[0].startswith("Error")
-
-
-@pytest.mark.parametrize("case", ["too long", "not JSON", "exit", "cancelled", "surrogate"])
-async def test_a_misbehaving_handler_fails_only_its_call(path: Path, case: str) -> None:
-    @action_tool(retry=True)
-    async def odd() -> Any:
-        """Be odd."""
-        results: dict[str, Any] = {"too long": "x" * (1 << 20), "not JSON": {1, object()}}
-        if case in results:
-            return results[case]
-        if case == "surrogate":
-            raise errors.ValidationError("bad \udcff\0")
-        raise {"exit": SystemExit, "cancelled": asyncio.CancelledError, "generator exit": GeneratorExit}[
-            case
-        ](3)
-
-    policy = RetryPolicy(max_attempts=2, initial_delay=0, jitter=0)
-    tool = action_tool(retry=policy, name="odd")(odd.handler)
-    async with agent_on(path, [[ToolUse("odd")], ["Well."]], tools=[tool]) as api:
-        thread = await api.create_thread("Go")
-        assert (await finished(api, thread)).status == "completed"
-        (part,) = await tool_parts(api, thread)
-        assert part["state"] == "output-error", part
-        assert part["errorText"].isprintable()
-
-
-async def test_an_action_tool_times_out(path: Path) -> None:
-    @action_tool(timeout=0.05)
-    async def slow() -> None:
-        """Take long."""
-        await asyncio.sleep(30)
-
-    async with agent_on(path, [[ToolUse("slow")], ["Well."]], tools=[slow]) as api:
-        thread = await finished(api, await api.create_thread("Go"))
-        assert "0.05 s" in (await tool_parts(api, thread))[0]["errorText"]
 
 
 async def test_a_failing_tool_is_tried_again(path: Path) -> None:

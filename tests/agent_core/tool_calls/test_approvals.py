@@ -64,18 +64,6 @@ async def test_denial_reads_the_same_live_and_reloaded(path: Path, reason: str |
         assert info == ({} if reason else {"c": {"code": "tool_call_denied", "params": {}}})
 
 
-async def test_an_approval_survives_a_restart(path: Path) -> None:
-    turns = lambda m: ["Well."] if m[-1]["role"] == "tool" else [ToolUse("pay", {"amount": 5}, id="c")]  # noqa: E731
-    async with agent_on(path, turns, tools=[pay]) as api:
-        thread = await api.create_thread("Go")
-        await waiting(api, thread.id)
-    async with agent_on(path, turns, tools=[pay]) as api:
-        assert (await api.get_thread(thread.id)).status == "awaiting_tool_results"  # type: ignore[union-attr]
-        await api.approve_tool_calls(thread.id, ["c"])
-        await finished(api, thread)
-        assert (await tool_parts(api, thread))[0]["output"] == "paid 5"
-
-
 async def test_stop_while_an_approval_waits_closes_the_call(path: Path) -> None:
     uses = [ToolUse("pay", {"amount": 5}, id="c1"), ToolUse("ask", {"question": "?"}, id="c2")]
     async with agent_on(path, [uses, ["Well."]], tools=[pay, ask]) as api:
