@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from agent_core.store.database.checkpoints import Checkpoints
 from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.logs import get_logger
 
@@ -52,6 +53,10 @@ class Connection(Protocol):
         """Check for commits of other processes, if the database sends no notifications."""
         ...
 
+    def keep_up(self) -> None:
+        """Do what can wait until the callers have their results; called after each group, never raises."""
+        ...
+
     def close(self) -> None:
         """Disconnect."""
         ...
@@ -76,6 +81,7 @@ class _SqliteConnection:
         """Open the file."""
         self._connection = self._engine.raw_connection()
         self.cursor = self._connection.cursor()
+        self._checkpoints = Checkpoints(self._engine, self.cursor)
 
     def begin(self) -> bool:
         """Take the write lock at once: SQLite does not wait for one that is taken later."""
@@ -119,8 +125,13 @@ class _SqliteConnection:
             self._on_foreign(None)
         self._version = version
 
+    def keep_up(self) -> None:
+        """Keep the write-ahead log short."""
+        self._checkpoints.keep_up()
+
     def close(self) -> None:
         """Close the file."""
+        self._checkpoints.close()
         self.cursor.close()
         self._connection.close()
 

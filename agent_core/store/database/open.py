@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.sentences import sentence
+from agent_core.store.database.checkpoints import BUSY_TIMEOUT
 from agent_core.store.database.pg_errors import is_away, refusal
 from agent_core.text.plain_text import search_key
 
@@ -180,7 +181,7 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
         connection.isolation_level = None  # BEGIN is explicit, below
         connection.create_function("agent_fold", 1, _fold, deterministic=True)
         for pragma in (
-            "busy_timeout=10000",
+            f"busy_timeout={int(BUSY_TIMEOUT * 1e3)}",
             f"synchronous={synchronous}",
             "foreign_keys=ON",
             "cache_size=-16000",

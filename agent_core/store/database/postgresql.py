@@ -191,6 +191,9 @@ class PostgresConnection:
     def check_foreign_commits(self) -> None:
         """Do nothing: the listener gets notifications."""
 
+    def keep_up(self) -> None:
+        """Do nothing: the server makes its own checkpoints."""
+
     def close(self) -> None:
         """Disconnect."""
         self._listener.close()

@@ -159,6 +159,7 @@ class Writer:
                 if group:
                     self._commit(group)
                     self._deliver(group)
+                    connection.keep_up()
                 connection.check_foreign_commits()
                 if ended:
                     return
