@@ -51,6 +51,7 @@ class Claim:
     Attributes:
         message_id, position: of the reply.
         taken_from: the worker of the last attempt, if that was still open when its process died.
+        follows_commit: whether the last attempt was committed, in the same reply: no lost text is left then.
     """
 
     thread_id: str
@@ -63,6 +64,7 @@ class Claim:
     user_id: str | None
     position: int
     taken_from: str | None = None
+    follows_commit: bool = False
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -86,12 +88,16 @@ class _ClaimedRow(NamedTuple):
     reply_position: int
     retry_state: str | None
     open_worker: str | None
+    follows_commit: bool
 
 
 # In SQL, because SQLAlchemy omits the tables' names in SQLite's RETURNING, and both tables have a `seq`.
+_LAST_ATTEMPT = "FROM agent_stream AS s WHERE s.thread_id = agent_thread.id AND s.seq = agent_thread.seq - 1"
 _open_attempt: ColumnElement[Any] = literal_column(
-    "(SELECT s.worker FROM agent_stream AS s WHERE s.thread_id = agent_thread.id "
-    "AND s.seq = agent_thread.seq - 1 AND s.status = 'streaming')"
+    f"(SELECT s.worker {_LAST_ATTEMPT} AND s.status = 'streaming')"
+)
+_follows_commit: ColumnElement[Any] = literal_column(
+    f"EXISTS (SELECT 1 {_LAST_ATTEMPT} AND s.status = 'committed' AND s.message_id = agent_thread.message_id)"
 )
 _CLAIM = Statement(
     update(THREAD)
@@ -113,6 +119,7 @@ _CLAIM = Statement(
             _t.reply_position,
             _t.retry_state,
             _open_attempt,  # the worker of the last attempt, if that is still open
+            _follows_commit,
         )
     )
 )
@@ -184,6 +191,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         thread.user_id,
         thread.reply_position,
         taken_from=thread.open_worker,
+        follows_commit=bool(thread.follows_commit),
     )
 
 
@@ -203,11 +211,17 @@ def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:
     if row is None:
         return False
     if first:
-        streams.replace_partial(tx, claimed.thread_id, claimed.seq)
+        _replace_lost_text(tx, claimed)
     (cursor,) = row
     deltas.append(tx, claimed.thread_id, cursor, chunks, seq=claimed.seq, message_id=claimed.message_id)
     crash_point("delta.after")
     return True
+
+
+def _replace_lost_text(tx: Tx, claimed: Claim) -> None:
+    """Replace the partial text of lost attempts; the statement looks at every step of the turn."""
+    if not claimed.follows_commit:
+        streams.replace_partial(tx, claimed.thread_id, claimed.seq)
 
 
 def commit(
@@ -252,7 +266,7 @@ def commit(
     if claimed.steps == 0:
         ensure_reply(tx, thread_id, claimed.message_id, claimed.position)
     if first:
-        streams.replace_partial(tx, thread_id, seq)
+        _replace_lost_text(tx, claimed)
     refusals.forget_files(tx, thread_id, *accepted)
     if unsigned is not None:
         imports.forget_signatures(tx, thread_id, unsigned)

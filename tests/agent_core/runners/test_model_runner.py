@@ -10,6 +10,7 @@ import pytest
 
 from agent_core import Agent, RetryPolicy, Runtime, define_agent_api, errors
 from agent_core.domain.model_adapter import Usage
+from agent_core.store.turns import streams
 from agent_core.testing import FakeClock, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import AT_ONCE, EAGER, Follower, agent_on, finished, rows, texts
@@ -36,6 +37,29 @@ async def test_a_failed_attempt_is_made_again(path: Path, said: list[Any]) -> No
             assert await texts(api, thread) == ["Hi", "Hello"]
             await follower.agrees()
         assert model.requests[0] == model.requests[1] == model.requests[2]
+
+
+async def test_lost_text_is_looked_for_only_where_an_attempt_may_have_been_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement looks at every step of the turn, so a step that follows a commit leaves it out."""
+    looked: list[int] = []
+    replace = streams.replace_partial
+
+    def noted(tx: Any, thread_id: str, seq: int) -> None:
+        looked.append(seq)
+        replace(tx, thread_id, seq)
+
+    monkeypatch.setattr(streams, "replace_partial", noted)
+    call = [ToolUse("ping", {})]
+    said = [call, call, ["Hal", 0.05, BUSY], ["Lo", *call], call, ["Done."], call, ["Again."]]
+    async with agent_on(path, said, tools=[ping]) as api:
+        thread = await api.create_thread("Hi")
+        await finished(api, thread)
+        await api.send_message(thread.id, "And now?")
+        await finished(api, thread)
+        assert await texts(api, thread) == ["Hi", "Lo\n\nDone.", "And now?", "Again."]
+    assert set(looked) == {1, 4, 7}, "the first step of a turn, and the attempt after the lost one"
 
 
 async def test_text_and_error_are_kept_after_the_last_attempt(path: Path) -> None:

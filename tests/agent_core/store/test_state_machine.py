@@ -52,6 +52,7 @@ BROKEN = {
     "a stop that raises no fence": (turns, "_STOP", ", seq=(agent_thread.seq + :seq_1)"),
     "a branch left that raises no fence": (branches, "_LEAVE", "seq=(agent_thread.seq + :seq_1), "),
     "a lost attempt of a branch put aside is replaced": (streams, "_REPLACE", OF_REPLY),
+    "a lost attempt before another one is not replaced": (steps, "_CLAIM", " AND s.status = 'committed'"),
     "a message sent twice": (messages, "_FIND", "agent_message.id = :message_id"),
 }
 FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError, DuplicateMessageError)
