@@ -98,7 +98,7 @@ def gate() -> Iterator[threading.Event]:
 
 
 @pytest.fixture
-def troubles() -> Iterator[list[str]]:
+def page_errors() -> Iterator[list[str]]:
     """Errors and warnings of the browsers; a test that expects one removes it."""
     found: list[str] = []
     yield found
@@ -106,7 +106,7 @@ def troubles() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[Callable[..., Chat]]:
+def open_tab(browser: Browser, server: Server, page_errors: list[str]) -> Iterator[Callable[..., Chat]]:
     """A function that opens a tab in a new browser profile; all are closed afterwards.
 
     The function takes a path and options of the browser context, such as `viewport` and `color_scheme`.
@@ -118,8 +118,8 @@ def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[
         context = browser.new_context(**shape | options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: _note(message, troubles))
-        page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
+        page.on("console", lambda message: _note(message, page_errors))
+        page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
         chat = Chat(page, server)
         chat.go(path)
         return chat
@@ -129,6 +129,6 @@ def open_tab(browser: Browser, server: Server, troubles: list[str]) -> Iterator[
         context.close()
 
 
-def _note(message: ConsoleMessage, troubles: list[str]) -> None:
+def _note(message: ConsoleMessage, page_errors: list[str]) -> None:
     if message.type in ("error", "warning"):
-        troubles.append(f"{message.type}: {message.text}")
+        page_errors.append(f"{message.type}: {message.text}")

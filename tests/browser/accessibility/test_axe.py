@@ -206,7 +206,7 @@ def test_pages_have_no_serious_accessibility_findings(
     threads: dict[str, str],
     shared: str,
     open_tab: Callable[..., Chat],
-    troubles: list[str],
+    page_errors: list[str],
 ) -> None:
     tab = open_tab("/", viewport=PLACES[place], color_scheme="light", reduced_motion="reduce")
     found: list[str] = []
@@ -226,8 +226,8 @@ def test_pages_have_no_serious_accessibility_findings(
             moment(tab)
             look_at(f"{name}, {moment.__name__}")
     assert not found, "\n\n".join(found)
-    troubles[:] = [
-        trouble for trouble in troubles if "404" not in trouble
+    page_errors[:] = [
+        error for error in page_errors if "404" not in error
     ]  # the browser's own message about a 404
 
 

@@ -41,7 +41,7 @@ def cut_off(tab: Chat) -> list[str]:
 
 
 def test_page_at_200_percent_cuts_nothing_off(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     mail = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello " * 40})
     provider.answer("Wide", [WIDE, mail])
@@ -66,8 +66,8 @@ def test_page_at_200_percent_cuts_nothing_off(
     expect(tab.by("approve")).to_be_in_viewport(ratio=1)
     tab.by("menu").click()
     expect(tab.by("new-chat")).to_be_in_viewport(ratio=1)
-    troubles[:] = [
-        trouble for trouble in troubles if "404" not in trouble
+    page_errors[:] = [
+        error for error in page_errors if "404" not in error
     ]  # the browser's own message about a 404
 
 

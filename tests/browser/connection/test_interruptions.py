@@ -45,7 +45,7 @@ NOTE_STRANGERS = """(answers) => {
 
 
 def test_offline_tab_catches_up_and_sends_its_message_once_online(
-    provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = half_answered(provider, gate, open_tab)
     tab.page.context.set_offline(True)
@@ -68,11 +68,11 @@ def test_offline_tab_catches_up_and_sends_its_message_once_online(
     expect(tab.answers.first).to_have_text(" ".join(WORDS))
     expect(tab.prompts).to_have_count(2)
     expect(tab.by("reconnect")).to_have_count(0)
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 def test_tab_catches_up_after_an_hour_of_sleep(
-    provider: Provider, gate: threading.Event, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
     tab = open_tab()
@@ -94,11 +94,11 @@ def test_tab_catches_up_after_an_hour_of_sleep(
     assert tab.answer_text().split() == WORDS
     expect(tab.by("composer")).to_have_value("Half a thou")
     expect(tab.prompts).to_have_count(1)
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 def test_draft_survives_a_killed_server(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Hello over there", ["Hello."])
     tab = open_tab()
@@ -116,7 +116,7 @@ def test_draft_survives_a_killed_server(
     composer.press("Enter")
     expect(tab.answer).to_contain_text("Hello.")
     expect(tab.prompts).to_have_count(1)
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 def test_messages_sent_at_once_by_two_tabs_are_both_answered(provider: Provider, open_tab: OpenTab) -> None:

@@ -48,7 +48,7 @@ def test_unread_message_is_sent_by_the_page_that_is_loaded_next(
 
 
 def test_tabs_older_than_the_servers_pages_reload_in_place(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     """The server returns with new pages while two tabs, a thread's and a new chat's, hold unsent text."""
     tabs = {where: slow_tab(open_tab) for where in (IN_THREAD, NEW_CHAT)}
@@ -78,11 +78,11 @@ def test_tabs_older_than_the_servers_pages_reload_in_place(
             expect(tab.by("composer")).to_have_value("and a draft")
         else:
             assert len(on_rows(server, lambda api: api.list_threads(query=prompts[NEW_CHAT]))) == 1
-    troubles.clear()  # errors from the server's absence
+    page_errors.clear()  # errors from the server's absence
 
 
 def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
-    provider: Provider, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     """After a build, the script of the next page is missing until the tab reloads."""
     provider.answer("Into the new", ["Welcome."])
@@ -116,4 +116,4 @@ def test_pages_that_are_gone_take_neither_a_message_nor_a_click(
         tab.page.unroute_all()
     threads = on_rows(server, lambda api: api.list_threads(query="Into the new"))
     assert len(threads) == 1, "and it was sent once"
-    troubles.clear()  # the router reports the missing script
+    page_errors.clear()  # the router reports the missing script

@@ -36,21 +36,21 @@ def nginx_path() -> str:
 
 
 @contextlib.contextmanager
-def tab_at(browser: Browser, server: Server, url: str, troubles: list[str]) -> Iterator[Chat]:
+def tab_at(browser: Browser, server: Server, url: str, page_errors: list[str]) -> Iterator[Chat]:
     """Open a tab at another address of a server, and collect its console errors."""
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
-    page.on("console", lambda said: _note(troubles, said.text, said.type in ("error", "warning")))
-    page.on("pageerror", lambda error: _note(troubles, f"uncaught: {error}"))
-    page.on("response", lambda got: _note(troubles, f"{got.status} {got.url}", got.status >= 400))
+    page.on("console", lambda said: _note(page_errors, said.text, said.type in ("error", "warning")))
+    page.on("pageerror", lambda error: _note(page_errors, f"uncaught: {error}"))
+    page.on("response", lambda got: _note(page_errors, f"{got.status} {got.url}", got.status >= 400))
     at = cast(Server, SimpleNamespace(url=url, database=server.database))
     yield Chat(page, at)
     context.close()
 
 
-def _note(troubles: list[str], words: str, is_trouble: bool = True) -> None:
-    if is_trouble:
-        troubles.append(words)
+def _note(page_errors: list[str], words: str, is_error: bool = True) -> None:
+    if is_error:
+        page_errors.append(words)
 
 
 def use(tab: Chat, provider: Provider, url: str) -> None:
@@ -92,26 +92,26 @@ def use(tab: Chat, provider: Provider, url: str) -> None:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::1]"])
 def test_a_mapped_port_works_without_a_setting(
-    server: Server, browser: Browser, provider: Provider, troubles: list[str], name: str
+    server: Server, browser: Browser, provider: Provider, page_errors: list[str], name: str
 ) -> None:
     proxy = Proxy(server.port, "::1" if name == "[::1]" else "127.0.0.1")
     url = f"http://{name}:{proxy.port}"
-    with tab_at(browser, server, url, troubles) as tab:
+    with tab_at(browser, server, url, page_errors) as tab:
         use(tab, provider, url)
     proxy.close()
 
 
 def test_nginx_with_tls_on_another_port_works(
-    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str]
+    nginx_path: str, server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
     with nginx.running(server.port, tls=True) as port:
         url = f"https://agents.example:{port}"
-        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, troubles) as tab:
+        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, page_errors) as tab:
             use(tab, provider, url)
 
 
 def test_nginx_serves_the_app_below_a_path(
-    nginx_path: str, server: Server, browser: Browser, provider: Provider, troubles: list[str]
+    nginx_path: str, server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
     """nginx may strip the path or pass it on; a single start of the server accepts both addresses."""
     with (
@@ -121,5 +121,5 @@ def test_nginx_serves_the_app_below_a_path(
         urls = [f"https://127.0.0.1:{taken_off}/agents", f"http://127.0.0.1:{left_on}/agents"]
         with server.changed(CHAT_ORIGINS=",".join(urls)):
             for url in urls:
-                with tab_at(browser, server, url, troubles) as tab:
+                with tab_at(browser, server, url, page_errors) as tab:
                     use(tab, provider, url)

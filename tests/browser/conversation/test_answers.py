@@ -91,7 +91,7 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
 
 
 def test_tab_carries_on_after_a_kill_9_in_the_middle_of_an_answer(
-    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = half_answered(provider, gate, open_tab)
 
@@ -108,7 +108,7 @@ def test_tab_carries_on_after_a_kill_9_in_the_middle_of_an_answer(
     expect(tab.prompts).to_have_count(2)
     expect(tab.answers).to_have_count(2)
     assert tab.answer_text().split() == WORDS
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 @in_production

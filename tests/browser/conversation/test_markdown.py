@@ -30,7 +30,7 @@ this is no diagram
 
 
 def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
-    provider: Provider, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Draw", [ANSWER])
     tab = open_tab()
@@ -49,7 +49,7 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     expect(tab.answer.locator("figure.code").last).to_contain_text("this is no diagram")
     assert tab.page.evaluate("window.hacked") is None
     # mermaid parses the label as markup: the script would not run, and the content policy reports it.
-    troubles[:] = [trouble for trouble in troubles if "inline event handler" not in trouble]
+    page_errors[:] = [error for error in page_errors if "inline event handler" not in error]
 
 
 KINDS = """It takes 2~4 days, ~~not~~ **「締切」**です。 See https://example.org/a。 $5 to $10, $x$, \\(y\\).
@@ -273,7 +273,7 @@ DIAGRAM = "*Before.*\n\n```mermaid\ngraph TD\n  explosive\n```\n"
 
 @in_production
 def test_text_that_cannot_be_drawn_is_shown_as_written_and_the_rest_stays(
-    provider: Provider, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Bad", ["A [explosive] **word**.\n\n[explosive]: https://example.org\n"])
     provider.answer("Cell", [CELL])
@@ -303,4 +303,4 @@ def test_text_that_cannot_be_drawn_is_shown_as_written_and_the_rest_stays(
     expect(tab.answers.first.locator(".md-plain")).to_contain_text("A [explosive] **word**.")
     expect(tab.answer.locator("strong")).to_have_text("fine")
     expect(tab.page.get_by_role("main")).not_to_contain_text("cannot be drawn")
-    troubles[:] = [trouble for trouble in troubles if "cannot be drawn" not in trouble]
+    page_errors[:] = [error for error in page_errors if "cannot be drawn" not in error]

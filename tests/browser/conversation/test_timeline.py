@@ -97,7 +97,7 @@ def test_timeline_on_a_phone_is_a_sheet_that_does_not_open_by_itself(
 
 @in_production
 def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
-    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
     with server.under_supervisor():
@@ -128,4 +128,4 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
         expect(rows(tab, "model").first).to_have_attribute("data-status", "lost")
         expect(tab.by("crash")).to_be_enabled()  # the server could be killed again
         tab.page.close()  # before the server is stopped
-    forgive_outage(troubles)
+    forgive_outage(page_errors)

@@ -67,7 +67,7 @@ def test_files_are_pasted_dropped_and_removed(open_tab: OpenTab) -> None:
 
 @in_production
 def test_refused_files_are_reported_and_the_rest_can_be_sent(
-    provider: Provider, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("<file name='notes.txt'>\nRemember\n</file>", ["I shall."])
     tab = open_tab()
@@ -82,7 +82,7 @@ def test_refused_files_are_reported_and_the_rest_can_be_sent(
     expect(tab.by("refused-file")).to_have_count(2)
     expect(tab.by("chosen")).to_contain_text("setup.exe is not supported")
     expect(tab.by("chosen")).to_contain_text("huge.txt is larger than 10 MB.")
-    troubles[:] = [trouble for trouble in troubles if "415" not in trouble]
+    page_errors[:] = [error for error in page_errors if "415" not in error]
 
     tab.by("send").click()
 

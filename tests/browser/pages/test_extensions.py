@@ -37,7 +37,7 @@ def answer(tab: Chat) -> list[str]:
 
 
 def test_an_added_page_shows_an_answer_word_by_word_and_outlives_the_server(
-    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
     tab, other = open_tab("/desk"), open_tab("/desk")
@@ -55,7 +55,7 @@ def test_an_added_page_shows_an_answer_word_by_word_and_outlives_the_server(
     eventually(lambda: answer(tab), lambda words: words == WORDS)
     expect(tab.by("thread-list")).to_contain_text("Help desk")
     assert answer(other) == [], "another browser's desk is another's"
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 def test_an_added_page_stops_the_agent(provider: Provider, gate: threading.Event, open_tab: OpenTab) -> None:

@@ -142,7 +142,7 @@ SEEN = {
 
 @pytest.mark.parametrize("size", SIZES)
 def test_no_word_is_left_in_another_language_and_none_is_cut(
-    size: str, server: Server, threads: dict[str, str], open_tab: OpenTab, troubles: list[str]
+    size: str, server: Server, threads: dict[str, str], open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = open_tab("/", viewport=SIZES[size], locale=CODE, reduced_motion="reduce")
     expect(tab.page.locator("html")).to_have_attribute("lang", CODE)
@@ -162,7 +162,7 @@ def test_no_word_is_left_in_another_language_and_none_is_cut(
         for moment in MOMENTS.get(name, []):
             moment(tab)
             look(f"{name}, {moment.__name__}")
-    troubles[:] = [trouble for trouble in troubles if "404" not in trouble]
+    page_errors[:] = [error for error in page_errors if "404" not in error]
     assert not found, "\n".join(found)
 
 

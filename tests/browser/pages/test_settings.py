@@ -44,7 +44,7 @@ def test_theme_and_language_apply_to_every_page_and_survive_a_reload(open_tab: O
 
 
 def test_a_chat_that_was_exported_is_imported(
-    provider: Provider, open_tab: OpenTab, troubles: list[str], tmp_path: Path
+    provider: Provider, open_tab: OpenTab, page_errors: list[str], tmp_path: Path
 ) -> None:
     tab = open_tab()
     tab.ask(provider, "Keep this", ["It is kept."])
@@ -70,7 +70,7 @@ def test_a_chat_that_was_exported_is_imported(
         "Keep this",
         "It is kept.",
     ]
-    troubles[:] = [trouble for trouble in troubles if "422" not in trouble]  # of the rejected file
+    page_errors[:] = [error for error in page_errors if "422" not in error]  # of the rejected file
 
 
 def test_the_key_that_sends_is_the_one_that_was_chosen(provider: Provider, open_tab: OpenTab) -> None:

@@ -202,7 +202,7 @@ def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server,
 
 @in_production
 def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_closes(
-    server: Server, open_tab: OpenTab, troubles: list[str]
+    server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = open_tab()
     do(tab, "Number 9", "delete")
@@ -215,12 +215,12 @@ def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_clo
     expect(row(again, "Number 10")).to_be_visible()
     expect(row(again, "Number 9")).to_have_count(0)
     eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [])
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 @in_production
 def test_a_list_far_down_keeps_its_place_although_the_server_dies(
-    server: Server, open_tab: OpenTab, troubles: list[str]
+    server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = open_tab()
     thread_list = tab.by("thread-list")
@@ -237,7 +237,7 @@ def test_a_list_far_down_keeps_its_place_although_the_server_dies(
     expect(row(tab, f"Number {MANY - 1}")).to_have_count(0)
     expect(row(tab, f"Number {MANY - 2}")).to_have_count(1)
     eventually(lambda: thread_list.evaluate("list => list.scrollTop"), lambda now: now == place)
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
 
 
 def _in_bin(server: Server, name: str) -> list[bool]:

@@ -94,7 +94,7 @@ REPORT = """async (attack) => {
 
 
 def test_markup_that_gets_into_a_page_can_neither_run_nor_leak(
-    server: Server, open_tab: OpenTab, troubles: list[str]
+    server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     tab = open_tab()
     answered: list[str] = []
@@ -105,4 +105,4 @@ def test_markup_that_gets_into_a_page_can_neither_run_nor_leak(
         assert hacked == "not hacked", what
         assert base.startswith(server.url), what
     assert not [url for url in answered if "evil.example" in url]
-    troubles.clear()  # the browser reports each violation
+    page_errors.clear()  # the browser reports each violation

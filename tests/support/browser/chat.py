@@ -212,9 +212,9 @@ def left_over(look: Callable[[], list[str]], patience: float = PATIENCE) -> list
     return found
 
 
-def forgive_outage(troubles: list[str]) -> None:
+def forgive_outage(page_errors: list[str]) -> None:
     """Remove the messages that a browser or the development client logs while the server is down."""
-    troubles[:] = [trouble for trouble in troubles if not AWAY.search(trouble)]
+    page_errors[:] = [error for error in page_errors if not AWAY.search(error)]
 
 
 def begun(provider: Provider, tab: Chat, prompt: str) -> str:
