@@ -71,7 +71,7 @@ async def slow_task(ctx: ToolContext, seconds: float = 8.0) -> dict[str, Any]:
     retry=RetryPolicy(max_attempts=4, initial_delay=1.0, multiplier=1.5, jitter=0.0), rerun_on_interrupt=True
 )
 def unreliable_service(ctx: ToolContext, failures: int = 2) -> dict[str, Any]:
-    """Ask a service that fails at first (as often as `failures` says) and is tried again by itself."""
+    """Ask a service that fails at first (as often as `failures` says) and is retried automatically."""
     if ctx.attempt <= failures:
         raise ConnectionError(f"The service did not answer (attempt {ctx.attempt}).")
     return {"answer": 42, "attempts": ctx.attempt}
