@@ -51,7 +51,7 @@ _MAX_EMPTY = 50  # messages without content that a client may show before its la
 _RETRIED = (ThreadStatus.FAILED, ThreadStatus.STOPPED)
 
 
-class Chat:
+class ChatEndpoints:
     """Endpoints of an API for the AI SDK; the arguments are those of `PublicAgentApi.http_app`."""
 
     def __init__(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from agent_core.errors import ValidationError
-from agent_core.http.ai_sdk_chat import Chat
+from agent_core.http.ai_sdk_chat import ChatEndpoints
 from agent_core.http.ai_sdk_request import WHEN_BUSY
 from agent_core.http.requests import Context, body_of, caller, expect, fields, query_of
 from agent_core.http.responses import answer, guarded, refusal
@@ -51,7 +51,7 @@ def make_app(
 
     routes = [Route(path.path, guarded(partial(found, path)), methods=[path.verb]) for path in PATHS]
     routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
-    routes += Chat(api, context, max_body, heartbeat, when_busy).routes()
+    routes += ChatEndpoints(api, context, max_body, heartbeat, when_busy).routes()
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False  # such a path is unknown, and 404 is clearer than a redirect
     return app

@@ -31,7 +31,7 @@ _DAY_COUNTS = (7, 30, 90)
 """Numbers of days to choose from, today included."""
 
 
-class Usage(ApiCaller, rx.State):
+class UsageReport(ApiCaller, rx.State):
     """State of the usage page: a report on the last days.
 
     Attributes:
@@ -103,7 +103,7 @@ def settings() -> Content:
     )
 
 
-@register_page("/usage", titled("usage.title"), on_load=Usage.open)
+@register_page("/usage", titled("usage.title"), on_load=UsageReport.open)
 def usage() -> Content:
     """Render the page `/usage`: requests, tokens and cost, by day, model and agent."""
     return Content(
@@ -116,13 +116,13 @@ def usage() -> Content:
                         rx.el.option(say("usage.last_days", days=days), value=str(days))
                         for days in _DAY_COUNTS
                     ),
-                    value=Usage.days,
-                    on_change=Usage.choose,
+                    value=UsageReport.days,
+                    on_change=UsageReport.choose,
                     custom_attrs=testid("usage-span"),
                 ),
                 class_name="field short",
             ),
-            _usage_report(report=Usage.report),
+            _usage_report(report=UsageReport.report),
         ),
         bar=rx.el.h1(say("usage.title")),
     )

@@ -74,7 +74,7 @@ class ThreadReader:
             self.follower.async_tools |= await async_tools(self._api, self.follower.thread)
 
 
-class _Rows(Protocol):
+class _RowsState(Protocol):
     """State that shows the rows of a thread; entering it locks the tab's state, its live text included."""
 
     async def __aenter__(self) -> Any: ...
@@ -92,7 +92,7 @@ class _Rows(Protocol):
     def _show_error(self, error: AgentCoreError) -> None: ...
 
 
-class _Text(Protocol):
+class _TextState(Protocol):
     """State that shows the live text of a thread."""
 
     def _show(self, text_slice: TextSlice | None) -> None: ...
@@ -114,7 +114,7 @@ class Subscription:
         text: the state that holds the live text.
     """
 
-    def __init__(self, rows: _Rows, text: _Text) -> None:
+    def __init__(self, rows: _RowsState, text: _TextState) -> None:
         self._rows = rows
         self._text = text
         self._switched = asyncio.Event()

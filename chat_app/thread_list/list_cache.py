@@ -13,7 +13,7 @@ _MAX_ENTRIES = 1000
 BATCH = 500
 """Maximum number of threads per query."""
 _RUNNING = ("streaming", "awaiting_tool_results")
-_Rows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
+_CachedRows = dict[str, tuple[tuple[datetime, str], ThreadItem]]
 
 
 class ListCache:
@@ -33,8 +33,8 @@ class ListCache:
         self.more = True
         self._api = api
         self._archived = archived
-        self._pinned: _Rows = {}
-        self._others: _Rows = {}
+        self._pinned: _CachedRows = {}
+        self._others: _CachedRows = {}
         self._running: set[str] = set()
         self._end: Thread | None = None  # the last thread that was read; the next page begins after it
 
@@ -105,5 +105,5 @@ def _sort_key(thread: Thread) -> tuple[datetime, str]:
     return thread.updated_at, thread.id
 
 
-def _sorted(rows: _Rows) -> list[ThreadItem]:
+def _sorted(rows: _CachedRows) -> list[ThreadItem]:
     return [item for _, item in sorted(rows.values(), key=lambda row: row[0], reverse=True)]

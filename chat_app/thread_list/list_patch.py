@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from chat_app.thread_list.thread_views import ThreadItem, ThreadPatch
 
 
-class _Rows(Protocol):
+class _ListRows(Protocol):
     """Rows of a list, as of `ListFeed`: pinned threads, the newest others, and whether there are more."""
 
     pinned: list[ThreadItem]
@@ -54,7 +54,7 @@ class ListWindow:
         """Send a row again with the next patch, because the page's optimistic update may be wrong."""
         self._sent.pop(thread_id, None)
 
-    def patch(self, rows: _Rows) -> ThreadPatch | None:
+    def patch(self, rows: _ListRows) -> ThreadPatch | None:
         """Return the changes since the last patch; None if there are none."""
         wanted = {row.id: row for row in self._shown(rows)}
         more = rows.more or len(rows.newest) > self.limit
@@ -67,5 +67,5 @@ class ListWindow:
         self._sent, self._more = wanted, more
         return ThreadPatch(base, self.number, changed, gone, more, self.limit)
 
-    def _shown(self, rows: _Rows) -> Sequence[ThreadItem]:
+    def _shown(self, rows: _ListRows) -> Sequence[ThreadItem]:
         return [*rows.pinned, *rows.newest[: self.limit]]

@@ -25,7 +25,7 @@ from chat_app.search.search import hits_for
 from chat_app.session.bound_api import bind_api
 from chat_app.session.tab_state import TabOwnerCheck
 from chat_app.session.user_lists import MAX_UNWATCHED, UserListCache
-from chat_app.settings.page import Usage
+from chat_app.settings.page import UsageReport
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread_list.list_feed import THREADS
 from chat_app.thread_list.thread_list import ThreadList
@@ -135,7 +135,7 @@ async def test_each_person_has_their_own_threads(people: None, serve: Serve, tab
         assert await hits_for((await tab(OpenThread, "bob"))._api(), "secret") == []
         assert len(await hits_for(ada._api(), "secret")) == 2
         for name, requests in (("ada", 1), ("bob", 0), ("", 0)):
-            usage = await tab(Usage, name)
+            usage = await tab(UsageReport, name)
             await usage.open()
             assert usage.report["total"]["requests"] == requests
 

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.domain.usage import Tally, UsageSummary
-from chat_app.settings.page import Usage, report
+from chat_app.settings.page import UsageReport, report
 from tests.chat_app.support import Serve
 
 FIRST = datetime(2026, 2, 27, tzinfo=UTC)
@@ -26,7 +26,7 @@ def test_a_day_without_requests_has_a_bar_too() -> None:
 
 async def test_requests_are_counted_and_another_span_is_read(serve: Serve) -> None:
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
-    page = await root.get_state(Usage)
+    page = await root.get_state(UsageReport)
     async with serve([["Hello."]]) as shared:
         await page.open()
         assert (page.report["total"]["requests"], len(page.report["by_day"])) == (0, 30)
