@@ -1,7 +1,8 @@
 """Find Chromium for the browser tests, or install it: `python -m tests.tools.chromium`.
 
-The search order is the path in `CHROMIUM`, a system Chromium or Chrome on PATH, and Playwright's own. If none
-is found, Chromium is installed through Playwright or (as root) through apt.
+The search order is the path in `CHROMIUM`, Chromium or Chrome on PATH, and Playwright's own. If none is found,
+Chromium is installed through Playwright or (as root) through apt. A headless shell, which is Chromium without
+its windows, comes first: a test with it takes half of the processor time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SHELL = "chromium-headless-shell"
+NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MACOS_APPS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -39,10 +41,7 @@ def find() -> Path | None:
     for name in NAMES:
         if path := shutil.which(name):
             return Path(path)
-    for app in (*MACOS_APPS, _playwrights_own()):
-        if app and Path(app).exists():
-            return Path(app)
-    return None
+    return next((Path(app) for app in (_playwrights_own(), *MACOS_APPS) if app and Path(app).exists()), None)
 
 
 def install() -> Path | None:
@@ -53,15 +52,19 @@ def install() -> Path | None:
     return None
 
 
-def _playwrights_own() -> str:
+def _playwrights_own() -> Path:
+    """Return the path of the headless shell of Playwright's version, or else of its Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        return playwright.chromium.executable_path
+        browser = Path(playwright.chromium.executable_path)
+    folder = next((each for each in browser.parents if each.name.startswith("chromium-")), browser)
+    shell = f"{folder.name.replace('-', '_headless_shell-')}/*/chrome-headless-shell"
+    return next(folder.parent.glob(shell), browser)
 
 
 def _install_with_playwright() -> bool:
-    install = [sys.executable, "-m", "playwright", "install", "chromium"]
+    install = [sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]
     if sys.platform == "linux" and os.geteuid() == 0:
         install.insert(-1, "--with-deps")
     return _succeeds(install, timeout=300)
@@ -72,7 +75,10 @@ def _install_with_apt() -> bool:
         return False
     apt = ["apt-get", "-qq", "-y"]
     _succeeds([*apt, "update"], timeout=300)
-    return _succeeds([*apt, "install", "--no-install-recommends", "chromium"], timeout=600)
+    return any(
+        _succeeds([*apt, "install", "--no-install-recommends", name], timeout=600)
+        for name in (SHELL, "chromium")
+    )
 
 
 def _succeeds(command: list[str], *, timeout: float) -> bool:
