@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
+from tests.soak.page_vitals import ENOUGH, LIMITS, Look, PageVerdict
 from tests.soak.soak import Soak
 from tests.soak.vitals import Verdict, sample
 from tests.support.agents import prepare
@@ -31,3 +33,12 @@ def test_leaked_handles_are_found(tmp_path: Path) -> None:
     for handle in left:
         os.close(handle)
     assert any("main: handles went from" in complaint for complaint in verdict.complaints()), verdict
+
+
+def test_growth_of_a_page_and_of_its_server_is_found() -> None:
+    looks = [Look(at, at, heap=9, nodes=900, listeners=90, server=300) for at in range(2 * ENOUGH)]
+    assert PageVerdict(looks).table().endswith("\nSTEADY")
+    for what in LIMITS:
+        grown = [replace(look, **{what: getattr(look, what) + 2 * look.at}) for look in looks]
+        (complaint,) = PageVerdict(grown).complaints()
+        assert complaint.startswith(f"{what} grows by 7,200.0 an hour")
