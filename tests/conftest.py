@@ -19,6 +19,8 @@ LOOPBACK = ("127.", "::1", "localhost")
 LONGEST = (
     "browser prod",
     "providers",
+    "providers/history",
+    "providers/answers",
     "chaos",
     "browser extended",
     "browser dev",
