@@ -19,7 +19,7 @@ from agent_core.store.database.sql import WINDOW
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider
 from tests.support.agents import AT_ONCE, agent_on, finished, texts
-from tests.support.databases import select_all, url
+from tests.support.databases import select_all
 
 LIMIT = 8192
 LONG = "word " * 4_000  # about 5,700 tokens by our estimate
@@ -218,20 +218,3 @@ def test_room_for_the_answer_is_left():
     assert usable_window(NamedWindow(LIMIT), ModelRequest(request.messages), model) == LIMIT * 7 // 8
     too_much = ModelRequest(request.messages, options={"max_tokens": 9_000})
     assert usable_window(NamedWindow(LIMIT), too_much, model) is None, "a shorter history would not help"
-
-
-async def test_a_later_runtime_uses_the_remembered_window(path: Path) -> None:
-    async with Runtime(url(path)) as first:
-        api = define_internal_agent_api(first, Agent("assistant", ScriptedModel(small), retry=AT_ONCE))
-        thread = await finished(api, await api.create_thread(LONG + LONG))
-        assert thread.status == "failed", "one message alone is too long"
-        other = await api.create_thread(LONG)
-        await finished(api, other)
-        await api.send_message(other.id, LONG)
-        await finished(api, other)
-    model = ScriptedModel(small)
-    async with Runtime(url(path)) as second:
-        api = define_internal_agent_api(second, Agent("assistant", model, retry=AT_ONCE))
-        await api.send_message(other.id, LONG)
-        await finished(api, other)
-    assert len(model.requests) == 1
