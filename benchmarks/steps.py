@@ -63,8 +63,18 @@ def ours() -> Figures:
 def bare_sqlite(source: Path) -> Figures:
     """Return the seconds of writing the rows of `source` into an empty copy in `STEPS` commits."""
     with contextlib.closing(sqlite3.connect(source)) as old:
-        schema = [sql for (sql,) in old.execute("select sql from sqlite_master where sql is not null")]
-        tables = [name for (name,) in old.execute("select name from sqlite_master where type = 'table'")]
+        schema = [
+            sql
+            for (sql,) in old.execute(
+                "select sql from sqlite_master where sql is not null and name not like '%_fts%'"
+            )
+        ]
+        tables = [
+            name
+            for (name,) in old.execute(
+                "select name from sqlite_master where type = 'table' and name not like '%_fts%'"
+            )
+        ]
         rows = [(table, values) for table in tables for values in old.execute(f'select * from "{table}"')]
     with (
         tempfile.TemporaryDirectory() as folder,

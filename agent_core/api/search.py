@@ -10,7 +10,7 @@ from agent_core.domain.validation import clean_text
 from agent_core.store.reads.search import Search, search_batch, words_of
 from agent_core.support.logs import get_logger
 
-_FIRST_BATCH, _BATCH = 50, 400  # threads searched at once: few at first, for words that are in most threads
+_FIRST_BATCH, _BATCH = 20, 400  # threads searched at once: few at first, for words that are in most threads
 _log = get_logger(__name__)
 
 
@@ -53,13 +53,13 @@ class SearchMethods(ApiBase):
 
     async def _search(self, ctx: CallContext | None, search: Search, limit: int) -> list[SearchHit]:
         """Search batch after batch of threads until there are enough hits, or no threads left."""
-        hits, after, size = list[SearchHit](), None, _FIRST_BATCH
+        hits, after, size, indexed = list[SearchHit](), None, _FIRST_BATCH, False
         while True:
-            batch = await self.store.read(search_batch, search, after, size)
+            batch = await self.store.read(search_batch, search, after, size, indexed=indexed)
             hits, after = hits + await self._allowed(ctx, batch.hits), batch.last
             if after is None or len(hits) >= limit:
                 return hits[:limit]
-            size = _BATCH
+            size, indexed = _BATCH, True
 
     async def _allowed(self, ctx: CallContext | None, found: list[SearchHit]) -> list[SearchHit]:
         denied = set[str]()

@@ -7,6 +7,7 @@ wake-up, and no lease should be without its work.
 from __future__ import annotations
 
 import functools
+import random
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,9 +15,10 @@ from typing import Any, TypeVar
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError
 from agent_core.store.database.transaction import Tx
+from agent_core.store.reads import search
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
-from agent_core.store.threads import deltas, files, usage_totals
+from agent_core.store.threads import deltas, files, search_index, usage_totals
 from agent_core.store.turns import trash
 from agent_core.store.wake_ups import due_work
 from agent_core.store.wake_ups.wake_ups import Released
@@ -108,10 +110,19 @@ class Reconciler:
         self._offset = offset
 
     def catch_up(self) -> None:
-        """Count usage that is not counted yet, until the round's time is over; the next one continues."""
+        """Count usage and index text of idle threads, until the round's time is over; the next one continues."""
         deadline = time.monotonic() + _CATCH_UP_TIME
         while self._guarded(usage_totals.count_idle) and time.monotonic() < deadline:
             pass
+        if not self._reads.read(search_index.is_available):
+            return
+        waiting = self._reads.read(search_index.unindexed, self._clock.now())
+        random.shuffle(waiting)  # so that workers begin with different ones
+        while waiting and time.monotonic() < deadline:
+            thread_id = waiting.pop()
+            found = self._reads.read(search.text_of_thread, thread_id)
+            if found is not None:
+                self._guarded(search_index.put, thread_id, *found)
 
     def tidy(self, keep: float) -> None:
         """Delete the deltas of threads that have been idle for `keep` seconds, and files without a message."""
@@ -133,4 +144,5 @@ def _name_of(function: Callable[..., object]) -> str:
 
 def _tidy(tx: Tx, keep: float) -> int:
     files.forget(tx, tx.now - _UNSENT_FILE_LIFETIME)
+    search_index.remove_orphans(tx)
     return deltas.tidy(tx, tx.now - keep)

@@ -9,7 +9,8 @@ deleted by it, in one transaction.
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Column, Float, Identity, Index, Integer, LargeBinary, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import registry
 from sqlmodel import AutoString, Field, SQLModel
 
@@ -61,6 +62,7 @@ class ThreadRow(Table, table=True):
     share           the token with which anybody may read the thread; null: it is not shared
     delete_at       when the thread, which is in the bin, is deleted; null: it is not in the bin
     usage_seq       the usage of streams up to this seq is counted in agent_usage
+    search_cursor   the text up to this cursor is indexed in agent_search
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
@@ -75,6 +77,7 @@ class ThreadRow(Table, table=True):
             postgresql_where=text("share IS NOT NULL"),
         ),
         _index("agent_thread_uncounted", ["id"], "usage_seq < seq"),  # and for these
+        _index("agent_thread_unindexed", ["id"], "search_cursor < cursor"),  # and for these
         Index(  # pinned threads are first in the list
             *("agent_thread_pinned", "updated_at"),
             sqlite_where=text("pinned = 1"),
@@ -112,6 +115,7 @@ class ThreadRow(Table, table=True):
     share: str | None = None
     error_info: str | None = Field(default=None, sa_column=Column(Text))
     usage_seq: int = _count()
+    search_cursor: int = _count(-1)
 
 
 class MessageRow(Table, table=True):
@@ -335,6 +339,23 @@ class WindowRow(Table, table=True):
     model: str = Field(primary_key=True)
     tokens: int
     learned_at: float
+
+
+class SearchRow(Table, table=True):
+    """The index entry of a thread; see `store.threads.search_index`.
+
+    id     the rowid of the entry in FTS5's table `agent_search_fts`, on SQLite
+    grams  on PostgreSQL the hashes of the grams, with a GIN index; on SQLite the words that they are made of,
+           compressed. Migration 0016 makes what only one of the databases has
+    """
+
+    __tablename__: ClassVar[Any] = "agent_search"
+    __table_args__: ClassVar[Any] = (
+        Index("agent_search_by_thread", "thread_id", unique=True),  # an entry for each thread
+    )
+    id: int | None = Field(default=None, sa_column=Column(Integer, Identity(), primary_key=True))
+    thread_id: str
+    grams: Any = Field(sa_column=Column(ARRAY(Integer).with_variant(LargeBinary(), "sqlite"), nullable=False))
 
 
 class UsageRow(Table, table=True):

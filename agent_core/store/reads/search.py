@@ -1,8 +1,9 @@
 """Search threads for words in their titles and messages.
 
-There is no index of words: it would cost more at every step than it saves. Threads are searched batch by batch,
-newest first, until there are enough hits. The database finds a batch's rows by their keys and excludes rows whose
-JSON cannot match; the rest is matched here.
+Threads are searched batch by batch, newest first, until there are enough hits. The database finds a batch's rows by
+their keys and excludes rows whose JSON cannot match; the rest is matched here. After the first batch, which is enough
+for common words, an index of grams excludes the threads that cannot match (see `store.threads.search_index`); those that
+are not indexed yet are searched without it.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, func, or_, union_all
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent_core.domain.messages import SearchHit, text_of
 from agent_core.domain.states import StreamStatus
 from agent_core.store.database.sql import load
-from agent_core.store.database.tables import MessageRow, StreamRow, ThreadRow
+from agent_core.store.database.tables import MessageRow, SearchRow, StreamRow, ThreadRow
 from agent_core.store.reads.row_filters import ThreadPlace, before, not_aside
 from agent_core.store.reads.row_mapping import to_thread
+from agent_core.store.threads import search_index
+from agent_core.text.grams import words_in
 from agent_core.text.plain_text import find_folded, search_key
 
 MAX_WORDS = 8
 _PER_THREAD = 3  # messages of one thread
 _BEFORE, _AFTER = 40, 120  # characters of a snippet around the first word
+_MAX_UNINDEXED = 1_000  # threads without an index entry for which the index is still worth its query
 _KEPT = [StreamStatus.COMMITTED, StreamStatus.PARTIAL]
 
 
@@ -52,6 +56,13 @@ class SearchBatch(NamedTuple):
     last: ThreadPlace | None
 
 
+class ThreadText(NamedTuple):
+    """The words of a thread that searches may find, and the cursor at which it had them."""
+
+    cursor: int
+    words: set[str]
+
+
 class _MessageHit(NamedTuple):
     at: float
     message_id: str
@@ -63,9 +74,14 @@ def words_of(query: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(search_key(query).split()))[:MAX_WORDS]
 
 
-def search_batch(session: Session, wanted: Search, after: ThreadPlace | None, size: int) -> SearchBatch:
-    """Search the next `size` threads after a place; None: the newest ones."""
-    threads = session.exec(_threads(wanted, after).limit(size)).all()
+def search_batch(
+    session: Session, wanted: Search, after: ThreadPlace | None, size: int, *, indexed: bool
+) -> SearchBatch:
+    """Search the next `size` threads after a place (None: the newest ones); if `indexed`, only those that may match."""
+    statement = _threads(wanted, after)
+    if indexed and (found := candidates(session, wanted.words)) is not None:
+        statement = statement.where(found)
+    threads = session.exec(statement.limit(size)).all()
     found = _messages(session, wanted, [row.id for row in threads])
     hits: list[SearchHit] = []
     for row in threads:
@@ -88,29 +104,62 @@ def _threads(wanted: Search, after: ThreadPlace | None) -> SelectOfScalar[Thread
     return statement.order_by(col(ThreadRow.updated_at).desc(), col(ThreadRow.id).desc())
 
 
+def candidates(session: Session, words: Sequence[str]) -> ColumnElement[bool] | None:
+    """Build the condition that a thread may contain the folded words; None: the index cannot tell."""
+    if not words or not search_index.is_available(session):
+        return None
+    unindexed = select(ThreadRow.id).where(search_index.has_unindexed)
+    many = select(func.count()).select_from(unindexed.limit(_MAX_UNINDEXED).subquery())
+    if session.exec(many).one() >= _MAX_UNINDEXED:
+        return None
+    indexed = select(SearchRow.thread_id).where(search_index.matches(session, words))
+    return col(ThreadRow.id).in_(union_all(indexed, unindexed))
+
+
+def text_of_thread(session: Session, thread_id: str) -> ThreadText | None:
+    """Return the words of a thread, for its index entry; None if it was deleted."""
+    thread = session.get(ThreadRow, thread_id)
+    if thread is None:
+        return None
+    words = words_in(thread.title or "")
+    for statement in _shown([thread_id]):
+        for _, _, _, parts in session.exec(statement):
+            words |= words_in(text_of(load(parts)))
+    return ThreadText(thread.cursor, words)
+
+
 def _messages(
     session: Session, wanted: Search, threads: Sequence[str]
 ) -> defaultdict[str, list[_MessageHit]]:
     """Return the shown messages that contain all words, by thread."""
     found: defaultdict[str, list[_MessageHit]] = defaultdict(list)
-    message, stream = MessageRow, StreamRow
-    asked = select(message.thread_id, message.created_at, message.id, message.parts).where(
-        col(message.thread_id).in_(threads),
-        message.branch == 0,
-        col(message.role).in_(wanted.roles),
-        *_may_contain(session, col(message.parts), wanted.words),
+    asked, answered = _shown(threads)
+    statements = (
+        asked.where(
+            col(MessageRow.role).in_(wanted.roles),
+            *_may_contain(session, col(MessageRow.parts), wanted.words),
+        ),
+        answered.where(*_may_contain(session, col(StreamRow.parts), wanted.words)),
     )
-    answered = select(stream.thread_id, stream.started_at, stream.message_id, stream.parts).where(
-        col(stream.thread_id).in_(threads),
-        col(stream.status).in_(_KEPT),
-        *_may_contain(session, col(stream.parts), wanted.words),
-        not_aside(stream.thread_id, stream.message_id),
-    )
-    for statement in (asked, answered):
+    for statement in statements:
         for thread_id, at, name, parts in session.exec(statement):
             if snippet := _snippet_with(text_of(load(parts)), wanted.words):
                 found[thread_id].append(_MessageHit(at, name, snippet))
     return found
+
+
+def _shown(threads: Sequence[str]) -> tuple[SelectOfScalar[Any], SelectOfScalar[Any]]:
+    """Select the thread, time, message and parts of each shown row: those of people, and those of answers."""
+    message, stream = MessageRow, StreamRow
+    asked: Any = select(message.thread_id, message.created_at, message.id, message.parts).where(
+        col(message.thread_id).in_(threads), message.branch == 0
+    )
+    answered: Any = select(stream.thread_id, stream.started_at, stream.message_id, stream.parts).where(
+        col(stream.thread_id).in_(threads),
+        col(stream.status).in_(_KEPT),
+        not_aside(stream.thread_id, stream.message_id),
+    )
+    return asked, answered
 
 
 def _may_contain(session: Session, column: Any, words: Sequence[str]) -> list[ColumnElement[bool]]:

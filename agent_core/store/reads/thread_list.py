@@ -13,6 +13,7 @@ from agent_core.domain.messages import Thread
 from agent_core.store.database.tables import ThreadRow
 from agent_core.store.reads.row_filters import ThreadPlace, before, waiting_threads
 from agent_core.store.reads.row_mapping import to_thread
+from agent_core.store.reads.search import candidates, words_of
 from agent_core.support.clock import as_datetime
 from agent_core.text.plain_text import ACCENTS, STROKES, search_key
 
@@ -62,6 +63,8 @@ def _chosen(session: Session, asked: ThreadQuery) -> SelectOfScalar[ThreadRow]:
     if asked.user_id is not None:
         statement = statement.where(col(ThreadRow.user_id) == asked.user_id)
     if asked.query:
+        if (found := candidates(session, words_of(asked.query))) is not None:
+            statement = statement.where(found)
         statement = statement.where(
             _folded(session, col(ThreadRow.title)).contains(search_key(asked.query), autoescape=True)
         )

@@ -31,7 +31,7 @@ from agent_core.store.database.sql import (
     load,
 )
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import absent_agents, deltas, files, usage_totals
+from agent_core.store.threads import absent_agents, deltas, files, search_index, usage_totals
 
 SHARE = "share"
 """The key of a thread's read-only token in its metadata; a fork does not get it.
@@ -119,6 +119,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
         tx.wake.done(tx, schedule_key(schedule_id), mine=False)
         files.delete_all(tx, files.kept_by(schedule_id))
     usage_totals.count(tx, thread_id, deleted=True)
+    search_index.remove(tx, thread_id)
     for statement in _DELETES:
         tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}

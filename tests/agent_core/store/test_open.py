@@ -202,7 +202,7 @@ def schema(path: Path) -> list[str]:
         return sorted(
             " ".join(row[0].replace('"', "").split()).replace("( ", "(")
             for row in found
-            if VERSION_TABLE not in row[0]
+            if VERSION_TABLE not in row[0] and "agent_search_fts" not in row[0]
         )
 
 
@@ -212,7 +212,8 @@ def test_the_migrations_lead_to_the_tables(path: Path, tmp_path: Path) -> None:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
-        assert [d for d in compare_metadata(context, metadata) if VERSION_TABLE not in str(d)] == []
+        differences = map(str, compare_metadata(context, metadata))
+        assert [d for d in differences if VERSION_TABLE not in d and "agent_search_fts" not in d] == []
     engine.dispose()
     made = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     metadata.create_all(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent_core.domain.usage import Tally, tally_of
 from agent_core.domain.wake_up_key import WakeUpKey, step_key, tool_key
 from agent_core.store.database.sql import load
 from agent_core.store.insight import usage
+from agent_core.store.reads import search
 from agent_core.streaming.fold import ThreadView
 from tests.support.agents import shown
 from tests.support.store_histories.machine import Machine
@@ -30,6 +32,7 @@ class Checked(Machine):
         self.states_move_as_the_tables_say(now)
         self.work_has_its_wake_up(now)
         self.totals_are_the_sum_of_the_streams()
+        self.entries_have_the_words_of_their_threads()
         for name in self.model.threads:
             self.deltas_fold_to_what_is_stored(name)
 
@@ -72,6 +75,16 @@ class Checked(Machine):
             "calls": {row[:2]: row[2:] for row in read(f"select {called} from agent_tool_call")},
             "wakes": {WakeUpKey.parse(row[0]): row[1:] for row in read(f"select {woken} from agent_wake_up")},
         }
+
+    def entries_have_the_words_of_their_threads(self) -> None:
+        entries = self.rows.execute(
+            "select t.id, i.grams from agent_search as i left join agent_thread as t on t.id = i.thread_id "
+            "where t.id is null or t.search_cursor = t.cursor"
+        )
+        for name, packed in entries.fetchall():
+            text = self.reads.read(search.text_of_thread, name)
+            assert text is not None
+            assert set(zlib.decompress(packed).decode().split()) == text.words
 
     def totals_are_the_sum_of_the_streams(self) -> None:
         assert self.reads.read(usage.summary, None).total == self.used() + self.deleted

@@ -112,6 +112,8 @@ class Machine(RuleBasedStateMachine):
         self.numbers = 0
         self.deleted = Tally()
         """The usage of deleted threads."""
+        self.read: tuple[str, int, set[str]] | None = None
+        """A thread, its cursor and its words, as a worker has read them."""
         self.open()
 
     def open(self) -> None:

@@ -10,7 +10,8 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
-from agent_core.store.threads import suspects, thread_row, usage_totals
+from agent_core.store.reads import search
+from agent_core.store.threads import search_index, suspects, thread_row, usage_totals
 from agent_core.store.turns import steps, turns
 from agent_core.store.wake_ups import due_work
 from tests.support.store_histories.branch_rules import BranchRules
@@ -23,7 +24,7 @@ some_calls = st.one_of(st.just([]), *[st.lists(_kinds, min_size=1, max_size=3)] 
 CIRCUMSTANCES = (
     *("advance", "advance", "advance", "take", "take", "heartbeat", "expire", "expire"),
     *("die", "take_over", "restart", "reconcile", "delete", "stop", "stop", "resume", "resume", "resume"),
-    *("oversleep", "settle", "count_usage", "count_usage"),
+    *("oversleep", "settle", "count_usage", "count_usage", "index", "index"),
     *("claim_any_step", "claim_any_step", "claim_any_step"),
     *("claim_any_call", "claim_any_call", "claim_any_call", "claim_any_call"),
 )
@@ -94,6 +95,19 @@ class StoreMachine(BranchRules):
 
     def count_usage(self, by: int) -> None:
         self.do(self.worker(by), usage_totals.count_idle)
+
+    def index(self, by: int) -> None:
+        """Index a thread by its words of now, or a worker that was late does, by those of an earlier moment."""
+        if by % 3 == 0 and self.read is not None:
+            self.do(self.worker(by), search_index.put, *self.read)
+        elif self.model.threads:
+            name = self.thread(by)
+            found = self.reads.read(search.text_of_thread, name)
+            assert found is not None
+            if by % 2:
+                self.do(self.worker(by), search_index.put, name, *found)
+                assert not self.do(self.worker(by + 1), search_index.put, name, *found)
+            self.read = name, found.cursor, found.words
 
     def advance(self, by: int) -> None:
         self.clock.advance([0.5, 3.0, LEASE + 0.1][by % 3])
