@@ -119,12 +119,6 @@ class _Path(NamedTuple):
     first: int
 
 
-class _LastMessage(NamedTuple):
-    id: str
-    role: str
-    position: int
-
-
 def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
     """Put a person's message and all after it aside; `message` takes its place and begins a turn.
 
@@ -185,7 +179,9 @@ def _is_last(tx: Tx, thread_id: str, after: str, at: LockedThread) -> bool:
     row = tx.one(_LAST, thread_id=thread_id, in_branch=_SHOWN)
     if after == ROOT or row is None:
         return row is None
-    if after == _LastMessage(*row).id or (after == at.reply_id and not has_message(tx, thread_id, after)):
+    if after == turns.LastMessage(*row).id or (
+        after == at.reply_id and not has_message(tx, thread_id, after)
+    ):
         return True
     return find(tx, thread_id, after).queued
 
@@ -267,7 +263,7 @@ def _show(tx: Tx, thread_id: str, path: _Path, at: LockedThread) -> None:
     _put_aside(tx, thread_id, path.first)
     for segment in path.segments:
         tx.do(_TAKE_OUT, thread_id=thread_id, in_branch=segment.branch, up_to=segment.up_to)
-    last = _LastMessage(*tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN))
+    last = turns.LastMessage(*tx.must(_LAST, thread_id=thread_id, in_branch=_SHOWN))
     reply = last.id if last.role == "assistant" else None
     event, status = "show", ThreadStatus.COMPLETED
     if not is_complete(tx, thread_id, reply):

@@ -98,7 +98,9 @@ class _StoppedTurn(NamedTuple):
     reply_position: int
 
 
-class _LastMessage(NamedTuple):
+class LastMessage(NamedTuple):
+    """Last message of a thread's shown path."""
+
     id: str
     role: str
     position: int
@@ -311,7 +313,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
     row = tx.one(_LAST, thread_id=thread_id)
     if row is None:
         return False
-    last, is_completed = _LastMessage(*row), at.status is ThreadStatus.COMPLETED
+    last, is_completed = LastMessage(*row), at.status is ThreadStatus.COMPLETED
     if last.role == "assistant" and (is_completed or last.id != at.reply_id):
         return False
     if last.role != "assistant" and (is_completed or last.position != at.reply_position - 1):
