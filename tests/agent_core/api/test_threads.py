@@ -196,6 +196,7 @@ async def test_everything_unknown_is_not_found(path: Path) -> None:
             api.fork_thread("nope", "m"),
             api.timeline("nope"),
             api.list_messages_with_streams("nope"),
+            anext(api.subscribe("nope")),
         ):
             with pytest.raises(errors.ThreadNotFoundError):
                 await call

@@ -7,13 +7,11 @@ import random
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from agent_core import RetryPolicy, define_agent_api, errors
 from agent_core.streaming.fold import ThreadView
 from agent_core.testing import FakeClock, Reasoning, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
-from tests.support.agents import AT_ONCE, EAGER, Follower, agent_on, finished, rows, shown, texts
+from tests.support.agents import AT_ONCE, EAGER, Follower, agent_on, finished, shown, texts
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0
@@ -164,17 +162,6 @@ async def test_streams_are_listed_from_a_seq_on(path: Path) -> None:
         assert "tool-output-available" in types
 
 
-async def test_unknown_and_deleted_threads_end_a_subscription(path: Path) -> None:
-    async with agent_on(path, []) as api:
-        with pytest.raises(errors.ThreadNotFoundError):
-            await anext(api.subscribe("nothing"))
-        thread = await api.create_thread()
-        async with Follower(api, thread.id) as follower:
-            await follower.until(lambda view: view.thread["status"] == "completed")
-            await api.delete_thread(thread.id)
-            await follower.until(lambda view: view.deleted)
-
-
 async def test_system_messages_are_hidden_from_pages(path: Path) -> None:
     async with agent_on(path, [["Yes."]]) as internal:
         public = define_agent_api(internal.store, internal.agent)
@@ -187,36 +174,3 @@ async def test_system_messages_are_hidden_from_pages(path: Path) -> None:
         await public.send_message(thread.id, "Hi")
         await finished(public, thread)
         assert internal.agent.model.requests[0][0]["content"] == "Psst."  # type: ignore[union-attr]
-
-
-async def test_denied_follower_gets_nothing(path: Path) -> None:
-    asked: list[str] = []
-
-    async def nobody(ctx: Any, thread_id: str) -> None:
-        asked.append(thread_id)
-        raise errors.AccessDeniedError("Not yours.")
-
-    async with agent_on(path, []) as internal:
-        thread = await internal.create_thread(messages=[{"id": "m", "role": "user", "content": "Hi"}])
-        before = rows(path)
-        api = define_agent_api(internal.store, internal.agent, nobody)
-        calls = [
-            api.send_message(thread.id, "x"),
-            api.add_message(thread.id, {"role": "user", "content": "x"}),
-            api.resume_thread(thread.id),
-            api.stop_thread(thread.id),
-            api.get_thread(thread.id),
-            api.update_thread(thread.id, title="x"),
-            api.delete_thread(thread.id),
-            api.list_messages(thread.id),
-            api.stream_updates(thread.id),
-            anext(api.subscribe(thread.id)),
-            api.wait_until_idle(thread.id),
-            api.approve_tool_calls(thread.id, ["c"]),
-            api.deny_tool_calls(thread.id, ["c"]),
-        ]
-        for call in calls:
-            with pytest.raises(errors.AccessDeniedError):
-                await call
-        assert asked == [thread.id] * len(calls)
-        assert rows(path) == before
