@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, ValidationError, words_of
+from agent_core.monitoring import serve
 from agent_core.runtime import Runtime
 from agent_core.store.database.migrate import migrate_database
 from agent_core.support.logs import get_logger
@@ -73,9 +75,15 @@ async def _run_worker(options: argparse.Namespace, build: Callable[[Runtime], An
                 f"{options.build} defined no agent, so this worker would run nothing; let it call "
                 "define_agent_api(runtime, agent) or runtime.register(agent)."
             )
-        await runtime.begin_work()
-        _log.info("Worker %s runs %s on %s.", runtime.store.process, agents, _label(options.database_url))
-        await runtime.run_until_signal(options.grace)
+        async with contextlib.AsyncExitStack() as stack:
+            if options.metrics_port is not None:
+                address = await stack.enter_async_context(
+                    serve(runtime, options.metrics_host, options.metrics_port)
+                )
+                _log.info("%s/ready and %s/metrics show this worker.", address, address)
+            await runtime.begin_work()
+            _log.info("Worker %s runs %s on %s.", runtime.store.process, agents, _label(options.database_url))
+            await runtime.run_until_signal(options.grace)
 
 
 def _workpools(options: argparse.Namespace) -> tuple[Workpool, Workpool | None]:
@@ -154,6 +162,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long running steps and tools may go on after the signal (30)",
     )
+    worker.add_argument(
+        *("--metrics-port",),
+        type=_port,
+        metavar="PORT",
+        help="serve /ready and /metrics on this port; 0: a free one",
+    )
+    worker.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="for other machines: 0.0.0.0"
+    )
 
     migrate = commands.add_parser("migrate", help="upgrade a database to this version's schema")
     migrate.set_defaults(run=_migrate)
@@ -164,6 +181,12 @@ def _parser() -> argparse.ArgumentParser:
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, from 0 to 65535")
     return int(text)
 
 

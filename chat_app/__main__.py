@@ -53,7 +53,7 @@ def main() -> None:
             _build(settings)
             processes.supervise(settings.data_dir)
         if arguments.command == "worker":
-            _work(settings)
+            _work(settings, arguments)
         else:
             _serve(settings, development=arguments.dev)
     except (AgentCoreError, NotReadyError) as error:
@@ -62,11 +62,12 @@ def main() -> None:
         sys.exit(130)
 
 
-def _work(settings: Settings) -> None:
+def _work(settings: Settings, arguments: argparse.Namespace) -> None:
     from chat_app.session.app_runtime import run_worker  # here, because the server's parent does not need it
 
     logs.configure(settings.log_level, settings.extensions)
-    asyncio.run(run_worker(settings))
+    port = arguments.metrics_port
+    asyncio.run(run_worker(settings, None if port is None else (arguments.metrics_host, port)))
 
 
 def _serve(settings: Settings, *, development: bool) -> None:
@@ -107,6 +108,15 @@ def _arguments() -> argparse.Namespace:
         choices=["worker", "migrate"],
         help="worker: run the app's agents without pages, until SIGTERM or SIGINT; "
         "migrate: upgrade the database to this version's schema",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="PORT",
+        help="worker: serve /ready and /metrics on this port; 0: a free one",
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="worker: for other machines: 0.0.0.0"
     )
     parser.add_argument("--dev", action="store_true", help="reload on changes")
     parser.add_argument("--local", action="store_true", help="run a small local model")

@@ -10,6 +10,7 @@ from chat_app.files.uploads import routes
 from chat_app.inbox import page as inbox  # noqa: F401
 from chat_app.schedules import page as schedules  # noqa: F401
 from chat_app.server.settings import load_settings
+from chat_app.session.monitoring import routes as monitoring_routes
 from chat_app.session.service import lifespan
 from chat_app.session.tab_state import TabKeepalive, TabOwnerCheck
 from chat_app.settings import page as settings  # noqa: F401
@@ -45,7 +46,7 @@ app = Site(
     ],
     html_lang="en",
     toaster=None,
-    api_transformer=[routes],
+    api_transformer=[routes, monitoring_routes],
 )
 app.add_middleware(TabOwnerCheck(), index=0)  # runs before any update is sent
 app.add_middleware(ArgumentCheck(), index=0)  # runs before any event handler

@@ -1,76 +1,135 @@
-"""Log steps and tool calls, each line with the id of its thread.
+"""Log and publish steps and tool calls; each line of the log has the id of its thread.
 
 INFO is for progress: a commit, a retry, a takeover. WARNING is for what an operator may want to look into:
 one line for each turn that failed, and for each tool that raised. Errors of agents' own code, of tools and
-of adapters are logged with a traceback; what people and models wrote is never logged.
+of adapters are logged with a traceback; what people and models wrote is neither logged nor published.
 """
 
 from __future__ import annotations
 
 from agent_core.domain.model_adapter import Usage
-from agent_core.errors import AgentCoreError, ModelError, ToolServerError, words_of
+from agent_core.domain.run_events import RunEvent, StepEnded, StepOutcome, ToolEnded, ToolOutcome
+from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, ToolServerError, words_of
 from agent_core.store.tool_calls.calls import ClaimedCall
 from agent_core.store.turns.steps import Claim
+from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
+from agent_core.support.observers import Observers
 
 _log = get_logger("agent_core.runners")
 _KNOWN = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
 """Kinds of failures to which a traceback adds nothing."""
 
 
-def step_taken_over(claim: Claim) -> None:
-    """Log that a step continues here in a new attempt, because the worker of the last one is gone."""
-    _log.info(
-        "Thread %s: step %d continues in attempt %d; its worker %s is gone.",
-        *(claim.thread_id, claim.seq, claim.attempt, claim.taken_from),
-    )
+class Journal:
+    """The journal of one process.
 
+    Args:
+        observers: get an event for each attempt that has ended.
+        clock: the time of the end.
+    """
 
-def step_committed(claim: Claim, calls: int, usage: Usage | None) -> None:
-    """Log that a step is committed."""
-    tokens = usage.total_tokens if usage is not None else 0
-    then = f"{calls} tool calls follow" if calls else "the turn has its answer"
-    _log.info(
-        "Thread %s: step %d of the agent %s is committed after attempt %d, with %d tokens; %s.",
-        *(claim.thread_id, claim.seq, claim.agent, claim.attempt, tokens, then),
-    )
+    def __init__(self, observers: Observers[RunEvent], clock: Clock) -> None:
+        self._observers = observers
+        self._clock = clock
 
+    def step_taken_over(self, claim: Claim) -> None:
+        """Log that a step continues here in a new attempt, because the worker of the last one is gone."""
+        _log.info(
+            "Thread %s: step %d continues in attempt %d; its worker %s is gone.",
+            *(claim.thread_id, claim.seq, claim.attempt, claim.taken_from),
+        )
 
-def attempt_failed(claim: Claim, error: ModelError, delay: float, most: int) -> None:
-    """Log that a model request failed and when it is retried."""
-    _log.info(
-        "Thread %s: step %d failed in attempt %d of %d; retry in %.1f s (%s): %s",
-        *(claim.thread_id, claim.seq, claim.attempt, most, delay, error.kind, error),
-        exc_info=None if error.kind in _KNOWN else error,
-    )
+    def step_committed(
+        self, claim: Claim, model: str, calls: int, usage: Usage | None, finish_reason: str | None
+    ) -> None:
+        """Log that a step is committed."""
+        tokens = usage.total_tokens if usage is not None else 0
+        then = f"{calls} tool calls follow" if calls else "the turn has its answer"
+        _log.info(
+            "Thread %s: step %d of the agent %s is committed after attempt %d, with %d tokens; %s.",
+            *(claim.thread_id, claim.seq, claim.agent, claim.attempt, tokens, then),
+        )
+        self._step_ended(claim, model, "committed", usage, finish_reason=finish_reason)
 
+    def attempt_failed(self, claim: Claim, model: str, error: ModelError, delay: float, most: int) -> None:
+        """Log that a model request failed and when it is retried."""
+        _log.info(
+            "Thread %s: step %d failed in attempt %d of %d; retry in %.1f s (%s): %s",
+            *(claim.thread_id, claim.seq, claim.attempt, most, delay, error.kind, error),
+            exc_info=None if error.kind in _KNOWN else error,
+        )
+        self._step_ended(claim, model, "retried", error.usage, error=error.kind)
 
-def turn_failed(claim: Claim, error: Exception, kind: str) -> None:
-    """Log that a turn has failed, and why."""
-    ours = isinstance(error, AgentCoreError) and error.__cause__ is None
-    _log.warning(
-        "Thread %s: the turn failed at step %d, attempt %d (%s): %s",
-        *(claim.thread_id, claim.seq, claim.attempt, kind, words_of(error)),
-        exc_info=None if ours else error,
-    )
+    def turn_failed(self, claim: Claim, model: str, error: Exception, kind: str) -> None:
+        """Log that a turn has failed, and why."""
+        ours = isinstance(error, AgentCoreError) and error.__cause__ is None
+        _log.warning(
+            "Thread %s: the turn failed at step %d, attempt %d (%s): %s",
+            *(claim.thread_id, claim.seq, claim.attempt, kind, words_of(error)),
+            exc_info=None if ours else error,
+        )
+        outcome: StepOutcome = "sealed" if isinstance(error, PoisonedStepError) else "failed"
+        self._step_ended(claim, model, outcome, getattr(error, "usage", None), error=kind)
 
+    def step_cancelled(self, claim: Claim, model: str) -> None:
+        """Publish that a step was stopped or released."""
+        self._step_ended(claim, model, "cancelled")
 
-def tool_taken_over(call: ClaimedCall, runs: bool) -> None:
-    """Log that the worker of a running tool is gone, and whether the tool runs again."""
-    then = f"it runs again, attempt {call.attempt}" if runs else "it is in doubt and does not run again"
-    _log.info(
-        "Thread %s: the worker of the tool %s (call %s) is gone; %s.",
-        *(call.thread_id, call.name, call.id, then),
-    )
+    def tool_taken_over(self, call: ClaimedCall, runs: bool) -> None:
+        """Log that the worker of a running tool is gone, and whether the tool runs again."""
+        then = f"it runs again, attempt {call.attempt}" if runs else "it is in doubt and does not run again"
+        _log.info(
+            "Thread %s: the worker of the tool %s (call %s) is gone; %s.",
+            *(call.thread_id, call.name, call.id, then),
+        )
+        if not runs:
+            self.tool_ended(call, "in_doubt")
 
+    def tool_failed(self, call: ClaimedCall, error: Exception, delay: float | None) -> None:
+        """Log that a tool raised, or that its arguments or its result were refused."""
+        then = "its outcome is the error" if delay is None else f"it runs again in {delay:.1f} s"
+        ours = isinstance(error, AgentCoreError) and not isinstance(error, ToolServerError)
+        say = _log.info if ours or delay is not None else _log.warning
+        say(
+            "Thread %s: the tool %s (call %s) failed in attempt %d; %s: %s",
+            *(call.thread_id, call.name, call.id, call.attempt, then, words_of(error)),
+            exc_info=None if isinstance(error, AgentCoreError) else error,
+        )
+        self.tool_ended(call, "failed" if delay is None else "retried", type(error).__name__)
 
-def tool_failed(call: ClaimedCall, error: Exception, delay: float | None) -> None:
-    """Log that a tool raised, or that its arguments or its result were refused."""
-    then = "its outcome is the error" if delay is None else f"it runs again in {delay:.1f} s"
-    ours = isinstance(error, AgentCoreError) and not isinstance(error, ToolServerError)
-    say = _log.info if ours or delay is not None else _log.warning
-    say(
-        "Thread %s: the tool %s (call %s) failed in attempt %d; %s: %s",
-        *(call.thread_id, call.name, call.id, call.attempt, then, words_of(error)),
-        exc_info=None if isinstance(error, AgentCoreError) else error,
-    )
+    def tool_ended(self, call: ClaimedCall, outcome: ToolOutcome, error: str | None = None) -> None:
+        """Publish that an attempt at a tool call has ended."""
+        self._observers.publish(
+            ToolEnded(
+                *(call.thread_id, call.message_id, call.id, call.name, call.agent, call.attempt),
+                started_at=call.claimed_at,
+                ended_at=self._clock.now(),
+                outcome=outcome,
+                error=error,
+                recovered=call.in_doubt,
+            )
+        )
+
+    def _step_ended(
+        self,
+        claim: Claim,
+        model: str,
+        outcome: StepOutcome,
+        usage: object = None,
+        *,
+        finish_reason: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        self._observers.publish(
+            StepEnded(
+                *(claim.thread_id, claim.message_id, claim.seq, claim.agent, model, claim.attempt),
+                started_at=claim.claimed_at,
+                ended_at=self._clock.now(),
+                outcome=outcome,
+                usage=usage if isinstance(usage, Usage) else None,
+                finish_reason=finish_reason,
+                error=error,
+                recovered=claim.taken_from is not None,
+            )
+        )

@@ -23,11 +23,11 @@ from agent_core.errors import (
     note_attempt,
 )
 from agent_core.hooks import call_hook
-from agent_core.runners import journal
 from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
 from agent_core.runners.history import History, call_ids_of
 from agent_core.runners.history_cache import EndedTurn, HistoryCache, OpenTurn, after_step
+from agent_core.runners.journal import Journal
 from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
@@ -88,6 +88,7 @@ class ModelRunner:
         self._worker = store.process
         self._settings = store.settings
         self._clock = store.clock
+        self._journal = Journal(store.observers, store.clock)
         self.closing = False
         self.live: dict[str, Claim] = {}
         """The claims of the running steps, by thread; `StopWatch` compares their fences with the rows."""
@@ -105,7 +106,7 @@ class ModelRunner:
             return
         crash_point("claim.after")
         if claim.taken_from is not None:
-            journal.step_taken_over(claim)
+            self._journal.step_taken_over(claim)
         self.live[thread_id] = claim
         try:
             await self._run(claim)
@@ -172,6 +173,7 @@ class ModelRunner:
             while (again := await self._ask(attempt)) is not None:
                 attempt = again
         except asyncio.CancelledError:
+            self._journal.step_cancelled(claim, agent.model.name)
             await self._release(claim, await flusher.close())
             raise
         except ModelError as error:
@@ -244,7 +246,7 @@ class ModelRunner:
             paused=result.is_paused,
         )
         crash_point("commit.after")
-        journal.step_committed(claim, len(calls), result.usage)
+        self._journal.step_committed(claim, agent.model.name, len(calls), result.usage, result.finish_reason)
         if ends_turn:
             self._history_cache.put(claim.thread_id, attempt.ended_turn(result, cursor))
             self._titles.start(claim, agent, attempt.request.history.messages)
@@ -284,7 +286,7 @@ class ModelRunner:
         }
         await self._writer.run(steps.retry, claim, rest, state, usage_of_failure(agent, error))
         crash_point("retry.commit.after")
-        journal.attempt_failed(claim, error, delay, agent.retry.max_attempts)
+        self._journal.attempt_failed(claim, agent.model.name, error, delay, agent.retry.max_attempts)
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
@@ -301,7 +303,7 @@ class ModelRunner:
             *(steps.fail, claim, words, kind, rest, usage_of_failure(agent, error)),
             refused=ModelFiles(model, refused),
         )
-        journal.turn_failed(claim, error, kind)
+        self._journal.turn_failed(claim, model, error, kind)
         if isinstance(agent, Agent) and agent.on_error is not None:
             note_attempt(error, claim.attempt, agent.retry.max_attempts)
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

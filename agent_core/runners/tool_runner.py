@@ -15,8 +15,8 @@ from agent_core.domain.suspects import Suspicion
 from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.errors import DatabaseError, ThreadNotFoundError, ValidationError, as_exception, note_attempt
-from agent_core.runners import journal
 from agent_core.runners.history_cache import HistoryCache
+from agent_core.runners.journal import Journal
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import load
 from agent_core.store.database.transaction import FenceLost, Tx
@@ -51,6 +51,7 @@ class ToolRunner:
         self._worker = store.process
         self._settings = store.settings
         self._clock = store.clock
+        self._journal = Journal(store.observers, store.clock)
         self._reports: set[asyncio.Task[None]] = set()
         self.live: dict[WakeUpKey, ClaimedCall] = {}
         """The claims of the running calls, by the key of their wake-up; see `ModelRunner.live`."""
@@ -93,22 +94,24 @@ class ToolRunner:
             tool = agent.tools.get(call.name)
         except BaseException as error:
             failure = as_exception(error, f"The agent {call.agent!r}")
-            journal.tool_failed(call, failure, None)
+            self._journal.tool_failed(call, failure, None)
             await self._end(call, error=failed(clean_words(failure)))
             return
         if call.in_doubt:
-            journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
+            self._journal.tool_taken_over(call, tool is not None and tool.rerun_on_interrupt)
         if call.in_doubt and (tool is None or not tool.rerun_on_interrupt):
             await self._end(call, error=IN_DOUBT)
         elif call.crashes >= self._settings.max_crashes:
             await self._seal(call)
         elif tool is None:
+            self._journal.tool_ended(call, "failed", "tool_gone")
             await self._end(call, error=failed(sentence("tool_gone", tool=call.name)))
         else:
             await self._execute(call, tool)
 
     async def _seal(self, call: ClaimedCall) -> None:
         words = sentence("tool_poisoned", count=call.crashes)
+        self._journal.tool_ended(call, "sealed", EndReason.POISONED)
         await self._write(call.thread_id, outcomes.seal, call, End(EndReason.POISONED, words))
         self._cache_outcome(call, {"state": "output-error", "errorText": words})
 
@@ -130,10 +133,14 @@ class ToolRunner:
             output = None if tool.kind == "async" else encode_result(result)
         except FenceLost:
             raise
+        except asyncio.CancelledError:
+            self._journal.tool_ended(call, "cancelled")
+            raise
         except Exception as error:
             await self._retry_or_end(call, tool, error)
             return
         crash_point("tool.ran")
+        self._journal.tool_ended(call, "handed_over" if output is None else "succeeded")
         if output is None:
             await self._write(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:
@@ -147,7 +154,7 @@ class ToolRunner:
                 delay = await tool.retry.decide(call.attempt, error)
             except ValidationError as invalid:  # from the application's `classify`
                 words = clean_words(invalid)
-        journal.tool_failed(call, error, delay)
+        self._journal.tool_failed(call, error, delay)
         end = End(EndReason.TIMED_OUT if isinstance(error, ToolTimeoutError) else EndReason.ERROR, words)
         if delay is None:
             await self._end(call, error=end, suspicion=call.suspicion)

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from agent_core.domain.messages import Thread, Update
+from agent_core.domain.run_events import RunEvent, TurnEnded
+from agent_core.domain.states import RUNNING
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.hooks import Hooks
@@ -27,6 +29,7 @@ from agent_core.streaming.change_feeds import ChangeFeeds
 from agent_core.support.argument_checks import check_arguments, check_has
 from agent_core.support.clock import Clock, SystemClock
 from agent_core.support.ids import new_id
+from agent_core.support.observers import Observers
 from agent_core.support.settings import Settings
 
 R = TypeVar("R")
@@ -52,6 +55,7 @@ class Store:
         process: the name of this process among those of the database.
         agents: the agents that this process knows.
         hooks: runs the application's hooks.
+        observers: get the events of the work that runs in this process.
         feeds: the changes of threads, for their followers.
         wake_ups: writes the wake-ups.
         engine: (while it is open) the SQLAlchemy engine for readers.
@@ -83,6 +87,7 @@ class Store:
         self.clock = clock or SystemClock()
         self.process = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
         self.hooks = Hooks()
+        self.observers = Observers[RunEvent]()
         self.agents = AgentRegistry(self.hooks)
         self.feeds = ChangeFeeds(self._updates)
         self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
@@ -94,6 +99,11 @@ class Store:
         """The writer."""
         self._check_open()
         return self._writer
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether changes by other processes are noticed at once."""
+        return self.writer.is_listening
 
     @property
     def reads(self) -> Reads:
@@ -165,7 +175,7 @@ class Store:
                 self.wake_ups,
                 watch=self.settings.watch,
                 on_touch=self.feeds.notify,
-                on_move=self.agents.moved,
+                on_move=self._on_move,
                 on_foreign=self._on_foreign_commit,
             )
             self._stack = stack.pop_all()
@@ -203,6 +213,11 @@ class Store:
         """Flush the pending chunks of a thread's model step, if it runs here; call it before a stop."""
         if (worker := self.wake_ups.worker) is not None:
             await worker.flush(thread_id)
+
+    def _on_move(self, thread_id: str, status: str, previous: str, agent: str) -> None:
+        self.agents.moved(thread_id, status, previous, agent)
+        if status not in RUNNING:
+            self.observers.publish(TurnEnded(thread_id, agent, status))
 
     def _on_foreign_commit(self, touched: Collection[str] | None) -> None:
         """Pass on another process's commit, which may have written deltas, due work or a stop."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from agent_core.domain.run_events import WorkerLost
 from agent_core.domain.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError
 from agent_core.store.database.transaction import Tx
@@ -56,11 +57,15 @@ class Reconciler:
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
+        self._observers = store.observers
         self._offset = self._clock.now() - time.monotonic()
+        self.last_heartbeat = time.monotonic()
+        """When the leases were extended last, in seconds of the monotonic clock."""
 
     def heartbeat(self) -> None:
         """Extend this worker's leases."""
-        self._guarded(self._wake_ups.extend)
+        if self._guarded(self._wake_ups.extend) is not None:
+            self.last_heartbeat = time.monotonic()
 
     def take_over(self) -> None:
         """Release the leases of workers that died on this machine, and leases that have expired."""
@@ -85,6 +90,7 @@ class Reconciler:
     def _report(self, worker: str, released: Released) -> None:
         if released.wake_ups:
             self._notify()
+            self._observers.publish(WorkerLost(worker, *released))
             words = "Worker %s is gone; %d of its wake-ups are due again, of which %d ran and are suspect."
             _log.info(words, worker, *released)
 

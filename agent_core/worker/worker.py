@@ -135,6 +135,16 @@ class Worker:
         with contextlib.suppress(DatabaseError):
             await self._store.writer.run(self._store.wake_ups.put_back, keys)
 
+    @property
+    def heartbeat_age(self) -> float:
+        """Seconds since the leases were extended last."""
+        return time.monotonic() - self._reconciler.last_heartbeat
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether `drain` was called."""
+        return self._is_draining
+
     def leave(self) -> None:
         """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
         self._locks.leave()

@@ -62,6 +62,11 @@ VARIABLES = (
         "30",
         "Seconds that running steps and tools get to end when the process is stopped.",
     ),
+    _Variable(
+        "CHAT_METRICS",
+        "0",
+        "1 serves /metrics in Prometheus' text format to everybody who can reach the app.",
+    ),
     _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     _Variable(
         "CHAT_TITLE_MODEL",
@@ -96,6 +101,7 @@ class Settings:
         max_parallelism: how many model steps a process runs at once, from 1.
         tool_parallelism: how many tools a process runs at once, from 1.
         grace: seconds that running steps and tools get to end when the process is stopped, from 0.
+        metrics: whether the server of the pages serves /metrics.
         model: value of CHAT_MODEL; None to choose an available model.
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
@@ -116,6 +122,7 @@ class Settings:
     max_parallelism: int = 64
     tool_parallelism: int = 64
     grace: float = 30.0
+    metrics: bool = False
     model: str | None = None
     title_model: str = "own"
     openai_base_url: str | None = None
@@ -158,6 +165,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         engine=_engine(values.get("CHAT_ENGINE", "builtin"), database_url),
         max_parallelism=_count("CHAT_MAX_PARALLELISM", steps),
         tool_parallelism=_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
+        metrics=_truth("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
         grace=_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
         model=values.get("CHAT_MODEL"),
         title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from agent_core import (
     AgentApi,
@@ -18,6 +18,7 @@ from agent_core import (
 from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError
 from agent_core.llm import warm
+from agent_core.monitoring import serve
 from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
@@ -89,8 +90,12 @@ def warm_for(offers: Sequence[ModelChoice]) -> None:
         warm()
 
 
-async def run_worker(settings: Settings) -> None:
+async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None) -> None:
     """Run due work of the app's agents, without pages, until SIGTERM or SIGINT.
+
+    Args:
+        settings: settings of the app.
+        metrics: host and port that serve /ready and /metrics.
 
     Raises:
         AgentCoreError: the settings do not fit together, or the database cannot be used.
@@ -98,7 +103,10 @@ async def run_worker(settings: Settings) -> None:
     extensions.load(settings.extensions)
     _, offers = models_of(settings)
     warm_for(offers)
-    async with app_runtime(settings, offers) as (runtime, _):
+    async with app_runtime(settings, offers) as (runtime, _), AsyncExitStack() as stack:
+        if metrics is not None:
+            address = await stack.enter_async_context(serve(runtime, *metrics))
+            _log.info("%s/ready and %s/metrics show this worker.", address, address)
         names = ", ".join(sorted(["assistant", *AGENTS]))
         _log.info("Worker %s runs %s.", runtime.store.process, names)
         await runtime.run_until_signal(settings.grace)

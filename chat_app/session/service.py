@@ -18,6 +18,7 @@ import reflex as rx
 from agent_core import AgentApi, CallContext, Runtime
 from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError, AgentCoreError, words_of
+from agent_core.monitoring import Monitor
 from agent_core.sentences import info_of
 from chat_app import logs
 from chat_app.extensions import IDENTITY, caller
@@ -35,6 +36,7 @@ class Service:
     Attributes:
         shared_lists: lists that all callers share if the app has no users.
         user_lists: lists of each user if the app has users.
+        monitor: pages for probes and for Prometheus.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Service:
     api: AgentApi
     shared_lists: UserLists
     user_lists: UserListCache
+    monitor: Monitor
 
     def lists(self, ctx: CallContext | None) -> UserLists:
         """Return the lists of the calling user."""
@@ -98,11 +101,13 @@ async def open_service(
         shared_lists, user_lists = UserLists(api, shared=True), UserListCache()
         if not IDENTITY:
             shared_lists.start()
-        _service = Service(settings, choice, models, runtime, api, shared_lists, user_lists)
+        monitor = Monitor(runtime, metrics=settings.metrics)
+        _service = Service(settings, choice, models, runtime, api, shared_lists, user_lists, monitor)
         try:
             yield _service
         finally:
             _service = None
+            monitor.close()
             await shared_lists.close()
             await user_lists.close()
 

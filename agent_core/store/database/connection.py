@@ -21,6 +21,11 @@ class Connection(Protocol):
     cursor: Any
     """Executes (SQL, values by name); the result has `rowcount` and `fetchall()`."""
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether commits of other processes are noticed at once."""
+        ...
+
     def open(self) -> None:
         """Connect; called, like every method, in the writer's thread."""
         ...
@@ -75,6 +80,7 @@ class _SqliteConnection:
         self._on_foreign = on_foreign
         self._version: int | None = None
         self._checked_at = 0.0
+        self.is_listening = False
         self.cursor: Any = None
 
     def open(self) -> None:
@@ -118,7 +124,9 @@ class _SqliteConnection:
         self._checked_at = now
         try:
             version = self.cursor.execute("PRAGMA data_version").fetchone()[0]
+            self.is_listening = True
         except Exception:  # this thread must survive errors of the disk
+            self.is_listening = False
             _log.exception("Reading data_version failed; commits of other processes are noticed later.")
             return
         if version != self._version:  # at the first check, too: another process may have written before

@@ -57,6 +57,7 @@ class _Listener:
         self._thread = threading.Thread(target=self._main, name="agent_core-listener", daemon=True)
         self._inside, self._outside = socket.socketpair()  # a byte in it ends the thread
         self._closing = threading.Event()
+        self.is_connected = False
 
     def start(self) -> None:
         """Start the thread."""
@@ -77,9 +78,11 @@ class _Listener:
                 with contextlib.closing(self._connect()) as connection:
                     connection.autocommit = True
                     connection.execute(f"LISTEN {_CHANNEL}")
+                    self.is_connected = True
                     self._on_foreign(None)
                     self._listen(connection)
             except psycopg.Error as error:
+                self.is_connected = False
                 _log.warning(
                     "LISTEN connection lost; polling every %g s until it is back: %s",
                     _LISTEN_INTERVAL,
@@ -123,6 +126,11 @@ class PostgresConnection:
         self._lost_at: float | None = None
         self._xid: Any = None
         self._in_doubt: str | None = None  # the transaction whose COMMIT was not answered
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the listener is connected."""
+        return self._listener.is_connected
 
     @property
     def cursor(self) -> Pipeline:

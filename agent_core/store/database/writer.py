@@ -109,6 +109,11 @@ class Writer:
         """Whether writes are refused, because the store is closing or not open."""
         return not self._is_open
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether commits of other processes are noticed at once."""
+        return self._connection.is_listening
+
     async def close(self) -> None:
         """Finish the queued writes, then end the thread and close the connection."""
         with self._lock:

@@ -71,6 +71,8 @@ class ClaimedCall:
     Attributes:
         in_doubt: whether it ran when its worker died, so that it may have taken effect.
         seq: the step that created it: the thread's fence for as long as the call is open.
+        message_id: the reply of its turn.
+        claimed_at: seconds since the epoch.
     """
 
     thread_id: str
@@ -83,6 +85,8 @@ class ClaimedCall:
     user_id: str | None
     seq: int
     suspicion: Suspicion | None = None
+    message_id: str = ""
+    claimed_at: float = 0.0
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -274,6 +278,8 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
         call.user_id,
         call.seq,
         suspicion=suspects.read(tx, key) if company is not None else None,
+        message_id=call.message_id,
+        claimed_at=tx.now,
     )
 
 

@@ -52,6 +52,7 @@ class Claim:
         message_id, position: of the reply.
         taken_from: the worker of the last attempt, if that was still open when its process died.
         follows_commit: whether the last attempt was committed, in the same reply: no lost text is left then.
+        claimed_at: seconds since the epoch.
     """
 
     thread_id: str
@@ -65,6 +66,7 @@ class Claim:
     position: int
     taken_from: str | None = None
     follows_commit: bool = False
+    claimed_at: float = 0.0
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -192,6 +194,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         thread.reply_position,
         taken_from=thread.open_worker,
         follows_commit=bool(thread.follows_commit),
+        claimed_at=tx.now,
     )
 
 

@@ -22,6 +22,8 @@ _BACKLOG = (
     .group_by(_w.kind)
 )
 
+_UNLEASED = _BACKLOG.where(_w.worker.is_(None))
+
 
 class DueKinds(NamedTuple):
     """Whether fresh work is due, and whether suspects are."""
@@ -51,4 +53,10 @@ def expired(session: Session, now: float) -> list[str]:
 def backlog(session: Session, now: float) -> dict[str | None, DueWork]:
     """Return the due work by its kind."""
     rows = session.connection().execute(_BACKLOG, {"now": now})
+    return {kind: DueWork(count, now - (oldest or now)) for kind, count, oldest in rows}
+
+
+def unleased(session: Session, now: float) -> dict[str | None, DueWork]:
+    """Return the due work that no worker has leased, by its kind."""
+    rows = session.connection().execute(_UNLEASED, {"now": now})
     return {kind: DueWork(count, now - (oldest or now)) for kind, count, oldest in rows}
