@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -160,6 +163,13 @@ class Agent:
             ValidationError: `make` is not a function, or the name is invalid.
         """
         return AgentFactory(name, make)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Short hash of what the model is given: name, model, system prompt and tools; stored with each step."""
+        parts = [self.name, self.model.name, self.system, self.tool_schemas, self.provider_tools]
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     async def resolve(self, user_id: str | None, thread_id: str) -> Agent:
         """Return the agent itself, for the interface shared with `AgentFactory`."""

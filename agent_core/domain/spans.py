@@ -40,6 +40,8 @@ class Span(JsonValue):
         attempt: 1 for the first; 0 if nothing ran.
         recovered: whether the attempt took over from one whose process died.
         error: error message of the provider, the tool or this library.
+        fingerprint: of the agent that ran a model step, as `Agent.fingerprint`; it changes with a deploy that
+            changes the agent.
         error_info: code and params of `error`, as in `AgentCoreError`, if it is an error message of this library.
         end_reason: why the span ended without a result, as an `EndReason`; None: it is open or has a result.
         message_id: the assistant's message of the span.
@@ -68,6 +70,7 @@ class Span(JsonValue):
     until: datetime | None = None
     parent: str | None = None
     error_info: dict[str, Any] | None = None
+    fingerprint: str | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -139,6 +139,7 @@ class ModelRunner:
         await self._fail(claim, agent, failure, [])
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
+        claim = replace(claim, fingerprint=agent.fingerprint)
         if claim.crashes >= self._settings.max_crashes:
             raise PoisonedStepError(sentence("step_poisoned", count=claim.crashes))
         if claim.steps >= agent.max_steps:

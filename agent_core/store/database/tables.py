@@ -147,7 +147,9 @@ class MessageRow(Table, table=True):
 class StreamRow(Table, table=True):
     """The record of one attempt at one model step, keyed by its fence.
 
-    status    streaming -> committed | partial;  partial -> superseded | committed
+    status       streaming -> committed | partial;  partial -> superseded | committed
+    fingerprint  of the agent that ran it; see `Agent.fingerprint`. Null: it ended before its agent was made, its
+                 process died, or it is of a version before 0016
     """
 
     __tablename__: ClassVar[Any] = "agent_stream"
@@ -168,6 +170,7 @@ class StreamRow(Table, table=True):
     ended_at: float | None = None
     end_reason: str | None = None
     error_info: str | None = Field(default=None, sa_column=Column(Text))
+    fingerprint: str | None = None
 
 
 class DeltaRow(Table, table=True):

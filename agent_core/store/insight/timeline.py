@@ -20,7 +20,7 @@ from agent_core.support.clock import as_datetime
 _s, _c, _m, _t = STREAM.c, CALL.c, MESSAGE.c, THREAD.c
 _STREAMS = select(
     *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.error_info),
-    *(_s.end_reason, _s.started_at, _s.ended_at),
+    *(_s.end_reason, _s.started_at, _s.ended_at, _s.fingerprint),
 ).order_by(_s.seq)
 _CALLS = select(
     *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.error_info),
@@ -133,6 +133,7 @@ def _model_spans(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
             seq=row.seq,
             usage=usage,
             parent=f"turn:{row.message_id}",
+            fingerprint=row.fingerprint,
         )
         if status == "retried":
             yield _retry_wait(thread, row, same)

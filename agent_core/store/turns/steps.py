@@ -53,6 +53,7 @@ class Claim:
         taken_from: the worker of the last attempt, if that was still open when its process died.
         follows_commit: whether the last attempt was committed, in the same reply: no lost text is left then.
         claimed_at: seconds since the epoch.
+        fingerprint: of the agent, once it is made.
     """
 
     thread_id: str
@@ -67,6 +68,7 @@ class Claim:
     taken_from: str | None = None
     follows_commit: bool = False
     claimed_at: float = 0.0
+    fingerprint: str | None = None
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -260,7 +262,7 @@ def commit(
     thread_id, seq = claimed.thread_id, claimed.seq
     status = _AWAITING if new_calls else _STREAMING if paused else _COMPLETED
     moved = tx.ask(_ENDS[status], thread_id=thread_id, at_seq=seq, now=tx.now)
-    kept = streams.ask_commit(tx, thread_id, seq, parts, usage)
+    kept = streams.ask_commit(tx, thread_id, seq, parts, usage, claimed.fingerprint)
     row = moved()
     if row is None or kept() is None:
         raise FenceLost
@@ -367,7 +369,8 @@ def _cut(
     usage: str | None = None,
     more: Sequence[Chunk] = (),
 ) -> None:
-    ends = streams.cut(tx, claimed.thread_id, claimed.seq, claimed.position, why, rest, usage) or []
+    place = (claimed.thread_id, claimed.seq, claimed.position)
+    ends = streams.cut(tx, *place, why, rest, usage, fingerprint=claimed.fingerprint) or []
     deltas.append(
         tx, claimed.thread_id, cursor, [*ends, *more, changed], seq=claimed.seq, message_id=claimed.message_id
     )

@@ -52,12 +52,13 @@ _OPEN = Statement(
     )
 )
 _ended = {"parts": P("new_parts"), "ended_at": P("now")}
-_COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended).returning(_s.seq))
+_mark = {"fingerprint": P("new_fingerprint")}
+_COMMIT = Statement(_change("commit", *_mine, usage=P("new_usage"), **_ended, **_mark).returning(_s.seq))
 _CUT = _move(
     "cut",
     *_mine,
     **{"error": P("why"), "error_info": P("new_info"), "end_reason": P("new_reason")},
-    **_ended | {"ended_at": P("ended"), "usage": P("new_usage")},
+    **_ended | _mark | {"ended_at": P("ended"), "usage": P("new_usage")},
 )
 _REPLACE = _move("replace", *_present, _s.seq + 0 < P("at_seq"))  # "+ 0": no range of the primary key
 _RETIRE_EMPTY = _move("replace", *_present, _s.parts == "[]")
@@ -119,12 +120,11 @@ def open_stream(tx: Tx, thread_id: str, seq: int, *, message_id: str, worker: st
 
 
 def ask_commit(
-    tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None
+    tx: Tx, thread_id: str, seq: int, parts: list[Part], usage: str | None, fingerprint: str | None
 ) -> Callable[[], object]:
     """Execute the commit of a stream; return a function that returns None if it was no longer open."""
-    return tx.ask(
-        _COMMIT, thread_id=thread_id, at_seq=seq, new_parts=dump(parts), new_usage=usage, now=tx.now
-    )
+    values = {"new_parts": dump(parts), "new_usage": usage, "new_fingerprint": fingerprint}
+    return tx.ask(_COMMIT, thread_id=thread_id, at_seq=seq, **values, now=tx.now)
 
 
 def cut(
@@ -136,6 +136,7 @@ def cut(
     rest: Sequence[Chunk] = (),
     usage: str | None = None,
     ended: float | None = None,
+    fingerprint: str | None = None,
 ) -> list[Chunk] | None:
     """End an attempt without a commit, and keep its text.
 
@@ -145,6 +146,7 @@ def cut(
         rest: its chunks that were not flushed, if they are known.
         usage: the model's name, tokens and cost, as JSON, if they are known.
         ended: when it ended; None: now.
+        fingerprint: of its agent, if that is known.
 
     Returns:
         the chunks for readers: the rest, and the ends of open parts. None: no stream with this seq is open.
@@ -163,7 +165,8 @@ def cut(
     values = {"why": why.text, "new_info": dump_info(why.text), "new_reason": why.reason.value}
     moment = tx.now if ended is None else ended
     place = {"thread_id": thread_id, "at_seq": seq}
-    tx.do(_CUT, **place, **values, new_parts=dump(parts), new_usage=usage, ended=moment)
+    made = {"new_parts": dump(parts), "new_usage": usage, "new_fingerprint": fingerprint}
+    tx.do(_CUT, **place, **values, **made, ended=moment)
     if parts:
         ensure_reply(tx, thread_id, message_id, position)
     return [*rest, *ends]

@@ -1,0 +1,77 @@
+"""Version N-1 on the schema of version N: during a deploy both write to one database.
+
+Migrations since 0012, the first of a schema that is in use, only add; what they add is null or has a default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Boolean, Engine, Float, Integer, LargeBinary, MetaData, inspect
+from sqlalchemy.types import TypeEngine
+
+from agent_core.store.database.migrate import VERSION_TABLE, migrate
+from agent_core.store.database.open import opened
+from agent_core.store.database.tables import metadata
+from tests.agent_core.store.test_migrations import make
+from tests.support.databases import url
+
+REVISIONS = ("0012", "0013", "0014", "0015")
+Columns = dict[str, dict[str, Any]]
+
+
+def schema(engine: Engine) -> dict[str, Columns]:
+    """Return the columns of each table."""
+    found = inspect(engine)
+    tables = [name for name in found.get_table_names() if name != VERSION_TABLE]
+    return {table: {column["name"]: dict(column) for column in found.get_columns(table)} for table in tables}
+
+
+def some(kind: TypeEngine[Any], number: int) -> Any:
+    """Return a value of a type."""
+    if isinstance(kind, Boolean):
+        return False
+    if isinstance(kind, Integer | Float):
+        return number
+    return b"x" if isinstance(kind, LargeBinary) else f"text {number}"
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_an_older_version_inserts_its_rows_into_this_schema(path: Path, revision: str) -> None:
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, revision, {})
+        before = schema(engine)
+        migrate(engine)
+        now = MetaData()
+        now.reflect(engine)
+        with engine.begin() as connection:
+            for number, (table, columns) in enumerate(before.items()):
+                row = {name: some(column["type"], number) for name, column in columns.items()}
+                connection.execute(now.tables[table].insert().values(row))
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_nothing_that_an_older_version_uses_is_gone_or_stricter(path: Path, revision: str) -> None:
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, revision, {})
+        before = schema(engine)
+        migrate(engine)
+        after = schema(engine)
+    for table, columns in before.items():
+        for name, column in columns.items():
+            newer = after[table][name]
+            assert str(newer["type"]) == str(column["type"]), f"{table}.{name}"
+            assert newer["nullable"] >= column["nullable"], f"{table}.{name} must stay nullable"
+        for name in after[table].keys() - columns.keys():
+            newer = after[table][name]
+            assert newer["nullable"] or newer["default"] is not None, f"{table}.{name} needs a default"
+
+
+def test_the_newest_revision_before_this_schema_is_tested(path: Path) -> None:
+    """A new migration adds its predecessor to REVISIONS."""
+    folder = Path(migrate.__globals__["_FOLDER"]) / "versions"
+    *_, before, _ = sorted(file.name[:4] for file in folder.glob("[0-9]*.py"))
+    assert before == REVISIONS[-1]
+    assert metadata.tables
