@@ -149,7 +149,7 @@ class StreamRow(Table, table=True):
 
     status       streaming -> committed | partial;  partial -> superseded | committed
     fingerprint  of the agent that ran it; see `Agent.fingerprint`. Null: it ended before its agent was made, its
-                 process died, or it is of a version before 0016
+                 process died, or it is of a version before 0017
     """
 
     __tablename__: ClassVar[Any] = "agent_stream"

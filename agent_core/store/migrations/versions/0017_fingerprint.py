@@ -6,8 +6,8 @@ Steps from before have none, nor have those of a version before this one that st
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
