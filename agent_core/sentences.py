@@ -115,6 +115,23 @@ TEMPLATES = {
     "cron_day": "day",
     "cron_month": "month",
     "cron_weekday": "day of the week",
+    # limits and budgets
+    "limit_provider": "The provider of {model} asked to wait.",
+    "limit_requests": "{model} has had its {most} requests of this minute.",
+    "limit_tokens": "{model} has used its {most} tokens of this minute.",
+    "limit_tokens_reserved": "What is left of the {most} tokens of {model} for this minute is reserved for "
+    "running steps.",
+    "limit_concurrency": "{model} already has the {most} requests that it may have at once.",
+    "budget_spent_turn": "The budget of {amount} for this turn is used up.",
+    "budget_spent_day": "Today's budget of {amount} for {whose} is used up.",
+    "budget_spent_month": "This month's budget of {amount} for {whose} is used up.",
+    "budget_reserved": "What is left of the budget of {amount} is reserved for running steps.",
+    "budget_of_user": "this person",
+    "budget_of_agent": "the agent '{agent}'",
+    "budget_of_thread": "this thread",
+    "amount_usd": "${usd}",
+    "amount_tokens": "{tokens} tokens",
+    "limits_forbidden": "You may not see or change limits and budgets.",
     # the database
     "database_busy": "The database is busy with another program; try again.",
     "database_closed": "The runtime is closed, and with it the database.",

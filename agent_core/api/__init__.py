@@ -22,6 +22,7 @@ from agent_core.api.base import (
 )
 from agent_core.api.branches import BranchMethods
 from agent_core.api.insight import Insight, TimelineMethods
+from agent_core.api.limits import Limits, MayLimit
 from agent_core.api.messages import MessageMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.search import SearchMethods
@@ -86,10 +87,16 @@ class AgentApi(
         shares: methods for read-only tokens of threads.
         insight: methods for current work, and usage.
         preferences: methods for preferences of users.
+        limits: methods for limits of models, and budgets.
     """
 
     def __init__(
-        self, store: Store, agent: AnyAgent, authorize: Authorize | None, exclude_system_messages: bool
+        self,
+        store: Store,
+        agent: AnyAgent,
+        authorize: Authorize | None,
+        exclude_system_messages: bool,
+        may_limit: MayLimit | None = None,
     ) -> None:
         shared = store, agent, authorize, exclude_system_messages
         super().__init__(*shared)
@@ -97,6 +104,7 @@ class AgentApi(
         self.shares = Shares(*shared)
         self.insight = Insight(*shared)
         self.preferences = Preferences(*shared)
+        self.limits = Limits(*shared, may_limit)
 
     if not TYPE_CHECKING:
 

@@ -104,6 +104,15 @@ class LitellmModel:
         """Return how many tokens a text has, once `context_window` was asked; see `SizedModel`."""
         return count_tokens(loaded(), self._listed, text)
 
+    def price_of(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Return the price of a request in US dollars by litellm's table; None: it has none, or is not loaded."""
+        litellm = loaded()
+        try:
+            counts = {"prompt_tokens": input_tokens, "completion_tokens": output_tokens}
+            return float(sum(litellm.cost_per_token(model=self._listed, **counts)))
+        except Exception:  # it raises various classes for an unknown price
+            return None
+
     def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
         """Return the reason for each tool, in OpenAI's form, that this model does not accept, by name."""
         return refused_tools(tools, self._rules(loaded(), self.options))

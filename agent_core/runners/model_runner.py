@@ -23,6 +23,7 @@ from agent_core.errors import (
     note_attempt,
 )
 from agent_core.hooks import call_hook
+from agent_core.runners.admission import Admission
 from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
 from agent_core.runners.history import History, call_ids_of
@@ -80,7 +81,8 @@ class ModelRunner:
     def __init__(self, store: Store, history_cache: HistoryCache) -> None:
         self._history_cache = history_cache
         self._hooks = store.hooks
-        self._titles = TitleRunner(store.writer, store.reads, store.hooks)
+        self._admission = Admission(store)
+        self._titles = TitleRunner(store.writer, store.reads, store.hooks, self._admission)
         self._requests = RequestBuilder(store.writer, store.reads, store.clock)
         self._writer = store.writer
         self._reads = store.reads
@@ -128,7 +130,9 @@ class ModelRunner:
         except BaseException as error:
             await self._fail_unprepared(claim, agent, error)
         else:
-            await self._drive(attempt)
+            if attempt is not None:
+                await self._drive(attempt)
+                self._admission.ended(claim, attempt.agent)
 
     async def _fail_unprepared(self, claim: Claim, agent: AnyAgent, error: BaseException) -> None:
         try:
@@ -138,7 +142,8 @@ class ModelRunner:
             raise
         await self._fail(claim, agent, failure, [])
 
-    async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt:
+    async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt | None:
+        """Return the attempt; None if the thread is paused by a limit or a budget."""
         claim = replace(claim, fingerprint=agent.fingerprint)
         if claim.crashes >= self._settings.max_crashes:
             raise PoisonedStepError(sentence("step_poisoned", count=claim.crashes))
@@ -146,6 +151,8 @@ class ModelRunner:
             raise StepLimitError(sentence("step_limit_reached", count=claim.steps, agent=agent.name))
         with in_thread():  # `_history` reads rows in a thread
             history = await self._history(claim, agent)
+        if not await self._admission.admit(claim, agent, history.messages):
+            return None
         task = asyncio.current_task()
         assert task is not None, "a step runs as a task of its workpool"
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
@@ -220,7 +227,8 @@ class ModelRunner:
         """Release a step if the worker is closing; a cancelled step is otherwise one that was stopped."""
         if self.closing:
             with contextlib.suppress(FenceLost, AgentCoreError):
-                await self._writer.run(steps.release, claim, rest, self._clock.now())
+                now, metered = self._clock.now(), self._admission.metered
+                await self._writer.run(steps.release, claim, rest, now, metered=metered)
 
     async def _commit(self, attempt: _Attempt, result: StepResult) -> None:
         claim, agent = attempt.claim, attempt.agent
@@ -245,6 +253,7 @@ class ModelRunner:
             accepted=ModelFiles(agent.model.name, attempt.request.files.retried),
             unsigned=agent.model.name if attempt.request.was_unsigned else None,
             paused=result.is_paused,
+            metered=self._admission.metered,
         )
         crash_point("commit.after")
         self._journal.step_committed(claim, agent.model.name, len(calls), result.usage, result.finish_reason)
@@ -285,8 +294,11 @@ class ModelRunner:
             "error_info": info_of(words),
             "kind": error.kind,
         }
-        await self._writer.run(steps.retry, claim, rest, state, usage_of_failure(agent, error))
+        metered = self._admission.metered
+        usage = usage_of_failure(agent, error)
+        await self._writer.run(steps.retry, claim, rest, state, usage, metered=metered)
         crash_point("retry.commit.after")
+        await self._admission.learn(agent, error)
         self._journal.attempt_failed(claim, agent.model.name, error, delay, agent.retry.max_attempts)
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
@@ -303,6 +315,7 @@ class ModelRunner:
         await self._writer.run(
             *(steps.fail, claim, words, kind, rest, usage_of_failure(agent, error)),
             refused=ModelFiles(model, refused),
+            metered=self._admission.metered,
         )
         self._journal.turn_failed(claim, model, error, kind)
         if isinstance(agent, Agent) and agent.on_error is not None:

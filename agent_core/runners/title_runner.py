@@ -13,8 +13,11 @@ from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
+from agent_core.runners.admission import Admission
 from agent_core.runners.step_record import usage_numbers
+from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
+from agent_core.store.limits import admissions
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import thread_row
 from agent_core.store.threads.messages import title_of
@@ -28,10 +31,11 @@ _MAX_REQUESTS = 4  # at once in one process: answers should not wait for titles
 class TitleRunner:
     """Asks for titles, a few at a time, for agents that have a `title` policy."""
 
-    def __init__(self, writer: Writer, reads: Reads, hooks: Hooks) -> None:
+    def __init__(self, writer: Writer, reads: Reads, hooks: Hooks, admission: Admission) -> None:
         self._writer = writer
         self._reads = reads
         self._hooks = hooks
+        self._admission = admission
         self._slots = asyncio.Semaphore(_MAX_REQUESTS)
 
     def start(self, claim: Claim, agent: Agent, history: list[ProviderMessage]) -> None:
@@ -53,12 +57,17 @@ class TitleRunner:
         was = title_of(asked.parts)
         if not was or thread.title != was:  # renamed meanwhile
             return
+        model = title.model or agent.model
+        if not await self._admission.admit_title(claim, model):
+            _log.info("Thread %s: no title, because of a limit or a budget.", thread_id)
+            return
         async with self._slots:
             made = await title.ask(agent.model, agent.model_options, asked.text, answer.text)
         used = usage_numbers(made.usage)
         if made.words or used:
             try:
-                await self._writer.run(thread_row.write_title, thread_id, claim.seq, was, made.words, used)
+                counted = model.name if self._admission.metered else None
+                await self._writer.run(_write, claim, was, made.words, used, counted)
             except AgentCoreError as error:
                 _log.info(
                     "Thread %s: the new title was not written; the thread keeps its old one: %s",
@@ -70,3 +79,12 @@ class TitleRunner:
 def _has_one_question(history: list[ProviderMessage]) -> bool:
     questions = (message for message in history if message["role"] == "user")
     return next(questions, None) is not None and next(questions, None) is None
+
+
+def _write(
+    tx: Tx, claim: Claim, was: str, title: str, used: dict[str, float | None], counted: str | None
+) -> None:
+    """Set a title; `counted` is the model whose usage counts against limits and budgets."""
+    thread_row.write_title(tx, claim.thread_id, claim.seq, was, title, used)
+    if counted is not None:
+        admissions.end_title(tx, claim, {**used, "model": counted})

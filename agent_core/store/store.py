@@ -23,6 +23,7 @@ from agent_core.registry import AgentRegistry
 from agent_core.store.database.migrate import migrate
 from agent_core.store.database.open import opened, parse_url
 from agent_core.store.database.writer import Writer
+from agent_core.store.limits.in_use import LimitsInUse
 from agent_core.store.reads.reader import Reads
 from agent_core.store.wake_ups.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
 from agent_core.streaming.change_feeds import ChangeFeeds
@@ -58,6 +59,7 @@ class Store:
         observers: get the events of the work that runs in this process.
         feeds: the changes of threads, for their followers.
         wake_ups: writes the wake-ups.
+        limits: whether there are limits or budgets.
         engine: (while it is open) the SQLAlchemy engine for readers.
         path: (while it is open) the SQLite file; None for PostgreSQL.
 
@@ -91,6 +93,7 @@ class Store:
         self.agents = AgentRegistry(self.hooks)
         self.feeds = ChangeFeeds(self._updates)
         self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
+        self.limits = LimitsInUse(self.read, self.hooks)
         self._stack = contextlib.ExitStack()
         self._is_open = False
 
@@ -181,6 +184,7 @@ class Store:
             self._stack = stack.pop_all()
         self._writer.start()
         self._is_open = True
+        await self.limits.check()
         return self
 
     async def __aexit__(
@@ -188,6 +192,7 @@ class Store:
     ) -> None:
         """End followers, finish pending writes and close the database."""
         self.feeds.close()
+        self.limits.close()
         await self.hooks.close(_HOOKS_TIMEOUT)
         self._is_open = False
         await self._writer.close()
@@ -225,5 +230,6 @@ class Store:
             self.feeds.notify_all()
         else:
             self.feeds.notify(touched)
+        self.limits.on_foreign_commit(touched)
         if (worker := self.wake_ups.worker) is not None:
             worker.on_foreign_commit(touched)

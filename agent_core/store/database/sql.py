@@ -39,6 +39,10 @@ SEARCH: Table = tables.metadata.tables["agent_search"]
 USAGE: Table = tables.metadata.tables["agent_usage"]
 SCHEDULE: Table = tables.metadata.tables["agent_schedule"]
 WAKE_UP: Table = tables.metadata.tables["agent_wake_up"]
+LIMIT: Table = tables.metadata.tables["agent_limit"]
+BUDGET: Table = tables.metadata.tables["agent_budget"]
+COUNTER: Table = tables.metadata.tables["agent_counter"]
+ADMISSION: Table = tables.metadata.tables["agent_admission"]
 
 P: Callable[[str], BindParameter[Any]] = bindparam
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -129,6 +133,9 @@ LIST_FEED = "threads"
 
 WORK_FEED = "work"
 """The feed of workers: work is due that any of them may take."""
+
+LIMITS_FEED = "limits"
+"""The feed that is touched when a limit or a budget changes."""
 
 
 def idle_feed(thread_id: str) -> str:

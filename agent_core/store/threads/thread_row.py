@@ -15,7 +15,10 @@ from agent_core.domain.wake_up_key import schedule_key
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import (
+    ADMISSION,
+    BUDGET,
     CALL,
+    COUNTER,
     DELTA,
     FILE,
     LIST_FEED,
@@ -56,6 +59,16 @@ _DELETES = [
         *((t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE, FILE, REFUSED_FILE)),
         (THREAD, _t.id),
     ]
+]
+_OF_LIMITS = [
+    # What an ended step has used still counts for its user and its agent.
+    Statement(
+        delete(ADMISSION).where(ADMISSION.c.thread_id == P("thread_id"), ADMISSION.c.status != "ended")
+    ),
+    *(
+        Statement(delete(table).where(table.c.kind == "thread", table.c.name == P("thread_id")))
+        for table in (BUDGET, COUNTER)
+    ),
 ]
 _s = STREAM.c
 _of_step = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
@@ -120,7 +133,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
         files.delete_all(tx, files.kept_by(schedule_id))
     usage_totals.count(tx, thread_id, deleted=True)
     search_index.remove(tx, thread_id)
-    for statement in _DELETES:
+    for statement in (*_DELETES, *_OF_LIMITS):
         tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
 

@@ -22,6 +22,7 @@ from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
 from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, dump, dump_info, one_of
 from agent_core.store.database.transaction import FenceLost, Tx
+from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, files, refusals, suspects
 from agent_core.store.threads.messages import ensure_reply
 from agent_core.store.tool_calls import calls
@@ -241,6 +242,7 @@ def commit(
     accepted: ModelFiles = _NO_FILES,
     unsigned: str | None = None,
     paused: bool = False,
+    metered: bool = False,
 ) -> int:
     """Commit a model step whole: its parts, its tool calls, the thread's status and the next wake-ups.
 
@@ -252,6 +254,7 @@ def commit(
         accepted: files that the model had refused before and has now accepted.
         unsigned: the model, if it has answered only without its imported signatures.
         paused: whether the turn continues with another step although this one calls no tools.
+        metered: whether there are limits or budgets, so that the usage is counted.
 
     Returns:
         the cursor of the step's last delta.
@@ -281,6 +284,8 @@ def commit(
         tx.wake.done(tx, step_key(thread_id))
         tx.moved(thread_id, _STREAMING, status, claimed.agent)
     suspects.after_completion(tx, claimed.suspicion)
+    if metered:
+        admissions.end(tx, claimed, usage)
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
     if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
         status = calls.advance(tx, thread_id)
@@ -302,8 +307,16 @@ def keep_file(tx: Tx, claimed: Claim, file: StoredFile) -> None:
     files.put(tx, claimed.thread_id, [file])
 
 
-def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usage: str | None = None) -> None:
-    """End a failed attempt and schedule the next one at state["next_at"].
+def retry(
+    tx: Tx,
+    claimed: Claim,
+    rest: list[Chunk],
+    state: dict[str, Any],
+    usage: str | None = None,
+    *,
+    metered: bool = False,
+) -> None:
+    """End a failed attempt and schedule the next one at state["next_at"]; `metered` as in `commit`.
 
     Raises:
         FenceLost: the step has another owner.
@@ -311,6 +324,8 @@ def retry(tx: Tx, claimed: Claim, rest: list[Chunk], state: dict[str, Any], usag
     (cursor,) = tx.fenced(_RETRY, **claimed.fence, new_retry=dump(state), now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), state["next_at"])
     changed = deltas.thread_chunk(status=_STREAMING, retry_state=state)
+    if metered:
+        admissions.end(tx, claimed, usage)
     _cut(tx, claimed, cursor, failed(state["error"]), rest, changed, usage)
 
 
@@ -323,8 +338,9 @@ def fail(
     usage: str | None = None,
     *,
     refused: ModelFiles = _NO_FILES,
+    metered: bool = False,
 ) -> None:
-    """Fail the turn with an error for people; partial text is kept.
+    """Fail the turn with an error for people; partial text is kept; `metered` as in `commit`.
 
     The files that the model refused with this error are stored with it.
 
@@ -345,17 +361,21 @@ def fail(
     changed = deltas.thread_chunk(status=ThreadStatus.FAILED, **failed_with, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
     ends = streams.close_hosted(tx, claimed.thread_id)
+    if metered:
+        admissions.end(tx, claimed, usage)
     _cut(tx, claimed, cursor, why, rest, changed, usage, ends)
 
 
-def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
-    """Release an unfinished step, because its worker is closing; this is not a crash.
+def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float, *, metered: bool = False) -> None:
+    """Release an unfinished step, because its worker is closing; this is not a crash; `metered` as in `commit`.
 
     Raises:
         FenceLost: the step has another owner.
     """
     (cursor,) = tx.fenced(_FLUSH, **claimed.fence, now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), run_at)
+    if metered:
+        admissions.end(tx, claimed, None)
     _cut(tx, claimed, cursor, RELEASED, rest, deltas.thread_chunk(status=_STREAMING))
 
 

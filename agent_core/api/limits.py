@@ -1,0 +1,163 @@
+"""Set limits of models and budgets, and report what is used of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from agent_core.agent import AnyAgent, CallContext
+from agent_core.api.base import ApiBase, Authorize, storable
+from agent_core.domain.limits import EACH, Budget, BudgetUse, Kind, Limit, LimitUse, Period, Scope
+from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.sentences import sentence
+from agent_core.store.limits import changes
+from agent_core.store.store import Store
+
+MayLimit = Callable[[CallContext | None], Any]
+"""Callback `(ctx)`, sync or async, that raises to deny access to limits and budgets."""
+
+
+def only_the_application(ctx: CallContext | None) -> None:
+    """Deny users access to limits and budgets.
+
+    Raises:
+        AccessDeniedError: the caller is a user.
+    """
+    if ctx is not None and ctx.user_id is not None:
+        raise AccessDeniedError(sentence("limits_forbidden"))
+
+
+class Limits(ApiBase):
+    """`api.limits`: methods for limits of models, and budgets of users, agents and threads.
+
+    A step that reaches one of them pauses its thread. A changed limit or budget holds from the next step on, in
+    every process; paused threads are weighed again at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        agent: AnyAgent,
+        authorize: Authorize | None,
+        exclude_system_messages: bool,
+        may_limit: MayLimit | None = None,
+    ) -> None:
+        super().__init__(store, agent, authorize, exclude_system_messages)
+        self._may_limit = may_limit
+
+    async def set_limit(self, model: str, limit: Limit, *, ctx: CallContext | None = None) -> None:
+        """Set the limit of a model, over all workers, in place of an earlier one.
+
+        Args:
+            model: the name of the model, as agents have it: "openai/gpt-5-mini".
+        """
+        await self._check(ctx)
+        await self._put_limit(model, limit)
+
+    async def remove_limit(self, model: str, *, ctx: CallContext | None = None) -> None:
+        """Remove the limit of a model, if it has one."""
+        await self._check(ctx)
+        await self._put_limit(model, None)
+
+    async def list_limits(self, *, ctx: CallContext | None = None) -> list[LimitUse]:
+        """Return all limits, and what is used of them."""
+        await self._check(ctx)
+        return await self.store.writer.run(changes.limits)
+
+    async def set_budget(
+        self,
+        budget: Budget,
+        *,
+        user_id: str | None = None,
+        agent: str | None = None,
+        thread_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> None:
+        """Set the budget of a user, an agent or a thread, in place of an earlier one for the same period.
+
+        Args:
+            user_id: the user; "" for all threads without a user together. In each of the three, "*" sets the
+                budget of each one that has none of its own for the period.
+            agent: the name of the agent.
+            thread_id: the thread.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: not exactly one of the three is given.
+        """
+        scope = await self._scope(ctx, user_id, agent, thread_id)
+        self.store.limits.active = True  # before the write: a step that ends after it must be counted
+        await self.store.writer.run(changes.set_budget, scope, budget.per, budget)
+
+    async def remove_budget(
+        self,
+        per: Period,
+        *,
+        user_id: str | None = None,
+        agent: str | None = None,
+        thread_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> None:
+        """Remove the budget of a user, an agent or a thread for a period, if there is one; see `set_budget`.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: not exactly one of the three is given.
+        """
+        scope = await self._scope(ctx, user_id, agent, thread_id)
+        await self.store.writer.run(changes.set_budget, scope, per, None)
+
+    async def list_budgets(
+        self,
+        *,
+        user_id: str | None = None,
+        agent: str | None = None,
+        thread_id: str | None = None,
+        ctx: CallContext | None = None,
+    ) -> list[BudgetUse]:
+        """Return all budgets, or those that apply to a user, an agent or a thread, and what is used of them.
+
+        Raises:
+            ThreadNotFoundError: there is no such thread.
+            ValidationError: more than one of the three is given.
+        """
+        scope = None
+        if any(name is not None for name in (user_id, agent, thread_id)):
+            scope = await self._scope(ctx, user_id, agent, thread_id)
+        else:
+            await self._check(ctx)
+        return await self.store.writer.run(changes.budgets, scope)
+
+    async def _put_limit(self, model: str, limit: Limit | None) -> None:
+        if not model or not storable(model):
+            raise ValidationError(f"{model!r:.60} cannot be the name of a model.")
+        self.store.limits.active = True  # before the write: a step that ends after it must be counted
+        await self.store.writer.run(changes.set_limit, model, limit)
+
+    async def _check(self, ctx: CallContext | None) -> None:
+        """Raise if the caller may not see and change limits and budgets."""
+        if self._may_limit is None:
+            return
+        answer = self._may_limit(ctx)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer is False:  # a callback denies by raising, but False does not mean yes
+            raise AccessDeniedError(sentence("limits_forbidden"))
+
+    async def _scope(
+        self, ctx: CallContext | None, user_id: str | None, agent: str | None, thread_id: str | None
+    ) -> Scope:
+        if thread_id is not None and thread_id != EACH:
+            await self._authorize(ctx, thread_id)
+        await self._check(ctx)
+        given: list[tuple[Kind, str | None]] = [("user", user_id), ("agent", agent), ("thread", thread_id)]
+        scopes = [Scope(kind, name) for kind, name in given if name is not None]
+        if len(scopes) != 1:
+            raise ValidationError("Give one of user_id, agent and thread_id.")
+        (scope,) = scopes
+        if not storable(scope.name):
+            raise ValidationError(f"{scope.name!r:.60} cannot be a name or an id.")
+        if scope.kind == "thread" and scope.name != EACH:
+            await self._thread(scope.name)
+        return scope

@@ -1,0 +1,305 @@
+"""Admit model steps, or pause them, and count what they have used when they end.
+
+A step that is admitted has a row with its estimate. It counts as running while its fence and its lease hold, so
+the row of a dead process's step counts no more. The transaction that ends the step writes the usage into that row,
+which is its own, so that steps of different threads do not wait for each other. The next admission moves it to
+the counters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sqlalchemy import and_, case, delete, func, literal_column, select, update
+
+from agent_core.domain.limits import (
+    Estimate,
+    Pause,
+    Running,
+    Scope,
+    Used,
+    budget_pause,
+    limit_pause,
+    longest,
+)
+from agent_core.domain.states import StreamStatus, ThreadStatus
+from agent_core.domain.wake_up_key import WakeUpKind, step_key
+from agent_core.sentences import info_of
+from agent_core.store.database.sql import (
+    ADMISSION,
+    STREAM,
+    THREAD,
+    WAKE_UP,
+    P,
+    Statement,
+    dump,
+    load,
+    one_of,
+    upsert,
+)
+from agent_core.store.database.transaction import Tx
+from agent_core.store.limits import counters, rules
+from agent_core.store.limits.rules import Rule, Subject
+from agent_core.store.threads import deltas
+
+_FOREVER = 10 * 365 * 86_400.0  # seconds; a wait for a person has no end
+PAUSED = "paused"
+_RUNNING, _ENDED = "running", "ended"
+
+_a, _t, _w = ADMISSION.c, THREAD.c, WAKE_UP.c
+_of_step = (_a.thread_id == P("thread_id"), _a.seq == P("at_seq"))
+_fence = (_t.id == P("thread_id"), _t.seq == P("at_seq"), one_of(_t.status, [ThreadStatus.STREAMING]))
+_PUT = upsert(
+    ADMISSION,
+    {
+        "thread_id": P("thread_id"),
+        "seq": P("at_seq"),
+        **{n: P(n) for n in ("status", "model", "user_id", "agent", "reply_id", "worker")},
+        **{n: P(n) for n in ("tokens", "usd", "since", "wait_kind", "wait_name", "awaits_room")},
+    },
+    ["thread_id", "seq"],
+    {n: P(n) for n in ("status", "tokens", "usd", "since")},
+)
+_FORGET = Statement(
+    delete(ADMISSION)
+    .where(_a.thread_id == P("thread_id"), _a.status != _ENDED)
+    .returning(_a.status, _a.since)
+)
+_TAKE_ENDED = Statement(
+    delete(ADMISSION)
+    .where(_a.status == _ENDED)
+    .returning(
+        *(_a.model, _a.user_id, _a.agent, _a.thread_id, _a.reply_id), _a.seq, _a.since, _a.tokens, _a.usd
+    )
+)
+_HELD = Statement(select(_t.id).where(*_fence).with_for_update())
+_PAUSE = Statement(
+    update(THREAD)
+    .where(*_fence)
+    .values(cursor=_t.cursor + 1, retry_state=P("new_retry"), updated_at=P("now"))
+    .returning(_t.cursor)
+)
+_WITHDRAW = Statement(
+    delete(STREAM).where(
+        STREAM.c.thread_id == P("thread_id"),
+        STREAM.c.seq == P("at_seq"),
+        STREAM.c.status == StreamStatus.STREAMING.value,
+    )
+)
+is_current = and_(_t.id == _a.thread_id, _t.seq == _a.seq, one_of(_t.status, [ThreadStatus.STREAMING]))
+_leased = and_(
+    _w.thread_id == _a.thread_id,
+    _w.kind == literal_column(f"'{WakeUpKind.STEP.value}'"),
+    _w.worker == _a.worker,
+)
+
+
+def _running(column: Any) -> Statement:
+    unpriced = case((_a.usd.is_(None), _a.tokens), else_=0)
+    sums = [func.coalesce(func.sum(value), 0) for value in (_a.tokens, _a.usd, unpriced)]
+    return Statement(
+        select(func.count(), *sums)
+        .select_from(ADMISSION)
+        .join(THREAD, is_current)
+        .join(WAKE_UP, _leased)
+        .where(_a.status == _RUNNING, column == P("name"), _a.thread_id != P("thread_id"))
+    )
+
+
+_RUNNING_OF = {"model": _running(_a.model), "user": _running(_a.user_id), "agent": _running(_a.agent)}
+
+
+class Step(Protocol):
+    """Protocol of a claimed step; see `agent_core.store.turns.steps.Claim`."""
+
+    @property
+    def thread_id(self) -> str:
+        """Id of the thread."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """The fence."""
+        ...
+
+    @property
+    def message_id(self) -> str:
+        """Id of the reply."""
+        ...
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent."""
+        ...
+
+    @property
+    def user_id(self) -> str | None:
+        """Owner of the thread."""
+        ...
+
+    @property
+    def fence(self) -> dict[str, Any]:
+        """Values of the fence in a statement."""
+        ...
+
+
+def subject_of(step: Step, model: str) -> Subject:
+    """Return what a step counts against."""
+    return Subject(model, step.user_id or "", step.agent, step.thread_id, step.message_id)
+
+
+def admit(tx: Tx, step: Step, worker: str, model: str, estimate: Estimate) -> Pause | None:
+    """Admit a claimed step and return None, or pause its thread and return why.
+
+    A pause is no attempt: it leaves no trace but the thread's `retry_state`, and its wake-up.
+
+    Raises:
+        FenceLost: the step has another owner.
+    """
+    rules.lock(tx)
+    tx.fenced(_HELD, **step.fence)
+    count_ended(tx)
+    subject = subject_of(step, model)
+    pause = _weigh(tx, subject, estimate)
+    earlier = [since for status, since in tx.all(_FORGET, thread_id=step.thread_id) if status == PAUSED]
+    since = min(earlier, default=tx.now)
+    if pause is None:
+        _put(tx, step, subject, worker, _RUNNING, estimate, tx.now)
+        _count_request(tx, subject)
+    else:
+        _put(tx, step, subject, worker, PAUSED, estimate, since, pause)
+        _pause(tx, step, pause)
+    return pause
+
+
+def admit_title(tx: Tx, step: Step, model: str, estimate: Estimate) -> bool:
+    """Return whether the title of a thread may be asked for now; it reserves nothing."""
+    rules.lock(tx)
+    count_ended(tx)
+    subject = subject_of(step, model)
+    if _weigh(tx, subject, estimate) is not None:
+        return False
+    _count_request(tx, subject)
+    return True
+
+
+def end(tx: Tx, step: Step, usage: str | None) -> None:
+    """Note what an admitted step has used, as JSON; None: it has asked no model.
+
+    A step that began before there were limits has no row yet.
+    """
+    if usage is None:
+        tx.all(_FORGET, thread_id=step.thread_id)
+        return
+    used: dict[str, Any] = load(usage)
+    _note(tx, step, step.seq, used)
+
+
+def end_title(tx: Tx, step: Step, used: dict[str, Any]) -> None:
+    """Note what the request for a title has used."""
+    _note(tx, step, -step.seq, used)
+
+
+def _note(tx: Tx, step: Step, seq: int, used: dict[str, Any]) -> None:
+    subject = subject_of(step, str(used.get("model") or ""))
+    estimate = Estimate(int(used.get("total_tokens") or 0), float(used.get("cost") or 0.0))
+    _put(tx, step, subject, "", _ENDED, estimate, tx.now, seq=seq)
+
+
+def count_ended(tx: Tx) -> None:
+    """Move what ended steps have used to the counters; call it with the lock."""
+    known: dict[Subject, list[Rule]] = {}
+    limited: dict[str, bool] = {}
+    for *parts, seq, at, tokens, usd in tx.all(_TAKE_ENDED):
+        subject, used = Subject(*parts), Used(0, int(tokens), float(usd or 0.0))
+        model = subject.model
+        if subject not in known:
+            known[subject] = rules.budgets_of(tx, subject)
+        for rule in known[subject]:
+            if seq >= 0 or rule.budget.per != "turn":  # the turn of a title has ended
+                counters.add(tx, rule, subject, at, used)
+        if model not in limited:
+            limited[model] = rules.limit_of(tx, model) is not None
+        if limited[model]:
+            counters.add_to_model(tx, model, at, used)
+
+
+def _weigh(tx: Tx, subject: Subject, estimate: Estimate) -> Pause | None:
+    found = [_of_model(tx, subject, estimate)]
+    for rule in rules.budgets_of(tx, subject):
+        used, scope = counters.used_by(tx, rule, subject), subject.scope(rule.scope.kind)
+        running = Running() if rule.budget.per == "turn" else running_of(tx, scope, subject.thread)
+        found.append(budget_pause(rule.budget, scope, used, running, estimate, tx.now))
+    return longest(found)
+
+
+def _of_model(tx: Tx, subject: Subject, estimate: Estimate) -> Pause | None:
+    known = rules.limit_of(tx, subject.model)
+    if known is None:
+        return None
+    used = counters.used_of_model(tx, subject.model)
+    running = running_of(tx, Scope("model", subject.model), subject.thread)
+    return limit_pause(known.limit, subject.model, used, running, estimate, tx.now, known.blocked_until)
+
+
+def running_of(tx: Tx, scope: Scope, but: str) -> Running:
+    """Return the running steps of a scope without those of the thread `but`, whose steps follow each other."""
+    if scope.kind == "thread":
+        return Running()
+    steps, tokens, usd, unpriced = tx.must(_RUNNING_OF[scope.kind], name=scope.name, thread_id=but)
+    return Running(steps, int(tokens), float(usd), int(unpriced))
+
+
+def _count_request(tx: Tx, subject: Subject) -> None:
+    if rules.limit_of(tx, subject.model) is not None:
+        counters.add_to_model(tx, subject.model, tx.now, Used(requests=1))
+
+
+def _put(
+    tx: Tx,
+    step: Step,
+    subject: Subject,
+    worker: str,
+    status: str,
+    use: Estimate,
+    since: float,
+    pause: Pause | None = None,
+    seq: int | None = None,
+) -> None:
+    tx.do(
+        _PUT,
+        thread_id=step.thread_id,
+        at_seq=step.seq if seq is None else seq,
+        status=status,
+        model=subject.model,
+        user_id=subject.user,
+        agent=subject.agent,
+        reply_id=subject.turn,
+        worker=worker,
+        tokens=use.tokens,
+        usd=use.usd,
+        since=since,
+        wait_kind=None if pause is None else pause.scope.kind,
+        wait_name=None if pause is None else pause.scope.name,
+        awaits_room=pause is not None and pause.awaits_room,
+    )
+
+
+def _pause(tx: Tx, step: Step, pause: Pause) -> None:
+    state = retry_state(pause)
+    (cursor,) = tx.fenced(_PAUSE, **step.fence, new_retry=dump(state), now=tx.now)
+    tx.do(_WITHDRAW, **step.fence)
+    run_at = tx.now + _FOREVER if pause.until is None else pause.until
+    tx.wake.enqueue(tx, step_key(step.thread_id), run_at)
+    changed = deltas.thread_chunk(status=ThreadStatus.STREAMING, retry_state=state)
+    deltas.append(tx, step.thread_id, cursor, [changed])
+
+
+def retry_state(pause: Pause) -> dict[str, Any]:
+    """Return the `retry_state` of a paused thread."""
+    budget = None if pause.budget is None else pause.budget.to_dict()
+    return {
+        **{"kind": pause.kind, "attempt": 0, "max_attempts": 0, "next_at": pause.next_at},
+        **{"error": str(pause.words), "error_info": info_of(pause.words)},
+        **{"scope": pause.scope._asdict(), "budget": budget, "awaits_room": pause.awaits_room},
+    }
