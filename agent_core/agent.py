@@ -91,6 +91,8 @@ class Agent:
             keeps the beginning of its first message as its title.
         retry: retry policy of model requests.
         max_steps: maximum number of model steps in one turn.
+        delete_after: seconds without activity after which a thread of this agent is deleted; `math.inf`: never;
+            None: as `Settings.delete_after` says.
         on_message_complete: `(thread_id, message, usage)` after each committed model step; the message has
             the step's `finish_reason` and `provider_metadata`, usage None if the provider reported none.
         on_turn_complete: `(thread_id, message)` when the turn is complete; the message has these two of the
@@ -117,6 +119,7 @@ class Agent:
         title: ModelTitle | None = None,
         retry: RetryPolicy | None = None,
         max_steps: int = 50,
+        delete_after: float | None = None,
         on_message_complete: Hook | None = None,
         on_turn_complete: Hook | None = None,
         on_error: Hook | None = None,
@@ -128,6 +131,8 @@ class Agent:
         check_name(name, "An agent")
         if max_steps < 1:
             raise ValidationError("max_steps of Agent must be at least 1.")
+        if delete_after is not None and not delete_after >= 0:
+            raise ValidationError("delete_after of Agent must not be negative.")
         if context is not None and not callable(context):
             raise ValidationError(
                 "context of Agent must be a policy, such as TrimOldest(), or None for no limit."
@@ -148,6 +153,7 @@ class Agent:
         self.title = title
         self.retry = retry or RetryPolicy()
         self.max_steps = max_steps
+        self.delete_after = delete_after
         self.on_message_complete = on_message_complete
         self.on_turn_complete = on_turn_complete
         self.on_error = on_error

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -36,6 +37,8 @@ class Runtime:
         database_url: sqlite:///path, whose folder is made, or postgresql://user@host/name, which exists.
         workpool: the workpool of model steps.
         tool_workpool: the workpool of tools; by default a separate one, as large as `workpool`.
+        delete_after: seconds without activity after which a thread is deleted; None: never. An agent may have its
+            own (`Agent(delete_after=…)`).
         settings: durations; only tests need others than the defaults.
         clock: the time.
         work: whether this process runs work; False: it only sends and reads.
@@ -55,6 +58,7 @@ class Runtime:
         workpool: Workpool | None = None,
         tool_workpool: Workpool | None = None,
         *,
+        delete_after: float | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
         work: bool = True,
@@ -65,6 +69,8 @@ class Runtime:
             check_has(clock, "now", "clock of Runtime must be a Clock")
         self._pools = Workpools(workpool, tool_workpool)
         self.workpool, self.tool_workpool = self._pools.steps, self._pools.tools
+        if delete_after is not None:
+            settings = replace(settings or Settings(), delete_after=delete_after)
         self.store = Store(database_url, settings=settings, clock=clock, defer_for=self._pools.defer_for)
         self.worker: Worker | None = None
         self._work = work

@@ -30,6 +30,8 @@ class Settings:
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
         recheck: interval at which `authorization_callback` is called again for a subscriber.
         synchronous: SQLite's `synchronous` pragma, NORMAL or FULL.
+        delete_after: time without activity after which a thread is deleted; None: never. Agents may have their own.
+            `Runtime(delete_after=…)` sets it.
     """
 
     lease: float = 8.0
@@ -44,13 +46,14 @@ class Settings:
     keep_deltas: float = 300.0
     recheck: float = 5.0
     synchronous: str = "NORMAL"
+    delete_after: float | None = None
 
     def __post_init__(self) -> None:
         """Check every field."""
         check_fields(self)
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, str) and value < 0:
+            if isinstance(value, int | float) and not value >= 0:
                 raise ValidationError(f"{field.name} of Settings must not be negative.")
 
 

@@ -7,6 +7,7 @@ wake-up, and no lease should be without its work.
 from __future__ import annotations
 
 import functools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from agent_core.store.reads import search
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
 from agent_core.store.threads import deltas, files, search_index, usage_totals
-from agent_core.store.turns import trash
+from agent_core.store.turns import retention, trash
 from agent_core.store.wake_ups import due_work
 from agent_core.store.wake_ups.wake_ups import Released
 from agent_core.support.logs import get_logger
@@ -53,6 +54,8 @@ class Reconciler:
         self._reads = store.reads
         self._wake_ups = store.wake_ups
         self._clock = store.clock
+        self._agents = store.agents
+        self._delete_after = store.settings.delete_after
         self._locks = locks
         self._holds = holds
         self._deliver = deliver
@@ -129,6 +132,19 @@ class Reconciler:
             found = self._reads.read(search.text_of_thread, thread_id)
             if found is not None:
                 self._guarded(search_index.put, thread_id, *found)
+
+    def delete_expired(self) -> None:
+        """Delete threads that have been idle for too long, until the round's time is over.
+
+        Only threads of agents that this process knows: another agent may keep its threads for longer.
+        """
+        deadline = time.monotonic() + _CATCH_UP_TIME
+        for name, agent in list(self._agents.items()):
+            own = getattr(agent, "delete_after", None)
+            keep = self._delete_after if own is None else own
+            while keep is not None and keep < math.inf and time.monotonic() < deadline:
+                if not self._guarded(retention.delete_expired, name, keep):
+                    break
 
     def tidy(self, keep: float) -> None:
         """Delete the deltas of threads that have been idle for `keep` seconds, and files without a message."""

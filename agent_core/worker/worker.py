@@ -35,6 +35,7 @@ from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from agent_core.worker.workpool import Workpools
 
 _log = get_logger(__name__)
+_RETENTION_INTERVAL = 5.0  # seconds between deletions of threads that have been idle for too long
 _CLEANUP_INTERVAL = 60.0  # seconds between deletions of deltas that no reader needs any more
 _SHUTDOWN_TIMEOUT = 5.0  # seconds that running tools get to end when the worker is closed
 _SCHEDULE_RETRY_INTERVAL = 15.0  # seconds until a failed run of a schedule is retried
@@ -101,6 +102,7 @@ class Worker:
         self._scheduler.every(settings.pulse, duties.take_over)
         self._scheduler.every(settings.reconcile, duties.reconcile)
         self._scheduler.every(settings.reconcile, duties.catch_up)
+        self._scheduler.every(_RETENTION_INTERVAL, duties.delete_expired)
         self._scheduler.every(_CLEANUP_INTERVAL, functools.partial(duties.tidy, settings.keep_deltas))
         self._scheduler.every(_CLEANUP_INTERVAL, self._warn_of_standstill)
         self._scheduler.start()

@@ -67,6 +67,11 @@ VARIABLES = (
         "0",
         "1 serves /metrics in Prometheus' text format to everybody who can reach the app.",
     ),
+    _Variable(
+        "CHAT_DELETE_AFTER_DAYS",
+        "never",
+        "Days without activity after which a chat is deleted, unless it is pinned or has a schedule.",
+    ),
     _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     _Variable(
         "CHAT_TITLE_MODEL",
@@ -102,6 +107,7 @@ class Settings:
         tool_parallelism: how many tools a process runs at once, from 1.
         grace: seconds that running steps and tools get to end when the process is stopped, from 0.
         metrics: whether the server of the pages serves /metrics.
+        delete_after_days: days without activity after which a chat is deleted; None: never.
         model: value of CHAT_MODEL; None to choose an available model.
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
@@ -123,6 +129,7 @@ class Settings:
     tool_parallelism: int = 64
     grace: float = 30.0
     metrics: bool = False
+    delete_after_days: float | None = None
     model: str | None = None
     title_model: str = "own"
     openai_base_url: str | None = None
@@ -167,6 +174,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         tool_parallelism=_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
         metrics=_truth("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
         grace=_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
+        delete_after_days=_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),
         model=values.get("CHAT_MODEL"),
         title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
@@ -321,6 +329,17 @@ def _seconds(name: str, value: str) -> float:
     if not 0.0 <= seconds < float("inf"):
         raise ValidationError(f"{name} is {value!r}; it must be a number of seconds from 0 on, such as 30.")
     return seconds
+
+
+def _days(name: str, value: str) -> float | None:
+    if value == "never":
+        return None
+    try:
+        return _positive(name, value)
+    except ValidationError:
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a number of days above 0, such as 90, or never."
+        ) from None
 
 
 def _positive(name: str, value: str) -> float:

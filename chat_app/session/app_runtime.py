@@ -27,6 +27,7 @@ from chat_app.model.model_choice import ModelChoice, choose_model, offered_model
 from chat_app.server.settings import Settings
 from chat_app.session.app_agent import app_agent
 
+_DAY = 86_400.0  # seconds
 _log = get_logger(__name__)
 
 
@@ -48,7 +49,8 @@ async def app_runtime(
             raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
 
     steps, tools = workpools(settings)
-    async with Runtime(settings.database_url, steps, tools, work=False) as runtime:
+    keep = None if settings.delete_after_days is None else settings.delete_after_days * _DAY
+    async with Runtime(settings.database_url, steps, tools, delete_after=keep, work=False) as runtime:
         api = define_agent_api(
             runtime,
             agent or app_agent(settings, offers, runtime.get_thread),

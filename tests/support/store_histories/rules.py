@@ -85,6 +85,7 @@ class StoreMachine(BranchRules):
             self.do(self.process(by), thread_row.remove, name)
             self.model.delete(name)
             self.views.pop(name, None)
+            self.derived_rows_hold()
 
     # wake-ups, time, death
 
@@ -95,6 +96,7 @@ class StoreMachine(BranchRules):
 
     def count_usage(self, by: int) -> None:
         self.do(self.worker(by), usage_totals.count_idle)
+        self.derived_rows_hold()
 
     def index(self, by: int) -> None:
         """Index a thread by its words of now, or a worker that was late does, by those of an earlier moment."""
