@@ -33,18 +33,18 @@ _log = get_logger(__name__)
 
 @asynccontextmanager
 async def app_runtime(
-    settings: Settings, offers: Sequence[ModelChoice], agent: AnyAgent | None = None, *, work: bool = True
+    settings: Settings, models: Sequence[ModelChoice], agent: AnyAgent | None = None, *, work: bool = True
 ) -> AsyncGenerator[tuple[Runtime, AgentApi]]:
     """Open a runtime with the agents of the app and its extensions; yield it with the API of the app's agent.
 
     Args:
         settings: settings of the app.
-        offers: models to choose from; the first one answers if no other is chosen.
+        models: models to choose from; the first one answers if no other is chosen.
         agent: agent in place of the app's own.
         work: whether this process runs work.
     """
 
-    def own(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
+    def authorize(ctx: CallContext | None, thread_id: str, thread: Thread | None) -> None:
         if thread is not None and (ctx is None or thread.user_id != ctx.user_id):
             raise AccessDeniedError(f"The thread {thread_id!r} belongs to somebody else.")
 
@@ -53,8 +53,8 @@ async def app_runtime(
     async with Runtime(settings.database_url, steps, tools, delete_after=keep, work=False) as runtime:
         api = define_agent_api(
             runtime,
-            agent or app_agent(settings, offers, runtime.get_thread),
-            authorization_callback=own if IDENTITY else None,
+            agent or app_agent(settings, models, runtime.get_thread),
+            authorization_callback=authorize if IDENTITY else None,
         )
         for other in AGENTS.values():
             runtime.register(other)
@@ -86,9 +86,9 @@ def models_of(settings: Settings) -> tuple[ModelChoice, tuple[ModelChoice, ...]]
     return choice, tuple(offered_models(settings, os.environ, choice))
 
 
-def warm_for(offers: Sequence[ModelChoice]) -> None:
+def warm_for(models: Sequence[ModelChoice]) -> None:
     """Import litellm in the background if a model needs it, because the first message must not wait for it."""
-    if not all(offer.is_demo for offer in offers):
+    if not all(model.is_demo for model in models):
         warm()
 
 
@@ -103,9 +103,9 @@ async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None)
         AgentCoreError: the settings do not fit together, or the database cannot be used.
     """
     extensions.load(settings.extensions)
-    _, offers = models_of(settings)
-    warm_for(offers)
-    async with app_runtime(settings, offers) as (runtime, _), AsyncExitStack() as stack:
+    _, models = models_of(settings)
+    warm_for(models)
+    async with app_runtime(settings, models) as (runtime, _), AsyncExitStack() as stack:
         if metrics is not None:
             address = await stack.enter_async_context(serve(runtime, *metrics))
             _log.info("%s/ready and %s/metrics show this worker.", address, address)
