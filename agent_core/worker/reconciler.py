@@ -123,13 +123,13 @@ class Reconciler:
         deadline = time.monotonic() + _CATCH_UP_TIME
         while self._guarded(usage_totals.count_idle) and time.monotonic() < deadline:
             pass
-        if not self._reads.read(search_index.is_available):
+        if not self._read(search_index.is_available):
             return
-        waiting = self._reads.read(search_index.unindexed, self._clock.now())
+        waiting = self._read(search_index.unindexed, self._clock.now()) or []
         random.shuffle(waiting)  # so that workers begin with different ones
         while waiting and time.monotonic() < deadline:
             thread_id = waiting.pop()
-            found = self._reads.read(search.text_of_thread, thread_id)
+            found = self._read(search.text_of_thread, thread_id)
             if found is not None:
                 self._guarded(search_index.put, thread_id, *found)
 
@@ -151,8 +151,15 @@ class Reconciler:
         self._guarded(_tidy, keep)
 
     def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
+        return self._attempt(self._writer.run_blocking, function, *args)
+
+    def _read(self, function: Callable[..., R], *args: Any) -> R | None:
+        return self._attempt(self._reads.read, function, *args)
+
+    def _attempt(self, run: Callable[..., R], function: Callable[..., R], *args: Any) -> R | None:
+        """Return `run(function, *args)`; log a failure of the database, unless the store is closing."""
         try:
-            return self._writer.run_blocking(function, *args)
+            return run(function, *args)
         except (AgentCoreError, TimeoutError) as error:
             if not self._writer.closed:
                 _log.warning("The duty %s failed; the next round retries: %s", _name_of(function), error)

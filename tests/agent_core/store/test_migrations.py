@@ -21,8 +21,10 @@ from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, STILL_OPEN
 from agent_core.store.database.migrate import VERSION_TABLE
 from agent_core.store.database.open import opened
 from agent_core.store.database.sql import MESSAGE, WAKE_UP
+from agent_core.store.threads import usage_totals
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
+from tests.agent_core.api.test_search_index import by_index, index_all
 from tests.support.agents import agent_on, finished, rows, texts, tool_parts
 from tests.support.databases import url
 
@@ -298,3 +300,16 @@ async def test_a_version_that_knows_no_codes_can_write_beside_us(path: Path) -> 
         assert found is not None
         assert (found.error, found.error_info) == ("Theirs.", None)
         assert [span.error_info for span in await api.timeline(thread.id) if span.error] == [None]
+
+
+async def test_rows_from_before_are_found_and_counted_before_and_after_workers_derive(old: Path) -> None:
+    """Migrations neither index nor count; searches and summaries read what workers have not derived yet."""
+    async with agent_on(old, answer, tools=[look, pay, ask], runtime={"work": False}) as api:
+        before = await api.search("hello"), await api.insight.usage_summary()
+        assert len(before[0]) == 2
+        assert before[1].total.requests > 3
+        assert await index_all(api) >= 3
+        while await api.store.writer.run(usage_totals.count_idle):
+            pass
+        assert len(await by_index(api, "hello")) == 2
+        assert (await api.search("hello"), await api.insight.usage_summary()) == before
