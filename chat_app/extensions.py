@@ -76,6 +76,11 @@ Identify = Callable[[Mapping[str, str]], CallContext | None]
 IDENTITY: list[Identify] = []
 """Registered function, at most one; without it the app has no users, and every client sees every thread."""
 
+MayLimit = Callable[[CallContext | None], None]
+"""Function from a user to nothing that raises AccessDeniedError if the user may not change budgets."""
+LIMITS: list[MayLimit] = []
+"""Registered function, at most one."""
+
 
 def register_page(
     route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
@@ -181,6 +186,37 @@ def caller(headers: Mapping[str, str]) -> CallContext | None:
     if ctx is None or not ctx.user_id:
         raise AccessDeniedError("You are not signed in. Sign in, then reload the page.")
     return ctx
+
+
+def register_limits(callback: MayLimit) -> MayLimit:
+    """Register the decorated function to decide who may raise budgets, and use `api.limits` of the app.
+
+    Without it everybody may in an app without users, and nobody in one with users.
+
+    Args:
+        callback: `(ctx)`; raises AccessDeniedError to deny.
+
+    Raises:
+        ValidationError: `callback` is not a plain function, or another one is registered.
+    """
+    if not callable(callback) or inspect.iscoroutinefunction(callback):
+        raise ValidationError("register_limits takes a plain function of a CallContext.")
+    if LIMITS and [callback] != LIMITS:
+        raise ValidationError("register_limits was called twice; remove one of the calls.")
+    LIMITS[:] = [callback]
+    return callback
+
+
+def check_may_limit(ctx: CallContext | None) -> None:
+    """Check that a user may see and change limits and budgets.
+
+    Raises:
+        AccessDeniedError: the user may not.
+    """
+    if LIMITS:
+        LIMITS[0](ctx)
+    elif IDENTITY:
+        raise AccessDeniedError("Only the operator of this app may change budgets.")
 
 
 def load(modules: Sequence[str]) -> None:

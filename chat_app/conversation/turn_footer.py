@@ -12,7 +12,9 @@ from chat_app.messages.message_actions import Actions
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.thread.open_thread import OpenThread
 from chat_app.ui.controls import button, icon, testid
-from chat_app.ui.times import countdown
+from chat_app.ui.times import countdown, moment
+
+_SOON = 120  # seconds; a later moment is shown as a date
 
 HINTS = {
     "auth": "hint.auth",
@@ -144,6 +146,36 @@ def _waiting_to_retry() -> rx.Component:
         "retry-wait",
         rx.el.strong(attempt, " ", countdown(seconds=retry.seconds)),
         _words(retry.error, retry.error_info),
+        tone="wait",
+    )
+
+
+def _paused() -> rx.Component:
+    """Render the card of a thread that a limit or a budget pauses, with buttons to raise it or to stop."""
+    retry = OpenThread.retry
+    soon = rx.cond(retry.seconds < _SOON, countdown(seconds=retry.seconds), moment(at=retry.next_at))
+    return _card(
+        "hourglass",
+        "paused",
+        rx.el.strong(
+            rx.cond(retry.next_at > 0, rx.fragment(say("turn.paused_until"), " ", soon), say("turn.paused"))
+        ),
+        _words(retry.error, retry.error_info),
+        rx.el.div(
+            rx.cond(
+                retry.may_raise,
+                button(
+                    say("turn.double_budget"),
+                    icon_name="play",
+                    on_click=OpenThread.double_budget,
+                    test_id="double-budget",
+                ),
+            ),
+            button(
+                say("composer.stop"), icon_name="circle-stop", on_click=OpenThread.stop, test_id="stop-paused"
+            ),
+            class_name="buttons",
+        ),
         tone="wait",
     )
 

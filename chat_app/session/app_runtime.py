@@ -22,7 +22,7 @@ from agent_core.monitoring import serve
 from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
-from chat_app.extensions import AGENTS, IDENTITY
+from chat_app.extensions import AGENTS, IDENTITY, check_may_limit
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.settings import Settings
 from chat_app.session.app_agent import app_agent
@@ -55,6 +55,7 @@ async def app_runtime(
             runtime,
             agent or app_agent(settings, models, runtime.get_thread),
             authorization_callback=authorize if IDENTITY else None,
+            limits_callback=check_may_limit,
         )
         for other in AGENTS.values():
             runtime.register(other)

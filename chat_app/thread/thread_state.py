@@ -2,19 +2,21 @@
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import reflex as rx
 
 from agent_core import Thread
 from agent_core.errors import AccessDeniedError, AgentCoreError, ThreadNotFoundError, words_of
+from chat_app.extensions import check_may_limit
 from chat_app.files.file_types import MAX_FILES
 from chat_app.plain_text import clean_text, thread_title
 from chat_app.session.service import CommandState
 from chat_app.thread.follower import Follower
 from chat_app.thread.shown_thread import ShownThread
 from chat_app.thread.subscription import Reader, ThreadReader
-from chat_app.thread.turn_status import is_writing, needs_person, retry_view
+from chat_app.thread.turn_status import doubled_budget, is_writing, needs_person, retry_view
 from chat_app.thread.views import MessageView, RetryView
 
 RUNNING = ("streaming", "awaiting_tool_results")
@@ -134,7 +136,15 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         if key == self._retry_key:
             return
         self._retry_key = key
-        self.retry = retry_view(state) if state else RetryView()
+        self.retry = replace(retry_view(state), may_raise=self._may_raise(state)) if state else RetryView()
+
+    def _may_raise(self, state: dict[str, Any]) -> bool:
+        """Return whether the user may raise the budget for which the thread waits, if it waits for one."""
+        try:
+            check_may_limit(self._ctx())
+        except AccessDeniedError:
+            return False
+        return doubled_budget(state) is not None
 
     def _show_error(self, error: AgentCoreError) -> None:
         self._clear(self.open_id)
@@ -246,6 +256,16 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     async def resume(self):
         """Run the interrupted step again: Retry after a failure, Continue after a stop."""
         await self._do("resume_thread")
+
+    @rx.event
+    async def double_budget(self):
+        """Double the budget for which the thread waits, so that it goes on."""
+        self.notice = ""
+        with suppress(ThreadNotFoundError):  # the subscription shows that
+            thread = await self._api().get_thread(self.open_id)
+            if thread and (doubled := doubled_budget(thread.retry_state or {})):
+                budget, scope = doubled
+                await self._call("limits.set_budget", budget, **scope)
 
     @rx.event
     async def continue_answer(self, words: str):

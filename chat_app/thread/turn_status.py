@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from agent_core import Budget
 from chat_app.plain_text import clean_text
 from chat_app.thread.views import MessageView, RetryView
 
@@ -42,4 +43,18 @@ def retry_view(state: Mapping[str, Any]) -> RetryView:
         seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
         error=clean_text(str(state.get("error") or "")),
         error_info=state.get("error_info") or {},
+        next_at=float(state.get("next_at") or 0),
     )
+
+
+def doubled_budget(state: Mapping[str, Any]) -> tuple[Budget, dict[str, str]] | None:
+    """Return twice the budget for which a thread waits, and the argument of `set_budget` that names its scope.
+
+    None: the thread waits for something else, or its budget is 0, which means that nothing is allowed.
+    """
+    found, scope = state.get("budget") or {}, state.get("scope") or {}
+    usd, tokens = (found.get("usd") or 0) * 2 or None, (found.get("tokens") or 0) * 2 or None
+    name = {"user": "user_id", "agent": "agent", "thread": "thread_id"}.get(str(scope.get("kind")))
+    if state.get("awaits_room") or name is None or (usd is None and tokens is None):
+        return None
+    return Budget(usd=usd, tokens=tokens, per=found["per"]), {name: str(scope["name"])}

@@ -122,7 +122,9 @@ class ReturnedView:
 class RetryView:
     """Pending retry of a turn: its next attempt, the `seconds` until then, and the last error.
 
-    With the kind "unknown_agent" the turn waits until a process knows its agent.
+    With the kind "unknown_agent" the turn waits until a process knows its agent; with "limit" or "budget" it is
+    paused until `next_at`, in seconds since the epoch (0: that is not known), and `may_raise` says whether the user
+    may raise the budget.
     """
 
     kind: str = ""
@@ -131,3 +133,5 @@ class RetryView:
     seconds: float = 0
     error: str = ""
     error_info: dict[str, Any] = field(default_factory=dict)
+    next_at: float = 0
+    may_raise: bool = False

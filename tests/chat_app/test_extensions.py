@@ -35,7 +35,7 @@ def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
         getattr(extensions, name)
         monkeypatch.setattr(extensions, name, {})
     monkeypatch.setattr("chat_app.thread.message_views.TOOL_VIEWS", extensions.TOOL_VIEWS)
-    monkeypatch.setattr("chat_app.session.service.AGENTS", extensions.AGENTS)
+    monkeypatch.setattr("chat_app.session.app_runtime.AGENTS", extensions.AGENTS)
 
 
 @pytest.fixture

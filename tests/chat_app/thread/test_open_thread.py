@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 import reflex as rx
 
-from agent_core.errors import ModelError
+from agent_core import Budget
+from agent_core.errors import AccessDeniedError, ModelError
+from agent_core.llm import Usage
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns import turns
 from agent_core.testing import ToolUse
+from chat_app import extensions
 from chat_app.conversation.turn_footer import HINTS
 from chat_app.demo.tools import demo_tools
 from chat_app.session.service import service
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import ThreadState
+from chat_app.thread.turn_status import doubled_budget
 from tests.chat_app.support import Serve, Tab
 
 
@@ -215,3 +219,58 @@ def test_a_browser_cannot_call_any_method_of_the_api() -> None:
     assert "send" in OpenThread.event_handlers
     assert "_do" in vars(ThreadState)
     assert not [name for name in OpenThread.event_handlers if name.startswith("_") or name == "do"]
+
+
+async def test_a_user_doubles_the_budget_that_pauses_a_thread(serve: Serve, tab: Tab) -> None:
+    usage = Usage(10, 5, 15, cost=0.5)
+    async with serve(lambda messages: ["Yes.", usage]) as shared:
+        await shared.api.limits.set_budget(Budget(usd=0.5, per="turn"), thread_id="*")
+        await shared.api.limits.set_budget(Budget(usd=0.5), agent="*")
+        await shared.api.wait_until_idle((await shared.api.create_thread("Hi")).id)
+        await send(tab, "And now?")
+        await tab.read(shared, lambda: tab.thread.retry.kind == "budget")
+        retry = tab.thread.retry
+        assert (retry.attempt, retry.may_raise, retry.next_at > 0) == (0, True, True)
+        assert "$0.50" in retry.error
+        assert retry.error_info["code"] == "budget_spent_day"
+        await tab.thread.double_budget()
+        assert tab.thread.notice == ""
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+        assert tab.thread.retry.kind == ""
+        (use,) = await shared.api.limits.list_budgets(agent="assistant")
+        assert (use.budget.usd, use.usd) == (1.0, 1.0)
+
+
+async def test_a_user_who_may_not_raise_budgets_gets_no_button(
+    serve: Serve, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(ctx: Any) -> None:
+        raise AccessDeniedError("Ask Ann.")
+
+    async with serve(lambda messages: ["Yes."]) as shared:
+        await shared.api.limits.set_budget(Budget(tokens=0), agent="*")
+        monkeypatch.setattr(extensions, "LIMITS", [nobody])
+        await send(tab, "Hi")
+        await tab.read(shared, lambda: tab.thread.retry.kind == "budget")
+        assert not tab.thread.retry.may_raise
+        monkeypatch.setattr(extensions, "LIMITS", [])
+        await shared.api.limits.set_budget(Budget(tokens=1), agent="*")
+        await tab.read(shared, lambda: tab.thread.status == "completed")
+
+
+@pytest.mark.parametrize(
+    ("state", "doubled"),
+    [
+        ({}, None),
+        ({"kind": "rate_limited", "attempt": 1}, None),
+        ({"scope": {"kind": "model", "name": "m"}, "budget": None}, None),
+        ({"scope": {"kind": "user", "name": "a"}, "budget": {"usd": 0, "tokens": None, "per": "day"}}, None),
+        (
+            {"scope": {"kind": "thread", "name": "t"}, "budget": {"usd": 2, "tokens": 5, "per": "turn"}},
+            (Budget(usd=4, tokens=10, per="turn"), {"thread_id": "t"}),
+        ),
+    ],
+    ids=["nothing", "a retry", "a limit", "nothing allowed", "a budget"],
+)
+def test_what_doubling_a_budget_sets(state: dict[str, Any], doubled: Any) -> None:
+    assert doubled_budget(state) == doubled
