@@ -28,6 +28,7 @@ NOTE = "data-context"
 write the part, and read it at the next step."""
 
 _NOTE_ROLE = "context"
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would build an encoder at each call
 
 
 def to_provider(messages: Sequence[Message], system: str | None) -> list[ProviderMessage]:
@@ -153,7 +154,7 @@ def _call(part: Part) -> ProviderMessage:
     arguments: Any = part.get("input", part.get("rawInput")) or {}
     if not isinstance(arguments, dict):
         arguments = {INVALID_ARGUMENTS: arguments}
-    function = {"name": tool_name(part), "arguments": json.dumps(arguments, ensure_ascii=False)}
+    function = {"name": tool_name(part), "arguments": _as_json(arguments)}
     call = {"id": str(part.get("toolCallId")), "type": "function", "function": function}
     return call | signed_call(part)
 
@@ -177,7 +178,7 @@ def _output(output: Any) -> str | list[ProviderMessage]:
     """Return a result as text; one with pictures as a list: the text, then each picture by its address."""
     pictures: list[ProviderMessage] = []
     shown = _without_pictures(output, pictures)
-    text = shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
+    text = shown if isinstance(shown, str) else _as_json(shown)
     return [{"type": "text", "text": text}, *pictures] if pictures else text
 
 

@@ -209,6 +209,8 @@ class ResponseFiles:
 
     def with_stored_urls(self, parts: list[Part]) -> list[Part]:
         """Return the step's parts with the addresses of the stored files."""
+        if not self._stored:
+            return parts
         return [
             {**part, "url": self._stored[part["url"]]} if part.get("url") in self._stored else part
             for part in parts

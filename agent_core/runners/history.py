@@ -6,8 +6,7 @@ The facts are found when a message is added, so a step of a long thread costs no
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from agent_core.context.provider_messages import take_note
 from agent_core.context.token_meter import at_most
@@ -19,8 +18,7 @@ from agent_core.runners.file_parts import has_files
 _BYTES_EACH = 256  # bytes of a dict or a list without its contents
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """The messages of a thread in the provider's form; they are never changed in place.
 
     Attributes:
@@ -74,11 +72,18 @@ def _tool_names(messages: Sequence[ProviderMessage]) -> set[str]:
 
 def size_of(value: object) -> int:
     """Return about how many bytes a JSON value takes in memory."""
-    if isinstance(value, dict):
-        return _BYTES_EACH + sum([size_of(item) for item in cast("dict[str, object]", value).values()])
-    if isinstance(value, list):
-        return _BYTES_EACH + sum([size_of(item) for item in cast("list[object]", value)])
-    return len(value) if isinstance(value, str) else 0
+    size, left = 0, [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, dict):
+            size += _BYTES_EACH
+            left += cast("dict[str, object]", item).values()
+        elif isinstance(item, list):
+            size += _BYTES_EACH
+            left += cast("list[object]", item)
+    return size
 
 
 def size_of_messages(messages: Iterable[ProviderMessage]) -> int:

@@ -144,13 +144,12 @@ class ModelRunner:
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt | None:
         """Return the attempt; None if the thread is paused by a limit or a budget."""
-        claim = replace(claim, fingerprint=agent.fingerprint)
+        claim = claim._replace(fingerprint=agent.fingerprint)
         if claim.crashes >= self._settings.max_crashes:
             raise PoisonedStepError(sentence("step_poisoned", count=claim.crashes))
         if claim.steps >= agent.max_steps:
             raise StepLimitError(sentence("step_limit_reached", count=claim.steps, agent=agent.name))
-        with in_thread():  # `_history` reads rows in a thread
-            history = await self._history(claim, agent)
+        history = await self._history(claim, agent)
         if not await self._admission.admit(claim, agent, history.messages):
             return None
         task = asyncio.current_task()
@@ -165,6 +164,10 @@ class ModelRunner:
         """Return the history from the cache, or from the rows where the cache does not hold."""
         if (cached := self._history_cache.for_step(claim.thread_id, claim.seq)) is not None:
             return cached
+        with in_thread():
+            return await self._read_history(claim, agent)
+
+    async def _read_history(self, claim: Claim, agent: Agent) -> History:
         turn = self._history_cache.ended_turn(claim.thread_id, claim.seq, agent.system)
         if turn is not None:
             updates = await asyncio.to_thread(self._reads.updates, claim.thread_id, turn.cursor)
@@ -210,11 +213,13 @@ class ModelRunner:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
                     if isinstance(event, StepResult):
-                        event = replace(event, parts=attempt.files.with_stored_urls(event.parts))
-                        await shielded(self._commit(attempt, event))
+                        parts = attempt.files.with_stored_urls(event.parts)
+                        result = event if parts is event.parts else replace(event, parts=parts)
+                        await shielded(self._commit(attempt, result))
                     else:
                         began = True
-                        attempt.flusher.add(await attempt.files.store(event))
+                        chunk = await attempt.files.store(event) if event["type"] == "file" else event
+                        attempt.flusher.add(chunk)
         except ModelError as error:
             agent, thread_id, asked = attempt.agent, attempt.claim.thread_id, attempt.request
             again = None if began else await self._requests.without_refused(agent, thread_id, asked, error)

@@ -10,8 +10,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from agent_core.agent import Agent
@@ -48,8 +47,7 @@ _MIN_SHARE = 0.25  # of the window: the smallest ratio of our token count to the
 _OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRequest:
+class PreparedRequest(NamedTuple):
     """A request, and what it was built from: the history and its files.
 
     Attributes:
@@ -107,7 +105,7 @@ class RequestBuilder:
         words = clean_text(words_of(error))
         await self._writer.run(refusals.note_files, thread_id, agent.model.name, suspects, words)
         again = await self.prepare(agent, thread_id, asked.history)
-        return replace(again, was_cut=asked.was_cut, was_unsigned=asked.was_unsigned)
+        return again._replace(was_cut=asked.was_cut, was_unsigned=asked.was_unsigned)
 
     async def _without_imported(
         self, agent: Agent, thread_id: str, asked: PreparedRequest, error: ModelError
@@ -119,9 +117,9 @@ class RequestBuilder:
         messages = without_imported(history.messages, agent.model.name)
         if messages == history.messages:
             return None
-        unsigned = replace(History.of(messages, history.call_ids), note=history.note)
+        unsigned = History.of(messages, history.call_ids)._replace(note=history.note)
         again = await self.prepare(agent, thread_id, unsigned)
-        return replace(again, was_cut=asked.was_cut, was_unsigned=True)
+        return again._replace(was_cut=asked.was_cut, was_unsigned=True)
 
     def refused_files(self, asked: PreparedRequest, error: ModelError) -> set[str]:
         """Return the ids of this turn's files that the provider has presumably refused with `error`.
@@ -150,7 +148,7 @@ class RequestBuilder:
         cut = "Thread %s: the history is cut to the %s tokens that %s accepts."
         _log.info(cut, thread_id, window, agent.model.name)
         await self._windows.learn(agent.model, window)
-        return replace(again, was_cut=True, was_unsigned=asked.was_unsigned)
+        return again._replace(was_cut=True, was_unsigned=asked.was_unsigned)
 
     async def _with_files(self, agent: Agent, thread_id: str, history: History) -> HistoryFiles:
         if not history.has_files:

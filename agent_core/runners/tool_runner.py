@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agent_core.agent import AnyAgent
@@ -127,8 +127,12 @@ class ToolRunner:
             _set_timeout=functools.partial(self._set_timeout, call, tool),
         )
         try:
-            with self._report_if_slow(call):
+            # Readers are shown that a call runs, unless it ends soon.
+            timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._start_report, call)
+            try:
                 result = await execute(tool, call.input, context)
+            finally:
+                timer.cancel()
             result, pictures = take_pictures(result)
             output = None if tool.kind == "async" else encode_result(result)
         except FenceLost:
@@ -168,15 +172,6 @@ class ToolRunner:
             _log.warning(
                 "Thread %s: the progress of call %s was not written: %s", call.thread_id, call.id, error
             )
-
-    @contextlib.contextmanager
-    def _report_if_slow(self, call: ClaimedCall) -> Generator[None]:
-        """Show readers that a call runs, unless it ends soon."""
-        timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._start_report, call)
-        try:
-            yield
-        finally:
-            timer.cancel()
 
     def _start_report(self, call: ClaimedCall) -> None:
         task = asyncio.get_running_loop().create_task(self._report_run(call))

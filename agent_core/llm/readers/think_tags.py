@@ -108,14 +108,17 @@ class ThinkTagParser:
     def _begin(self) -> list[TextSlice] | None:
         """Look for an opening tag; return None if more text is needed."""
         start = _BEFORE.sub("", self._held)
-        head = start[:_LONGEST].lower()
-        for opening, closing in _TAGS.items():
-            if head.startswith(opening):
-                self._closing, self._thought = closing, False
-                self._held = start[len(opening) :]
-                return []
-        if not start or any(opening.startswith(head) for opening in _TAGS):
+        if not start:
             return None
+        if _TAG_BEGINS.match(start):
+            head = start[:_LONGEST].lower()
+            for opening, closing in _TAGS.items():
+                if head.startswith(opening):
+                    self._closing, self._thought = closing, False
+                    self._held = start[len(opening) :]
+                    return []
+            if any(opening.startswith(head) for opening in _TAGS):
+                return None
         self.over = True
         if self._closed:
             self._held = start

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ READERS_TIMEOUT = 0.25  # seconds that the writer waits for readers, once per `M
 BUSY_TIMEOUT = 10.0
 """Seconds that every connection waits for a lock of another process."""
 
+CHECK_INTERVAL = (
+    0.02  # seconds between looks at the log's size; each lets another thread take the interpreter's lock
+)
 _CLOSE_TIMEOUT = 10.0  # seconds that a checkpoint gets to end when the database is closed
 _WARN_BYTES = 4 * MAX_BYTES
 
@@ -48,6 +52,7 @@ class Checkpoints:
         self._file = Path(f"{file}-wal")
         self._changes = cursor.connection.total_changes
         self._limit, self._warn_at = MAX_BYTES, _WARN_BYTES
+        self._checked_at = 0.0
         self._due = threading.Event()
         self._closing = False
         self._running = threading.Lock()  # SQLite refuses, without waiting, a checkpoint beside another one
@@ -64,9 +69,10 @@ class Checkpoints:
             if changes - self._changes >= CHANGED_ROWS:
                 self._changes = changes
                 self._due.set()
-            size = self._file.stat().st_size
-            if size >= self._limit:
-                self._empty(size)
+            now = time.monotonic()
+            if now - self._checked_at >= CHECK_INTERVAL:
+                self._checked_at = now
+                self._check_size()
         except Exception:  # the writer's thread must survive errors of the disk
             _log.exception("The write-ahead log could not be emptied; the next attempt follows.")
 
@@ -75,6 +81,11 @@ class Checkpoints:
         self._closing = True
         self._due.set()
         self._thread.join(_CLOSE_TIMEOUT)
+
+    def _check_size(self) -> None:
+        size = self._file.stat().st_size
+        if size >= self._limit:
+            self._empty(size)
 
     def _empty(self, size: int) -> None:
         """Copy what is left, and empty the log if all readers leave it soon."""

@@ -45,7 +45,8 @@ COUNTER: Table = tables.metadata.tables["agent_counter"]
 ADMISSION: Table = tables.metadata.tables["agent_admission"]
 
 P: Callable[[str], BindParameter[Any]] = bindparam
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# Values from outside were checked before; looking for circles again would take a third of the time.
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 class Statement:

@@ -73,6 +73,11 @@ class Tx:
         sql, defaults = statement.compiled(self.dialect)
         self.cursor.execute(sql, defaults | values)
 
+    def lock(self, statement: Statement, **values: Any) -> None:
+        """Execute a SELECT that only locks rows; SQLite has no other writer during a transaction."""
+        if self.dialect.name != "sqlite":
+            self.do(statement, **values)
+
     def ask(self, statement: Statement, **values: Any) -> Callable[[], tuple[Any, ...] | None]:
         """Execute and return a function that returns the first row, or None.
 
@@ -81,8 +86,8 @@ class Tx:
         sql, defaults = statement.compiled(self.dialect)
         answer = self.cursor.execute(sql, defaults | values)
         if answer is self.cursor:  # a plain cursor holds one result at a time
-            answer = list(answer.fetchall())
-            return lambda: answer[0] if answer else None
+            rows = answer.fetchall()
+            return lambda: rows[0] if rows else None
         return lambda: next(iter(answer.fetchall()), None)
 
     def one(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:

@@ -7,7 +7,6 @@ outcomes the second one sees that no call is open any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import exists, insert, select, update
@@ -45,8 +44,7 @@ class UnknownAgent(Exception):  # noqa: N818  # not an error: another process ma
     """The work belongs to an agent that this process does not know; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewCall:
+class NewCall(NamedTuple):
     """A tool call that a committed step creates.
 
     Attributes:
@@ -64,8 +62,7 @@ class NewCall:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedCall:
+class ClaimedCall(NamedTuple):
     """The right to run a tool call, valid as long as the row has the same `attempt`.
 
     Attributes:

@@ -7,7 +7,6 @@ step writes nothing and learns of it.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, literal_column, select, update
@@ -45,8 +44,7 @@ class ModelFiles(NamedTuple):
 _NO_FILES = ModelFiles("", ())
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to run a model step, valid as long as the thread has the same `seq`.
 
     Attributes:
@@ -169,7 +167,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
     """
     key = step_key(thread_id)
     # The lock is a statement of its own: one that waits for it sees other rows as they were when it began.
-    tx.do(_LOCK, thread_id=thread_id)
+    tx.lock(_LOCK, thread_id=thread_id)
     row = tx.one(_CLAIM, thread_id=thread_id, key=str(key), worker=worker)
     if row is None:
         tx.wake.done(tx, key)

@@ -26,6 +26,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lower the limits, so that a few transactions reach them."""
     monkeypatch.setattr(checkpoints, "MAX_BYTES", MAX)
     monkeypatch.setattr(checkpoints, "CHANGED_ROWS", 10)
+    monkeypatch.setattr(checkpoints, "CHECK_INTERVAL", 0.0)
 
 
 def put(tx: Any, name: str) -> None:
