@@ -6,25 +6,28 @@ wake-up, and no lease should be without its work.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from agent_core.domain.run_events import WorkerLost
 from agent_core.domain.wake_up_key import WakeUpKey
-from agent_core.errors import AgentCoreError
+from agent_core.errors import AgentCoreError, DatabaseError
 from agent_core.store.database.transaction import Tx
 from agent_core.store.reads import search
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
 from agent_core.store.threads import deltas, files, search_index, usage_totals
 from agent_core.store.turns import retention, trash
-from agent_core.store.wake_ups import due_work
+from agent_core.store.wake_ups import due_work, workers
 from agent_core.store.wake_ups.wake_ups import Released
+from agent_core.store.wake_ups.workers import WorkerInfo
 from agent_core.support.logs import get_logger
+from agent_core.worker.spread import Spread
 from agent_core.worker.worker_locks import WorkerLocks
 
 _UNSENT_FILE_LIFETIME = 86_400.0  # seconds for which a file may wait for its message
@@ -45,6 +48,7 @@ class Reconciler:
         self,
         store: Store,
         locks: WorkerLocks,
+        spread: Spread,
         *,
         holds: Callable[[WakeUpKey], bool],
         deliver: Callable[[WakeUpKey], None],
@@ -57,6 +61,9 @@ class Reconciler:
         self._agents = store.agents
         self._delete_after = store.settings.delete_after
         self._locks = locks
+        self._spread = spread
+        self._announced: Sequence[str] = ()  # the agents
+        self._lease = store.settings.lease
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
@@ -66,12 +73,23 @@ class Reconciler:
         """When the leases were extended last, in seconds of the monotonic clock."""
 
     def heartbeat(self) -> None:
-        """Extend this worker's leases."""
-        if self._guarded(self._wake_ups.extend) is not None:
+        """Extend this worker's leases, and announce that it takes work, or no longer does."""
+        info = self._spread.info
+        self._announced = info.agents
+        if self._guarded(self._extend, info) is not None:
             self.last_heartbeat = time.monotonic()
+
+    def _extend(self, tx: Tx, info: WorkerInfo) -> int:
+        if self._spread.is_leaving:
+            workers.forget(tx, info.name)
+        else:
+            workers.announce(tx, info)
+        return self._wake_ups.extend(tx)
 
     def take_over(self) -> None:
         """Release the leases of workers that died on this machine, and leases that have expired."""
+        if self._spread.info.agents != self._announced:  # the others share work with it from now on
+            self.heartbeat()
         for worker in self._locks.dead():
             if self._locks.has_left(worker):
                 released = self._guarded(self._release, worker)
@@ -105,6 +123,8 @@ class Reconciler:
         for key in self._guarded(self._wake_ups.mine) or []:
             if not self._holds(key):
                 self._deliver(key)
+        with contextlib.suppress(DatabaseError):  # the next round looks again
+            self._spread.look()
         self._notify()
 
     def _check_clock(self) -> None:
@@ -147,8 +167,8 @@ class Reconciler:
                     break
 
     def tidy(self, keep: float) -> None:
-        """Delete the deltas of threads that have been idle for `keep` seconds, and files without a message."""
-        self._guarded(_tidy, keep)
+        """Delete deltas of threads that have been idle for `keep` seconds, unsent files, and dead workers' rows."""
+        self._guarded(_tidy, keep, self._lease)
 
     def _guarded(self, function: Callable[..., R], *args: Any) -> R | None:
         return self._attempt(self._writer.run_blocking, function, *args)
@@ -171,7 +191,8 @@ def _name_of(function: Callable[..., object]) -> str:
     return inner.__name__.strip("_")
 
 
-def _tidy(tx: Tx, keep: float) -> int:
+def _tidy(tx: Tx, keep: float, lease: float) -> int:
+    workers.tidy(tx, lease)
     files.forget(tx, tx.now - _UNSENT_FILE_LIFETIME)
     search_index.remove_orphans(tx)
     return deltas.tidy(tx, tx.now - keep)

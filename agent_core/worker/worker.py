@@ -30,6 +30,7 @@ from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
 from agent_core.worker.reconciler import Reconciler
 from agent_core.worker.scheduler import Scheduler
+from agent_core.worker.spread import Spread
 from agent_core.worker.stop_watch import StopWatch
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from agent_core.worker.workpool import Workpools
@@ -40,6 +41,9 @@ _CLEANUP_INTERVAL = 60.0  # seconds between deletions of deltas that no reader n
 _SHUTDOWN_TIMEOUT = 5.0  # seconds that running tools get to end when the worker is closed
 _SCHEDULE_RETRY_INTERVAL = 15.0  # seconds until a failed run of a schedule is retried
 _AGENT_RETRY_INTERVAL = 2.0  # seconds until the work of an unknown agent is offered again
+_REFILL_DELAY = (
+    0.005  # seconds from the first freed place to a look for the work that waits for it, and for others
+)
 
 
 class Worker:
@@ -61,11 +65,18 @@ class Worker:
         self._store = store
         self.pools = pools or Workpools(None, None)
         self._deliveries = Deliveries(self._take_up, self.pools)
+        self._spread = Spread(store, self.pools, self._deliveries.delay)
+        self._is_short_of_room = False  # whether due work has found no place here
         self._scheduler = Scheduler(store.engine, self._take, self._deliver, store.settings.poll)
         folder = workers_folder(parse_url(store.database_url), store.path)
         self._locks = WorkerLocks(folder, store.process)
         self._reconciler = Reconciler(
-            store, self._locks, holds=self.pools.holds, deliver=self._deliver, notify=self.notify
+            store,
+            self._locks,
+            self._spread,
+            holds=self.pools.holds,
+            deliver=self._deliver,
+            notify=self.notify,
         )
         self._admission = Admission(store.settings.max_crashes, store.settings.probation)
         self._history_cache = HistoryCache()
@@ -79,7 +90,6 @@ class Worker:
             WakeUpKind.SCHEDULE: self._run_schedule,
         }
         self._loop = asyncio.get_running_loop()
-        self._is_draining = False
         self._put_backs: set[asyncio.Task[None]] = set()
         self._began = time.monotonic()
 
@@ -87,7 +97,6 @@ class Worker:
         """Start to run work."""
         await asyncio.to_thread(self.pools.prepare)
         self._store.attach(self)
-        self._store.wake_ups.is_draining = False
         self._locks.open()
         self._began = time.monotonic()
         for pool in self.pools:
@@ -115,7 +124,7 @@ class Worker:
         self._steps.closing = True
         await self._deliveries.close()
         self._scheduler.shutdown()
-        at_once = set(WakeUpKind) if self._is_draining else {WakeUpKind.STEP}
+        at_once = set(WakeUpKind) if self._spread.is_leaving else {WakeUpKind.STEP}
         await asyncio.gather(*(pool.close(_SHUTDOWN_TIMEOUT, at_once) for pool in self.pools))
         self._store.detach()
         with contextlib.suppress(DatabaseError):  # the leases expire then
@@ -126,7 +135,8 @@ class Worker:
     async def drain(self, grace: float) -> bool:
         """Take no more work, and wait until the running work has ended; see `Runtime.drain`."""
         self.leave()
-        self._is_draining = self._store.wake_ups.is_draining = True
+        self._spread.is_leaving = True
+        await asyncio.to_thread(self._reconciler.heartbeat)
         await self._deliveries.close()
         await self._put_back([key for pool in self.pools for key in pool.drain()])
         ended = await asyncio.gather(*(pool.until_idle(grace) for pool in self.pools))
@@ -145,7 +155,7 @@ class Worker:
     @property
     def is_draining(self) -> bool:
         """Whether `drain` was called."""
-        return self._is_draining
+        return self._spread.is_leaving
 
     def leave(self) -> None:
         """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
@@ -158,9 +168,14 @@ class Worker:
 
     # --- called by the store; see `LocalWorker` ---
 
+    def keeps(self, key: WakeUpKey, fresh: bool) -> bool:
+        """Whether new work is leased to this process; call it in the writer's thread."""
+        return self._spread.keeps(key, fresh)
+
     def dispatch(self, key: WakeUpKey) -> None:
         """Submit work that is leased to this process to its workpool; call it on the event loop."""
-        if self._is_draining and not self._steps.closing and not self.pools.holds(key):
+        self._spread.arrived(key)
+        if self._spread.is_leaving and not self._steps.closing and not self.pools.holds(key):
             task = self._loop.create_task(self._put_back([key]))
             self._put_backs.add(task)
             task.add_done_callback(self._put_backs.discard)
@@ -189,11 +204,18 @@ class Worker:
     # --- on the event loop ---
 
     async def _take_up(self, text: str) -> None:
-        """Run the work of a wake-up that an engine delivers, if it can be leased, and wait for its end."""
-        key = await self._store.writer.run(self._store.wake_ups.lease, text)
-        if key is not None:
+        """Run the work of a wake-up that an engine delivers, if it can be leased, and wait for its end.
+
+        What is beyond this worker's share is passed on to the others.
+        """
+        write, wake_ups, key = self._store.writer.run, self._store.wake_ups, WakeUpKey.parse(text)
+        if not self._spread.keeps(key, fresh=True):
+            await write(wake_ups.pass_on, text, self._deliveries.delay)
+        elif await write(wake_ups.lease, text):
             self.dispatch(key)
             await self.pools.of(key).until_ended(key)
+        else:
+            self._spread.arrived(key)
 
     async def _run(self, key: WakeUpKey) -> None:
         work, record = self._runners[key.kind](key), self._locks.record
@@ -201,6 +223,10 @@ class Worker:
             await (work if record is None else record.run(str(key), work))
         except UnknownAgent as agent:
             await self._postpone(key, str(agent))
+        finally:
+            if self._is_short_of_room:
+                self._is_short_of_room = False
+                self._loop.call_later(_REFILL_DELAY, self.notify)
 
     async def _postpone(self, key: WakeUpKey, agent: str) -> None:
         """Release a wake-up for a process that knows the agent."""
@@ -231,16 +257,20 @@ class Worker:
     # --- in the scheduler's threads ---
 
     def _warn_of_standstill(self) -> None:
-        self._loop.call_soon_threadsafe(self.pools.warn_of_standstill)
+        self._loop.call_soon_threadsafe(self.pools.warn_of_standstill, self._is_short_of_room)
 
     def _take(self) -> list[WakeUpKey]:
-        room, delay = self.pools.room(), self._deliveries.delay
-        if self._is_draining or not room:
+        if self._spread.is_leaving:
             return []
+        delay = self._deliveries.delay
         fresh, suspect = self._store.reads.read(due_work.anything_due, self._store.clock.now(), delay)
-        keys = self._admit(room) if suspect else []
-        if fresh and (room := self.pools.room()):
-            taken = self._store.writer.run_blocking(self._store.wake_ups.take, room, delay)
+        if not (fresh or suspect):
+            return []
+        self._is_short_of_room = self.pools.is_short_of_room
+        self._spread.look()
+        keys = self._admit(self._spread.share(self.pools.room(), suspect=True)) if suspect else []
+        if fresh and (share := self._spread.share(self.pools.room())):
+            taken = self._store.writer.run_blocking(self._store.wake_ups.take, share, delay)
             self.pools.expect(taken)
             keys += taken
         return keys

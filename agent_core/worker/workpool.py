@@ -102,19 +102,22 @@ class Workpool:
         now = time.monotonic()
         return [(each.key, now - each.since) for keys in list(self._waiting.values()) for each in list(keys)]
 
-    def warn_of_standstill(self) -> None:
-        """Warn, once, if the workpool is full, keys wait and none has started for `STANDSTILL_TIMEOUT`."""
+    def warn_of_standstill(self, work_is_due: bool) -> None:
+        """Warn, once, if the workpool is full, work waits and none has started for `STANDSTILL_TIMEOUT`.
+
+        Args:
+            work_is_due: whether work waits in the database for a slot here.
+        """
         still = time.monotonic() - self._last_start
         is_reported = self._reported == self._last_start
-        if still < STANDSTILL_TIMEOUT or is_reported or not self._waiting or self.free:
+        if still < STANDSTILL_TIMEOUT or is_reported or self.free or not (self._waiting or work_is_due):
             return
         self._reported = self._last_start
         _log.warning(
-            "No work has started for %.0f s: %s keys wait, and all %s slots are taken by %s. If a running key waits "
+            "No work has started for %.0f s although work waits: all %s slots are taken by %s. If a running key waits "
             "for a waiting one (a tool for another thread, in a workpool that both share), this is a deadlock: give "
             "tools a workpool of their own, or raise max_parallelism.",
             still,
-            len(self.waiting()),
             self.max_parallelism,
             ", ".join(map(str, self.running()[:5])),
         )
@@ -282,6 +285,16 @@ class Workpools:
         room = {kind: pool.free - taken.count(pool) for kind, pool in found.items()}
         return {kind: free for kind, free in room.items() if free > 0}
 
+    @property
+    def is_short_of_room(self) -> bool:
+        """Whether one of the workpools of steps and tools is full."""
+        return self.steps.free == 0 or self.tools.free == 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step or tool runs."""
+        return self.steps.busy or self.tools.busy
+
     def expect(self, keys: Sequence[WakeUpKey]) -> None:
         """Reserve room for leased keys until they are submitted; call it from any thread."""
         self._expected.update(keys)
@@ -304,10 +317,10 @@ class Workpools:
         """Return the ids of the threads with a running step or tool."""
         return {key.thread_id for pool in (self.steps, self.tools) for key in pool.running()}
 
-    def warn_of_standstill(self) -> None:
-        """Warn of each workpool that is full and starts nothing."""
+    def warn_of_standstill(self, work_is_due: bool) -> None:
+        """Warn of each workpool that is full and starts nothing; see `Workpool.warn_of_standstill`."""
         for pool in self:
-            pool.warn_of_standstill()
+            pool.warn_of_standstill(work_is_due)
 
     def stats(self, due: Mapping[str | None, DueWork]) -> dict[str, QueueStats]:
         """Return the figures of steps and tools; `due` is the work in the database, by kind."""

@@ -103,19 +103,23 @@ def agent() -> Agent:
 
 @dataclass
 class Colony:
-    """Workers on one database, which are restarted when they die, and a sender that runs no steps.
+    """Workers on one database, which are restarted when they die, and a sender.
 
     Attributes:
         url: URL of the database.
         workers: number of workers.
         engine: whether Procrastinate delivers the work.
         settings: settings of the runtimes that differ from the defaults.
+        restarts: whether a worker that dies is replaced.
+        sender_works: whether the sender is a worker, too.
     """
 
     url: str
     workers: int = 1
     engine: bool = False
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    restarts: bool = True
+    sender_works: bool = False
     deaths: int = 0
     _over: bool = False
     children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
@@ -123,8 +127,9 @@ class Colony:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncGenerator[AgentApi]:
         """Start the sender and the workers, and yield the sender's API."""
-        pools = await asyncio.to_thread(_pools, self)
-        async with Runtime(self.url, work=False, settings=Settings(**self.settings), **pools) as runtime:
+        pools = await asyncio.to_thread(self.pools)
+        settings = Settings(**self.settings)
+        async with Runtime(self.url, work=self.sender_works, settings=settings, **pools) as runtime:
             api = define_internal_agent_api(runtime, agent())
             self.children = [await asyncio.to_thread(start, _live, self.plan) for _ in range(self.workers)]
             keeping = asyncio.create_task(self._keep())
@@ -142,8 +147,14 @@ class Colony:
         """The part of the colony that a child needs."""
         return Colony(self.url, self.workers, self.engine, self.settings)
 
+    def pools(self) -> dict[str, Any]:
+        """Return the workpool of a runtime, as arguments."""
+        if not self.engine:
+            return {}
+        return {"workpool": create_workpool_bridge(ProcrastinateEngine(self.url))}
+
     async def _keep(self) -> None:
-        while not self._over:
+        while self.restarts and not self._over:
             for place, child in enumerate(self.children):
                 if child.exitcode is not None:
                     self.deaths += 1
@@ -160,18 +171,12 @@ class Colony:
             await eventually(lambda child=child: child not in self.children)
 
 
-def _pools(colony: Colony) -> dict[str, Any]:
-    if not colony.engine:
-        return {}
-    return {"workpool": create_workpool_bridge(ProcrastinateEngine(colony.url))}
-
-
 def _live(colony: Colony) -> None:
     asyncio.run(_work(colony))
 
 
 async def _work(colony: Colony) -> None:
-    async with Runtime(colony.url, settings=Settings(**colony.settings), **_pools(colony)) as runtime:
+    async with Runtime(colony.url, settings=Settings(**colony.settings), **colony.pools()) as runtime:
         define_internal_agent_api(runtime, agent())
         await asyncio.Event().wait()
 

@@ -43,6 +43,7 @@ LIMIT: Table = tables.metadata.tables["agent_limit"]
 BUDGET: Table = tables.metadata.tables["agent_budget"]
 COUNTER: Table = tables.metadata.tables["agent_counter"]
 ADMISSION: Table = tables.metadata.tables["agent_admission"]
+WORKER: Table = tables.metadata.tables["agent_worker"]
 
 P: Callable[[str], BindParameter[Any]] = bindparam
 # Values from outside were checked before; looking for circles again would take a third of the time.

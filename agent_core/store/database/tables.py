@@ -473,4 +473,23 @@ class AdmissionRow(Table, table=True):
     awaits_room: bool = False
 
 
+class WorkerRow(Table, table=True):
+    """A worker that lives; its row is deleted when it closes, or when another worker finds it dead.
+
+    seen_at  its last heartbeat; it counts as dead when that is longer ago than a lease
+    steps    number of model steps that it runs at once
+    tools    number of tools that it runs at once; null: they share the places of the steps
+    agents   names of the agents that it knows, sorted, as a JSON list
+    """
+
+    __tablename__: ClassVar[Any] = "agent_worker"
+    name: str = Field(primary_key=True)
+    host: str
+    started_at: float
+    seen_at: float
+    steps: int
+    tools: int | None = None
+    agents: str = _json("[]")
+
+
 metadata = ThreadRow.metadata

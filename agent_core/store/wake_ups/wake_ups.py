@@ -29,6 +29,7 @@ from agent_core.store.database.sql import (
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, suspects
 from agent_core.store.tool_calls import calls
+from agent_core.store.wake_ups import workers
 
 _JOB_STATE = dump({"version": 1, "target": "work"})
 
@@ -74,6 +75,11 @@ _LEASE = Statement(
     .where(_w.id == P("key"), _w.worker.is_(None), _w.company.is_(None))
     .values(next_run_time=P("until"), worker=P("by"))
     .returning(_w.id)
+)
+_PASS_ON = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"), _w.worker.is_(None), _w.next_run_time > P("since"))
+    .values(next_run_time=P("since"))
 )
 _ADMIT = Statement(
     update(WAKE_UP)
@@ -137,7 +143,15 @@ def deferred_by_none(key: WakeUpKey) -> None:
 
 
 class LocalWorker(Protocol):
-    """Protocol of the worker of this process; every method is called on the event loop."""
+    """Protocol of the worker of this process; its methods are called on the event loop, except `keeps`."""
+
+    def keeps(self, key: WakeUpKey, fresh: bool) -> bool:
+        """Whether this worker takes new work, or leaves it to others; called in the writer's thread.
+
+        Args:
+            fresh: whether it begins a turn.
+        """
+        ...
 
     def dispatch(self, key: WakeUpKey) -> None:
         """Run work that was committed with a lease of this process."""
@@ -177,13 +191,11 @@ class LeasedWakeUps:
 
     Attributes:
         worker: the worker of this process; None if it has none.
-        is_draining: whether new work is left to other processes, although there is a worker.
     """
 
     def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
         self.process = process
         self.worker: LocalWorker | None = None
-        self.is_draining = False
         self._lease = lease
         self._defer_for = defer_for
 
@@ -192,13 +204,13 @@ class LeasedWakeUps:
     ) -> None:
         """Write the wake-up `key`; without `run_at` it is leased to this process and dispatched after the commit.
 
-        If an engine delivers it, a `fresh` or later wake-up is left to the engine instead.
+        It is left to any worker if this one does not keep it, and to the engine if that delivers the key and the
+        wake-up is `fresh` or due later.
         """
         key = WakeUpKey.parse(key) if isinstance(key, str) else key
         text = str(key)
         defer, worker = self._defer_for(key), self.worker
-        takes = worker is not None and not self.is_draining
-        mine = run_at is None and takes and not (fresh and defer)
+        mine = run_at is None and worker is not None and not (fresh and defer) and worker.keeps(key, fresh)
         tx.do(
             _PUT,
             id=text,
@@ -242,10 +254,18 @@ class LeasedWakeUps:
         taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
         return [WakeUpKey.parse(text) for (text,) in taken]
 
-    def lease(self, tx: Tx, text: str) -> WakeUpKey | None:
-        """Lease a wake-up that an engine delivers as text; return its key, or None if it cannot be leased."""
-        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
-        return None if row is None else WakeUpKey.parse(text)
+    def lease(self, tx: Tx, text: str) -> bool:
+        """Lease a wake-up that an engine delivers as text; return whether it could be leased."""
+        return tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process) is not None
+
+    def pass_on(self, tx: Tx, text: str, delay: float) -> None:
+        """Offer a wake-up that an engine has delivered here to the workers' schedulers, at once.
+
+        Args:
+            delay: seconds for which they leave due work to the engine.
+        """
+        tx.run(_PASS_ON, key=text, since=tx.now - delay)
+        tx.touched.add(WORK_FEED)
 
     def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[WakeUpKey]:
         """Lease suspects; return the keys of those that no other worker has leased first."""
@@ -257,7 +277,11 @@ class LeasedWakeUps:
         return tx.run(_EXTEND, by=self.process, until=tx.now + self._lease)
 
     def release(self, tx: Tx, worker: str) -> int:
-        """Release the leases of a worker, so that their work is due at once; return how many."""
+        """Release the leases of a worker, so that their work is due at once; return how many.
+
+        The worker no longer counts as living, until it announces itself again.
+        """
+        workers.forget(tx, worker)
         tx.touched.add(WORK_FEED)
         return tx.run(_RELEASE, by=worker, now=tx.now)
 

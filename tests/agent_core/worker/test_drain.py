@@ -13,7 +13,7 @@ from agent_core import Workpool, action_tool
 from agent_core.domain.end_reasons import EndReason
 from agent_core.store.database.sql import WAKE_UP
 from agent_core.testing import ToolUse, eventually
-from tests.support.agents import EAGER, agent_on, finished, held, live, rows, runtime_of, texts
+from tests.support.agents import EAGER, agent_on, finished, held, live, rows, runtime_of, texts, worker_of
 
 LONG = 3600.0  # seconds
 
@@ -40,7 +40,7 @@ async def test_running_step_is_finished_and_new_work_is_left(path: Path) -> None
         slow = await api.create_thread("slow")
         await live(api, slow.id, "Begin.")
         drain = asyncio.create_task(runtime_of(api).drain(LONG))
-        await eventually(lambda: api.store.wake_ups.is_draining)
+        await eventually(lambda: worker_of(api).is_draining)
         quick = await api.create_thread("quick")  # sending goes on
         assert holders(path)[f"step:{quick.id}"] is None
         go.set()
@@ -67,7 +67,7 @@ async def test_next_step_after_a_tool_is_left(path: Path) -> None:
         thread = await api.create_thread("Hi")
         await runs.wait()
         drain = asyncio.create_task(runtime_of(api).drain(LONG))
-        await eventually(lambda: api.store.wake_ups.is_draining)
+        await eventually(lambda: worker_of(api).is_draining)
         go.set()
         assert await drain
         assert holders(path) == {f"step:{thread.id}": None}
@@ -93,7 +93,7 @@ async def test_tools_of_the_step_that_ends_are_left(path: Path) -> None:
         thread = await api.create_thread("Hi")
         await live(api, thread.id, "Begin.")
         drain = asyncio.create_task(runtime_of(api).drain(LONG))
-        await eventually(lambda: api.store.wake_ups.is_draining)
+        await eventually(lambda: worker_of(api).is_draining)
         go.set()
         assert await drain
         ((key, holder),) = holders(path).items()

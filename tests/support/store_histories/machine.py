@@ -224,6 +224,9 @@ def message(name: str) -> NewMessage:
 class Idle:
     """A worker that finds its work in the rows only."""
 
+    def keeps(self, key: WakeUpKey, fresh: bool) -> bool:
+        return True
+
     def dispatch(self, key: WakeUpKey) -> None: ...
 
     def cancel(self, thread_id: str) -> None: ...
