@@ -85,7 +85,9 @@ class Deliveries:
             await asyncio.sleep(_RESTART_INTERVAL)
 
 
-def create_workpool_bridge(engine: Any, *, max_parallelism: int = 64) -> Workpool:
+def create_workpool_bridge(
+    engine: Any, *, max_parallelism: int = 64, max_per_user: int | None = None
+) -> Workpool:
     """Return a workpool that gets its work through `engine`; agents, tools and pages do not change.
 
     Pass it to `Runtime(workpool=…)` in every process. Work that follows in the same process (tools after a
@@ -94,14 +96,15 @@ def create_workpool_bridge(engine: Any, *, max_parallelism: int = 64) -> Workpoo
     Args:
         engine: an `Engine`, such as `agent_core.worker.procrastinate.ProcrastinateEngine(url)`.
         max_parallelism: number of steps or tools that run at once in this process.
+        max_per_user: see `Workpool`.
 
     Raises:
-        ValidationError: the engine lacks one of the methods, or `max_parallelism` is below 1.
+        ValidationError: the engine lacks one of the methods, or a number is below 1.
     """
     if not isinstance(engine, Engine):
         raise ValidationError(
             "An engine has the methods prepare(), defer(tx, key, run_at) and run(deliver, concurrency)."
         )
-    pool = Workpool(max_parallelism)
+    pool = Workpool(max_parallelism, max_per_user=max_per_user)
     pool.engine = engine
     return pool

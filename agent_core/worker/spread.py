@@ -55,8 +55,6 @@ class Spread:
         self.is_leaving = False
         self._started_at = store.clock.now()
         self._view = _View()
-        # Begun by transactions whose effects have not run yet; cleared by a look, for those that failed.
-        self._arriving: set[WakeUpKey] = set()
 
     @property
     def info(self) -> WorkerInfo:
@@ -82,7 +80,6 @@ class Spread:
             store.settings.lease,
             self._delay,
         )
-        self._arriving.clear()
         self._view = _View(fleet, self._most(fleet))
 
     def _most(self, fleet: Fleet) -> float:
@@ -124,19 +121,15 @@ class Spread:
 
     def _keeps_turn(self, key: WakeUpKey) -> bool:
         view, kind = self._view, key.kind
-        room = self._pools.of(key).free - len(self._arriving)
-        stays = room > 0
-        if stays and view.fleet.peers and (self._arriving or self._pools.busy):
+        room = self._pools.room_for(key)
+        stays = room > 0 and self._pools.steps.max_per_user is None  # a limit is checked when work is taken
+        if stays and view.fleet.peers and self._pools.busy:
             due = view.fleet.due_of(kind).wake_ups + view.left + 1
             mine = Load(view.fleet.held + view.kept, room)
             stays = fair_share(due, mine, [peer.load(kind) for peer in view.fleet.peers]) > 0
         if stays:
-            self._arriving.add(key)
+            self._pools.expect([key])
             view.kept += 1
         else:
             view.left += 1
         return stays
-
-    def arrived(self, key: WakeUpKey) -> None:
-        """Note that the work of a key has been submitted to its workpool."""
-        self._arriving.discard(key)

@@ -25,6 +25,7 @@ from agent_core.store.store import Store
 from agent_core.store.threads import absent_agents, suspects
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.wake_ups import due_work
+from agent_core.store.wake_ups.take import Leased
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
@@ -172,9 +173,9 @@ class Worker:
         """Whether new work is leased to this process; call it in the writer's thread."""
         return self._spread.keeps(key, fresh)
 
-    def dispatch(self, key: WakeUpKey) -> None:
+    def dispatch(self, key: WakeUpKey, user_id: str | None = None) -> None:
         """Submit work that is leased to this process to its workpool; call it on the event loop."""
-        self._spread.arrived(key)
+        self.pools.note_user(key.thread_id, user_id)
         if self._spread.is_leaving and not self._steps.closing and not self.pools.holds(key):
             task = self._loop.create_task(self._put_back([key]))
             self._put_backs.add(task)
@@ -211,11 +212,11 @@ class Worker:
         write, wake_ups, key = self._store.writer.run, self._store.wake_ups, WakeUpKey.parse(text)
         if not self._spread.keeps(key, fresh=True):
             await write(wake_ups.pass_on, text, self._deliveries.delay)
-        elif await write(wake_ups.lease, text):
-            self.dispatch(key)
+        elif leased := await write(wake_ups.lease, text):
+            self.dispatch(key, leased.user_id)
             await self.pools.of(key).until_ended(key)
         else:
-            self._spread.arrived(key)
+            self.pools.forget(key)
 
     async def _run(self, key: WakeUpKey) -> None:
         work, record = self._runners[key.kind](key), self._locks.record
@@ -266,13 +267,20 @@ class Worker:
         fresh, suspect = self._store.reads.read(due_work.anything_due, self._store.clock.now(), delay)
         if not (fresh or suspect):
             return []
-        self._is_short_of_room = self.pools.is_short_of_room
+        most = self.pools.steps.max_per_user
+        self._is_short_of_room = self.pools.is_short_of_room or most is not None
         self._spread.look()
         keys = self._admit(self._spread.share(self.pools.room(), suspect=True)) if suspect else []
         if fresh and (share := self._spread.share(self.pools.room())):
-            taken = self._store.writer.run_blocking(self._store.wake_ups.take, share, delay)
-            self.pools.expect(taken)
-            keys += taken
+            taken = self._store.writer.run_blocking(self._store.wake_ups.take, share, delay, most)
+            keys += self._expect(taken)
+        return keys
+
+    def _expect(self, leased: list[Leased]) -> list[WakeUpKey]:
+        for key, user_id in leased:
+            self.pools.note_user(key.thread_id, user_id)
+        keys = [key for key, _ in leased]
+        self.pools.expect(keys)
         return keys
 
     def _admit(self, room: Mapping[str, int]) -> list[WakeUpKey]:
@@ -281,10 +289,9 @@ class Worker:
         held = [one for one in known if one.worker == self._store.process]
         waiting = [one for one in known if one.worker is None and one.due <= now]
         keys = self._admission.of(held, waiting, room, time.monotonic() - self._began)
-        if keys:
-            keys = self._store.writer.run_blocking(self._store.wake_ups.admit, keys)
-            self.pools.expect(keys)
-        return keys
+        if not keys:
+            return []
+        return self._expect(self._store.writer.run_blocking(self._store.wake_ups.admit, keys))
 
     def _deliver(self, key: WakeUpKey) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed; the lease expires

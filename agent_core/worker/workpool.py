@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,17 +16,21 @@ from agent_core.store.wake_ups.due_work import DueWork
 from agent_core.store.wake_ups.wake_ups import Defer
 from agent_core.support.argument_checks import check_arguments
 from agent_core.support.logs import get_logger
+from agent_core.worker.fair_queue import FairQueue
 
 Handler = Callable[[WakeUpKey], Awaitable[None]]
 STANDSTILL_TIMEOUT = 30.0
 """Seconds after which a full workpool that starts nothing is reported."""
 
 _OTHER_PARALLELISM = 16  # of timeouts and schedules, each of which is one short transaction
+_EXPECTED_TIMEOUT = 30.0  # seconds; the transaction that was to lease a key has failed then
+_MAX_USERS = 10_000  # threads whose users are remembered; another one counts as a user of its own
 _log = get_logger(__name__)
 
 
 class _Waiting(NamedTuple):
     key: WakeUpKey
+    person: str
     handler: Handler
     since: float  # seconds, monotonic
 
@@ -34,24 +38,29 @@ class _Waiting(NamedTuple):
 class Workpool:
     """Runs work by key, at most `max_parallelism` at once.
 
-    Waiting keys are taken from each thread in turn, so that fifty tool calls of one thread do not delay the
-    only one of another. A key that is submitted again while it runs is run once more afterwards: submitting
-    is a wake-up, and handlers are idempotent.
+    Waiting keys are taken from each person in turn, and of one person from each thread in turn, so that fifty
+    tool calls of one thread do not delay the only one of another. A key that is submitted again while it runs is
+    run once more afterwards: submitting is a wake-up, and handlers are idempotent.
 
     Args:
         max_parallelism: how many steps or tools run at once, from 1.
+        max_per_user: how many threads of one user run at once, in all processes together, from 1; None: no limit.
+            Read from the workpool of model steps. A thread without a user counts as a user of its own.
 
     Raises:
-        ValidationError: `max_parallelism` is below 1.
+        ValidationError: `max_parallelism` or `max_per_user` is below 1.
     """
 
-    def __init__(self, max_parallelism: int = 64) -> None:
-        check_arguments(Workpool.__init__, (), {"max_parallelism": max_parallelism}, who="Workpool")
-        if max_parallelism < 1:
-            raise ValidationError("max_parallelism must be at least 1.")
+    def __init__(self, max_parallelism: int = 64, *, max_per_user: int | None = None) -> None:
+        given = {"max_parallelism": max_parallelism, "max_per_user": max_per_user}
+        check_arguments(Workpool.__init__, (), given, who="Workpool")
+        for name, value in given.items():
+            if value is not None and value < 1:
+                raise ValidationError(f"{name} must be at least 1.")
         self.max_parallelism = max_parallelism
+        self.max_per_user = max_per_user
         self.engine: Any = None  # the distributed engine that delivers work; see `agent_core.worker.bridge`
-        self._waiting: OrderedDict[str, deque[_Waiting]] = OrderedDict()
+        self._waiting = FairQueue[_Waiting]()
         self._running: dict[WakeUpKey, asyncio.Task[None]] = {}
         self._known: set[WakeUpKey] = set()  # waiting, or running and to be run again
         self._watched: dict[WakeUpKey, asyncio.Event] = {}  # set when the key has ended; see `until_ended`
@@ -63,17 +72,17 @@ class Workpool:
         """Accept work, also after an earlier runtime has closed this workpool."""
         self._open = True
 
-    def submit(self, key: WakeUpKey, handler: Handler) -> None:
-        """Run `handler(key)` as soon as there is room. Call it on the event loop."""
+    def submit(self, key: WakeUpKey, handler: Handler, user_id: str | None = None) -> None:
+        """Run `handler(key)` as soon as there is room, as the work of a user. Call it on the event loop."""
         if key in self._known or not self._open:
             return
         self._known.add(key)
         if key not in self._running:
-            self._wait(key, handler)
+            self._wait(key, user_id or key.thread_id, handler)
             self._fill()
 
-    def _wait(self, key: WakeUpKey, handler: Handler) -> None:
-        self._waiting.setdefault(key.thread_id, deque()).append(_Waiting(key, handler, time.monotonic()))
+    def _wait(self, key: WakeUpKey, person: str, handler: Handler) -> None:
+        self._waiting.put(person, key.thread_id, _Waiting(key, person, handler, time.monotonic()))
 
     @property
     def free(self) -> int:
@@ -100,7 +109,7 @@ class Workpool:
     def waiting(self) -> list[tuple[WakeUpKey, float]]:
         """Return each waiting key with the seconds that it has waited."""
         now = time.monotonic()
-        return [(each.key, now - each.since) for keys in list(self._waiting.values()) for each in list(keys)]
+        return [(each.key, now - each.since) for each in self._waiting]
 
     def warn_of_standstill(self, work_is_due: bool) -> None:
         """Warn, once, if the workpool is full, work waits and none has started for `STANDSTILL_TIMEOUT`.
@@ -134,7 +143,7 @@ class Workpool:
 
     def cancel(self, thread_id: str) -> None:
         """Cancel the running keys of a thread and drop the waiting ones."""
-        for waiting in self._waiting.pop(thread_id, ()):
+        for waiting in self._waiting.remove(thread_id):
             self._known.discard(waiting.key)
             self._notify(waiting.key)
         for key, task in list(self._running.items()):
@@ -183,22 +192,17 @@ class Workpool:
 
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self.max_parallelism:
-            thread_id, keys = next(iter(self._waiting.items()))
-            key, handler, _since = keys.popleft()
-            if keys:
-                self._waiting.move_to_end(thread_id)
-            else:
-                del self._waiting[thread_id]
+            key, person, handler, _since = self._waiting.pop()
             self._known.discard(key)
             self._last_start = time.monotonic()
             self._running[key] = task = asyncio.create_task(_run(key, handler), name=str(key))
             # Not in the task: if it is cancelled before it starts, its code never runs.
-            task.add_done_callback(functools.partial(self._ended, key, handler))
+            task.add_done_callback(functools.partial(self._ended, key, person, handler))
 
-    def _ended(self, key: WakeUpKey, handler: Handler, _task: asyncio.Task[None]) -> None:
+    def _ended(self, key: WakeUpKey, person: str, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
         if key in self._known:  # submitted again meanwhile
-            self._wait(key, handler)
+            self._wait(key, person, handler)
         self._notify(key)
         self._fill()
 
@@ -253,8 +257,9 @@ class Workpools:
             self.tools.engine = self.steps.engine
         self.others = Workpool(_OTHER_PARALLELISM)
         self._by_kind = {WakeUpKind.STEP: self.steps, WakeUpKind.TOOL: self.tools}
-        # Leased in the scheduler's thread, and not yet submitted on the event loop.
-        self._expected: set[WakeUpKey] = set()
+        # Leased in another thread, and not yet submitted on the event loop; with the moment, in monotonic seconds.
+        self._expected: dict[WakeUpKey, float] = {}
+        self._user_of: OrderedDict[str, str] = OrderedDict()  # by thread, of those with recent work
 
     def __iter__(self) -> Iterator[Workpool]:
         """Iterate over the workpools, each once."""
@@ -281,9 +286,17 @@ class Workpools:
             found["work"] = self.steps
         else:
             found |= {"step": self.steps, "tool": self.tools}
-        taken = [self.of(key) for key in tuple(self._expected)]
-        room = {kind: pool.free - taken.count(pool) for kind, pool in found.items()}
-        return {kind: free for kind, free in room.items() if free > 0}
+        return {kind: free for kind, pool in found.items() if (free := self._room_of(pool)) > 0}
+
+    def room_for(self, key: WakeUpKey) -> int:
+        """Return the number of keys that could start now in the workpool of a key."""
+        return self._room_of(self.of(key))
+
+    def _room_of(self, pool: Workpool) -> int:
+        latest = time.monotonic() - _EXPECTED_TIMEOUT
+        return pool.free - sum(
+            at > latest and self.of(key) is pool for key, at in list(self._expected.items())
+        )
 
     @property
     def is_short_of_room(self) -> bool:
@@ -292,17 +305,28 @@ class Workpools:
 
     @property
     def busy(self) -> bool:
-        """Whether a step or tool runs."""
-        return self.steps.busy or self.tools.busy
+        """Whether a step or tool runs, or is expected."""
+        return self.steps.busy or self.tools.busy or bool(self._expected)
 
     def expect(self, keys: Sequence[WakeUpKey]) -> None:
         """Reserve room for leased keys until they are submitted; call it from any thread."""
-        self._expected.update(keys)
+        self._expected.update(dict.fromkeys(keys, time.monotonic()))
+
+    def forget(self, key: WakeUpKey) -> None:
+        """Give up the room that was reserved for a key; call it from any thread."""
+        self._expected.pop(key, None)
+
+    def note_user(self, thread_id: str, user_id: str | None) -> None:
+        """Remember whose work that of a thread is; call it from any thread."""
+        if user_id is not None:
+            self._user_of[thread_id] = user_id
+            while len(self._user_of) > _MAX_USERS:
+                self._user_of.popitem(last=False)
 
     def submit(self, key: WakeUpKey, handler: Handler) -> None:
         """Run `handler(key)` as soon as there is room. Call it on the event loop."""
-        self.of(key).submit(key, handler)
-        self._expected.discard(key)
+        self.of(key).submit(key, handler, self._user_of.get(key.thread_id))
+        self.forget(key)
 
     def holds(self, key: WakeUpKey) -> bool:
         """Whether the key waits or runs here."""

@@ -237,6 +237,8 @@ class WakeUpRow(Table, table=True):
     idle_deaths    number of deaths, since the last of `crashes`, in which it was the only suspect and only waited
     kind, call_id  with thread_id the parts of the id; see WakeUpKey. Versions before 0013 leave them null, and
                    the reconciler fills them in
+    user_id        the person of the thread; null: nobody's, so the thread counts as a person of its own
+    scheduled      whether it begins a turn that a schedule has sent; people's messages pass it
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
@@ -257,6 +259,8 @@ class WakeUpRow(Table, table=True):
     idle_deaths: int = _count()
     kind: str | None = None
     call_id: str | None = None
+    user_id: str | None = None
+    scheduled: bool | None = None
 
 
 class ScheduleRow(Table, table=True):

@@ -15,15 +15,27 @@ OnForeignCommit = Callable[[Collection[str] | None], None]
 """Called after another process has committed, with the feeds that it touched; None: any feed."""
 
 
+class Turn(NamedTuple):
+    """What a turn begins with.
+
+    Attributes:
+        user_id: the person whose turn it is; None: nobody's, so the thread counts as a person of its own.
+        is_scheduled: whether a schedule has sent the message.
+    """
+
+    user_id: str | None
+    is_scheduled: bool = False
+
+
 class WakeUps(Protocol):
     """Protocol of the wake-ups that a transaction writes for the work it makes possible."""
 
     def enqueue(
-        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
+        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, turn: Turn | None = None
     ) -> None:
         """Write the wake-up `key` (or its text), due at `run_at` (seconds since the epoch; None: at once).
 
-        A `fresh` one begins a turn, so any worker may take it; the work that follows stays in its process.
+        One that begins a `turn` may be taken by any worker; the work that follows stays in its process.
         """
         ...
 

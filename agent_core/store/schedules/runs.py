@@ -21,7 +21,7 @@ from agent_core.store.database.tables import ScheduleRow
 from agent_core.store.database.transaction import Tx
 from agent_core.store.schedules.schedules import locked, must
 from agent_core.store.threads import files
-from agent_core.store.threads.messages import NewMessage
+from agent_core.store.threads.messages import SENT_BY_SCHEDULE, NewMessage
 from agent_core.store.threads.thread_row import lock
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.turns import turns
@@ -114,7 +114,7 @@ def _run(tx: Tx, row: ScheduleRow, trigger: Trigger, next_at: float) -> None:
 def _send(tx: Tx, row: ScheduleRow, fire_at: float) -> None:
     """Send the message of a run, or create its thread, unless that was done before."""
     name = run_id(row.id, fire_at)
-    metadata = load(row.meta) | {"schedule": row.id, "scheduled_at": as_datetime(fire_at).isoformat()}
+    metadata = load(row.meta) | {SENT_BY_SCHEDULE: row.id, "scheduled_at": as_datetime(fire_at).isoformat()}
     parts = load(row.parts)
     kept = dict.fromkeys(files.attached(parts), files.kept_by(row.id))
     message = NewMessage(name, "user", parts, metadata, kept)

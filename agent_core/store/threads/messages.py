@@ -52,6 +52,10 @@ _ALONE = Statement(
 )
 
 
+SENT_BY_SCHEDULE = "schedule"
+"""The key of the schedule's id in the metadata of a message that a schedule sends."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to be stored.
@@ -66,6 +70,11 @@ class NewMessage:
     parts: list[Part]
     metadata: dict[str, Any]
     files: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether a schedule sends it, and not a person."""
+        return SENT_BY_SCHEDULE in self.metadata
 
     def as_json(self, thread_id: str, created_at: float) -> dict[str, Any]:
         """Return the message in the form of deltas."""

@@ -48,7 +48,7 @@ _SHARED = select(_t.id).where(_t.delete_at.is_(None))
 _LOCK = Statement(
     select(
         *(_t.status, _t.reply_position, _t.cursor, _t.turn_cursor, _t.reply_id, _t.title, _t.seq, _t.agent),
-        _t.delete_at,
+        *(_t.delete_at, _t.user_id),
     )
     .where(_t.id == P("thread_id"))
     .with_for_update()
@@ -94,6 +94,7 @@ class LockedThread(NamedTuple):
     seq: int
     agent: str
     delete_at: float | None
+    user_id: str | None
 
     @property
     def running(self) -> bool:

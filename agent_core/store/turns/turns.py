@@ -18,9 +18,10 @@ from agent_core.domain.wake_up_key import step_key
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import LIST_FEED, MESSAGE, THREAD, P, Statement, dump, one_of, upsert
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import Turn, Tx
 from agent_core.store.threads import deltas, queued_messages
 from agent_core.store.threads.messages import (
+    SENT_BY_SCHEDULE,
     NewMessage,
     has_message,
     insert_message,
@@ -143,7 +144,8 @@ def create(
     for message in messages:
         _add(tx, thread_id, message)
     if run:
-        begin(tx, thread_id, lock(tx, thread_id))
+        is_scheduled = bool(messages) and messages[-1].is_scheduled
+        begin(tx, thread_id, lock(tx, thread_id), is_scheduled=is_scheduled)
     tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
@@ -225,7 +227,9 @@ def next_queued(tx: Tx, thread_id: str) -> bool:
     at = lock(tx, thread_id)
     chunks = queued_messages.take(tx, thread_id, at.reply_position, most=1)
     if chunks:
-        start(tx, thread_id, at, chunks, at.reply_position + 2, new_id("msg"), at.title)
+        is_scheduled = SENT_BY_SCHEDULE in chunks[0]["data"]["metadata"]
+        place = at.reply_position + 2
+        start(tx, thread_id, at, chunks, place, new_id("msg"), at.title, is_scheduled=is_scheduled)
     return bool(chunks)
 
 
@@ -246,10 +250,20 @@ def send_now(tx: Tx, thread_id: str, message_id: str) -> queued_messages.QueuedM
     return found
 
 
-def begin(tx: Tx, thread_id: str, at: LockedThread, message: NewMessage | None = None) -> None:
+def begin(
+    tx: Tx,
+    thread_id: str,
+    at: LockedThread,
+    message: NewMessage | None = None,
+    *,
+    is_scheduled: bool = False,
+) -> None:
     """Begin a turn, with a new message or with those at the end of the thread.
 
     Messages that were queued during a turn that failed or was stopped come before the new one.
+
+    Args:
+        is_scheduled: whether a schedule has sent the message at the end.
     """
     keep(tx, thread_id)
     chunks = queued_messages.take(tx, thread_id, at.reply_position)
@@ -258,7 +272,8 @@ def begin(tx: Tx, thread_id: str, at: LockedThread, message: NewMessage | None =
         position += 1
         title = title or title_of(message.parts)
         chunks.append(insert_message(tx, thread_id, message, position))
-    start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title)
+        is_scheduled = message.is_scheduled
+    start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title, is_scheduled=is_scheduled)
 
 
 def start(
@@ -269,8 +284,14 @@ def start(
     position: int,
     reply: str,
     title: str | None,
+    *,
+    is_scheduled: bool = False,
 ) -> None:
-    """Start the turn of an idle thread, with a reply at a position, and append the chunks of its new messages."""
+    """Start the turn of an idle thread, with a reply at a position, and append the chunks of its new messages.
+
+    Args:
+        is_scheduled: whether a schedule has sent the message, which people's messages may pass.
+    """
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
     (cursor,) = tx.must(
@@ -285,7 +306,7 @@ def start(
     )
     deltas.append(tx, thread_id, cursor, chunks)
     tx.moved(thread_id, at.status, ThreadStatus.STREAMING, at.agent)
-    tx.wake.enqueue(tx, step_key(thread_id), fresh=True)
+    tx.wake.enqueue(tx, step_key(thread_id), turn=Turn(at.user_id, is_scheduled))
 
 
 def keep(tx: Tx, thread_id: str) -> None:

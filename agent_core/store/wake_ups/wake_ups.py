@@ -7,10 +7,11 @@ that finishes the work deletes the row.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
@@ -26,15 +27,18 @@ from agent_core.store.database.sql import (
     one_of,
     upsert,
 )
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import Turn, Tx
 from agent_core.store.threads import deltas, suspects
 from agent_core.store.tool_calls import calls
 from agent_core.store.wake_ups import workers
+from agent_core.store.wake_ups.take import Leased, leased, take
 
 _JOB_STATE = dump({"version": 1, "target": "work"})
 
 _w = WAKE_UP.c
-_values = {n: P(n) for n in ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state")}
+_person = select(THREAD.c.user_id).where(THREAD.c.id == P("thread_id")).scalar_subquery()
+_columns = ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state", "scheduled")
+_values = {name: P(name) for name in _columns} | {"user_id": _person}
 _PUT = upsert(WAKE_UP, _values, ["id"], {"next_run_time": P("next_run_time"), "worker": P("worker")})
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
@@ -43,29 +47,6 @@ _of_thread = or_(_w.kind.is_(None), _w.kind != WakeUpKind.SCHEDULE.value)
 _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thread))
 
 
-def _take(*kinds: WakeUpKind) -> Statement:
-    """Build the lease of due wake-ups of some kinds: in turn from each thread, the longest due first."""
-    # Suspects are leased by `admit`; wake-ups that a worker holds are freed by `bury` or `release` first.
-    due = and_(_w.next_run_time <= P("now"), _w.worker.is_(None), _w.company.is_(None))
-    turn = func.row_number().over(partition_by=_w.thread_id, order_by=_w.next_run_time)
-    found = (
-        select(_w.id, _w.next_run_time.label("since"), turn.label("turn"))
-        .where(due, one_of(_w.kind, kinds))
-        .subquery()
-    )
-    chosen = select(found.c.id).order_by(found.c.turn, found.c.since).limit(P("most"))
-    # `due` again, because PostgreSQL checks a row again when it has its lock.
-    free = select(_w.id).where(due, _w.id.in_(chosen)).with_for_update(skip_locked=True)
-    values = {"next_run_time": P("until"), "worker": P("by")}
-    return Statement(update(WAKE_UP).where(_w.id.in_(free)).values(values).returning(_w.id))
-
-
-_TAKE = {
-    "step": _take(WakeUpKind.STEP),
-    "tool": _take(WakeUpKind.TOOL),
-    "work": _take(WakeUpKind.STEP, WakeUpKind.TOOL),
-    "other": _take(WakeUpKind.TIMEOUT, WakeUpKind.SCHEDULE),
-}
 # In the order of the key: heartbeats that lock rows in different orders deadlock on PostgreSQL.
 _held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
 _EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
@@ -74,7 +55,7 @@ _LEASE = Statement(
     update(WAKE_UP)
     .where(_w.id == P("key"), _w.worker.is_(None), _w.company.is_(None))
     .values(next_run_time=P("until"), worker=P("by"))
-    .returning(_w.id)
+    .returning(_w.id, _w.user_id)
 )
 _PASS_ON = Statement(
     update(WAKE_UP)
@@ -85,7 +66,7 @@ _ADMIT = Statement(
     update(WAKE_UP)
     .where(_w.id == P("key"), _w.worker.is_(None), _w.next_run_time <= P("now"))
     .values(next_run_time=P("until"), worker=P("by"))
-    .returning(_w.id)
+    .returning(_w.id, _w.user_id)
 )
 _EXPIRED = Statement(select(_w.id).where(_w.worker == P("by"), _w.next_run_time <= P("now")).limit(1))
 _PUT_BACK = Statement(
@@ -153,8 +134,12 @@ class LocalWorker(Protocol):
         """
         ...
 
-    def dispatch(self, key: WakeUpKey) -> None:
-        """Run work that was committed with a lease of this process."""
+    def dispatch(self, key: WakeUpKey, user_id: str | None = None) -> None:
+        """Run work that was committed with a lease of this process.
+
+        Args:
+            user_id: the person whose turn begins with it, if one does.
+        """
         ...
 
     def cancel(self, thread_id: str) -> None:
@@ -200,17 +185,19 @@ class LeasedWakeUps:
         self._defer_for = defer_for
 
     def enqueue(
-        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, fresh: bool = False
+        self, tx: Tx, key: WakeUpKey | str, run_at: float | None = None, *, turn: Turn | None = None
     ) -> None:
         """Write the wake-up `key`; without `run_at` it is leased to this process and dispatched after the commit.
 
         It is left to any worker if this one does not keep it, and to the engine if that delivers the key and the
-        wake-up is `fresh` or due later.
+        wake-up begins a `turn` or is due later.
         """
         key = WakeUpKey.parse(key) if isinstance(key, str) else key
         text = str(key)
         defer, worker = self._defer_for(key), self.worker
-        mine = run_at is None and worker is not None and not (fresh and defer) and worker.keeps(key, fresh)
+        mine = False
+        if worker is not None and run_at is None and not (turn and defer):
+            mine = worker.keeps(key, fresh=turn is not None)
         tx.do(
             _PUT,
             id=text,
@@ -220,9 +207,10 @@ class LeasedWakeUps:
             thread_id=key.thread_id,
             worker=self.process if mine else None,
             job_state=_JOB_STATE,
+            scheduled=turn.is_scheduled if turn else None,
         )
         if worker is not None and mine:
-            tx.after(worker.dispatch, key)
+            tx.after(worker.dispatch, key, turn.user_id if turn else None)
         elif defer:
             defer(tx, text, run_at)
         else:
@@ -244,19 +232,28 @@ class LeasedWakeUps:
         if self.worker is not None:
             tx.after(self.worker.cancel, thread_id)
 
-    def take(self, tx: Tx, room: Mapping[str, int], delay: float = 0.0) -> list[WakeUpKey]:
-        """Lease wake-ups that have been due for `delay` seconds, without suspects; return their keys.
+    def take(
+        self, tx: Tx, room: Mapping[str, int], delay: float = 0.0, most_of_person: int | None = None
+    ) -> list[Leased]:
+        """Lease wake-ups that have been due for `delay` seconds, without suspects.
 
         Args:
             room: most wake-ups of each kind: "step" and "tool", or "work" for both; "other".
+            most_of_person: see `take.take`.
         """
-        lease = {"now": tx.now - delay, "until": tx.now + self._lease, "by": self.process}
-        taken = [row for kind, most in room.items() for row in tx.all(_TAKE[kind], most=most, **lease)]
-        return [WakeUpKey.parse(text) for (text,) in taken]
+        lease = functools.partial(
+            *(take, tx),
+            until=tx.now + self._lease,
+            by=self.process,
+            delay=delay,
+            most_of_person=most_of_person,
+        )
+        return [found for kind, most in room.items() for found in lease(kind, most)]
 
-    def lease(self, tx: Tx, text: str) -> bool:
-        """Lease a wake-up that an engine delivers as text; return whether it could be leased."""
-        return tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process) is not None
+    def lease(self, tx: Tx, text: str) -> Leased | None:
+        """Lease a wake-up that an engine delivers as text; return None if it cannot be leased."""
+        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
+        return None if row is None else leased(row)
 
     def pass_on(self, tx: Tx, text: str, delay: float) -> None:
         """Offer a wake-up that an engine has delivered here to the workers' schedulers, at once.
@@ -267,10 +264,11 @@ class LeasedWakeUps:
         tx.run(_PASS_ON, key=text, since=tx.now - delay)
         tx.touched.add(WORK_FEED)
 
-    def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[WakeUpKey]:
-        """Lease suspects; return the keys of those that no other worker has leased first."""
+    def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[Leased]:
+        """Lease suspects; return those that no other worker has leased first."""
         lease = {"now": tx.now, "until": tx.now + self._lease, "by": self.process}
-        return [key for key in keys if tx.one(_ADMIT, key=str(key), **lease) is not None]
+        rows = [tx.one(_ADMIT, key=str(key), **lease) for key in keys]
+        return [leased(row) for row in rows if row is not None]
 
     def extend(self, tx: Tx) -> int:
         """Extend this worker's leases; return how many it holds."""

@@ -18,7 +18,7 @@ from agent_core.store.database.tables import metadata
 from tests.agent_core.store.test_migrations import make
 from tests.support.databases import url
 
-REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017")
+REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017", "0018", "0019")
 Columns = dict[str, dict[str, Any]]
 
 

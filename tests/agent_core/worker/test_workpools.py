@@ -73,7 +73,7 @@ async def test_a_backlog_of_one_thread_lets_the_others_in(path: Path) -> None:
         await api.store.writer.run(backlog)
 
         async def take(room: dict[str, int]) -> list[str]:
-            return [str(key) for key in await api.store.writer.run(wake_ups.take, room)]
+            return [str(key) for key, _ in await api.store.writer.run(wake_ups.take, room)]
 
         first = await take({"tool": 8})
         assert {"tool:a:1", "tool:b:1", "tool:c:1"} < set(first)
