@@ -86,7 +86,7 @@ ON_THREAD: dict[str, Callable[[Tx], Any]] = {
     "show_unfinished": lambda tx: show(tx, "assistant"),
 }
 ON_STREAM: dict[str, Callable[[Tx], Any]] = {
-    "commit": lambda tx: streams.ask_commit(tx, "t", 1, [], None)(),
+    "commit": lambda tx: streams.ask_commit(tx, "t", 1, [], None, None)(),
     "cut": lambda tx: streams.cut(tx, "t", 1, 2, STOPPED),
     "replace": lambda tx: streams.replace_partial(tx, "t", 2),
     "keep": lambda tx: streams.keep_partial(tx, "t"),
