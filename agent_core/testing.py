@@ -186,7 +186,9 @@ def _opened(message: dict[str, Any], place: int) -> set[str]:
 
 
 class FakeClock:
-    """Clock that only moves by `advance`."""
+    """Clock that only moves by `advance`; a database server's clock does not correct it."""
+
+    is_fake = True
 
     def __init__(self, now: float = 1_750_000_000.0) -> None:
         self._now = now

@@ -22,6 +22,8 @@ from agent_core.hooks import Hooks
 from agent_core.registry import AgentRegistry
 from agent_core.store.database.migrate import migrate
 from agent_core.store.database.open import opened, parse_url
+from agent_core.store.database.server_clock import ServerClock
+from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
 from agent_core.store.limits.in_use import LimitsInUse
 from agent_core.store.reads.reader import Reads
@@ -86,7 +88,7 @@ class Store:
         parse_url(database_url)
         self.database_url = database_url
         self.settings = settings or Settings()
-        self.clock = clock or SystemClock()
+        self.clock = _clock_of(database_url, clock or SystemClock())
         self.process = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
         self.hooks = Hooks()
         self.observers = Observers[RunEvent]()
@@ -184,6 +186,8 @@ class Store:
             self._stack = stack.pop_all()
         self._writer.start()
         self._is_open = True
+        if isinstance(self.clock, ServerClock):
+            await self._writer.run(_connect)
         await self.limits.check()
         return self
 
@@ -233,3 +237,13 @@ class Store:
         self.limits.on_foreign_commit(touched)
         if (worker := self.wake_ups.worker) is not None:
             worker.on_foreign_commit(touched)
+
+
+def _connect(_tx: Tx) -> None:
+    """Write nothing: the first transaction connects, and so measures the server's clock."""
+
+
+def _clock_of(database_url: str, machine: Clock) -> Clock:
+    """Return the clock of a database: a server's own, unless the given one is a test's."""
+    is_server = parse_url(database_url).get_backend_name() != "sqlite"
+    return ServerClock(machine) if is_server and not getattr(machine, "is_fake", False) else machine

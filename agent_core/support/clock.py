@@ -12,7 +12,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Source of the current time."""
+    """Source of the current time.
+
+    Beside a database server it is corrected by the server's clock, unless it has a true attribute `is_fake`.
+    """
 
     def now(self) -> float:
         """Return seconds since the Unix epoch."""

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 
 from agent_core.store.database.checkpoints import Checkpoints
+from agent_core.store.database.server_clock import ServerClock
 from agent_core.store.database.transaction import OnForeignCommit
+from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -60,6 +62,10 @@ class Connection(Protocol):
 
     def keep_up(self) -> None:
         """Do what can wait until the callers have their results; called after each group, never raises."""
+        ...
+
+    def check_clock(self) -> None:
+        """Measure the server's clock if that is due; only a server has one of its own."""
         ...
 
     def close(self) -> None:
@@ -137,6 +143,9 @@ class _SqliteConnection:
         """Keep the write-ahead log short."""
         self._checkpoints.keep_up()
 
+    def check_clock(self) -> None:
+        """Do nothing: a file is used by processes of one machine."""
+
     def close(self) -> None:
         """Close the file."""
         self._checkpoints.close()
@@ -144,10 +153,10 @@ class _SqliteConnection:
         self._connection.close()
 
 
-def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit) -> Connection:
-    """Return an unopened connection for an engine's database."""
+def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit, clock: Clock) -> Connection:
+    """Return an unopened connection for an engine's database, which keeps `clock` if that is the server's."""
     if engine.dialect.name == "sqlite":
         return _SqliteConnection(engine, watch, on_foreign)
     from agent_core.store.database.postgresql import PostgresConnection
 
-    return PostgresConnection(engine, on_foreign)
+    return PostgresConnection(engine, on_foreign, clock if isinstance(clock, ServerClock) else None)

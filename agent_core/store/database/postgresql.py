@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from agent_core.errors import DatabaseError
 from agent_core.store.database.interleave import interleave
 from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.store.database.server_clock import ServerClock
 from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.ids import new_id
 from agent_core.support.logs import get_logger
@@ -27,6 +28,7 @@ _CHANNEL = "agent_core"
 _LISTEN_INTERVAL = 1.0  # seconds between attempts to listen, each of which touches every feed
 _MAX_STATUS_CHECKS = 100  # of a commit that was cut off and is still in progress
 _MAX_NOTIFICATION_BYTES = 7900  # of a notification: the server accepts less than 8000
+_TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the transaction is retried
 
 # A machine that is suspended in the middle of a transaction must not hold its locks for ever; a transaction is
@@ -116,10 +118,12 @@ class PostgresConnection:
     Args:
         engine: the engine; its URL has the address of the server.
         on_foreign: called in the listener's thread.
+        clock: the server's clock, which this session measures; None: another clock is used.
     """
 
-    def __init__(self, engine: Engine, on_foreign: OnForeignCommit) -> None:
+    def __init__(self, engine: Engine, on_foreign: OnForeignCommit, clock: ServerClock | None = None) -> None:
         self._engine = engine
+        self._clock = clock
         self._pipeline: Pipeline | None = None
         self._sender = new_id("n")[-10:]
         self._listener = _Listener(self._connect, self._sender, on_foreign)
@@ -149,6 +153,8 @@ class PostgresConnection:
         if self._pipeline is None:
             self._reconnect()
         pipeline = self.cursor
+        if self._clock is not None and self._clock.is_doubtful:
+            self._measure(self._clock)
         if self._in_doubt is not None and self._is_committed(self._in_doubt):
             return False
         pipeline.execute("BEGIN")
@@ -202,6 +208,17 @@ class PostgresConnection:
     def keep_up(self) -> None:
         """Do nothing: the server makes its own checkpoints."""
 
+    def check_clock(self) -> None:
+        """Measure the server's clock if that is due."""
+        if self._clock is not None and self._pipeline is not None and self._clock.is_due:
+            try:
+                self._measure(self._clock)
+            except psycopg.Error:
+                self._give_up()  # the next transaction connects again
+
+    def _measure(self, clock: ServerClock) -> None:
+        clock.measure(lambda: self.cursor.settle(_TIME).fetchall()[0][0])
+
     def close(self) -> None:
         """Disconnect."""
         self._listener.close()
@@ -220,6 +237,8 @@ class PostgresConnection:
             self._pipeline = pipeline = _pipelined(self._connect())
             pipeline.execute(_SESSION[0])
             pipeline.settle(_SESSION[1])
+            if self._clock is not None:
+                self._measure(self._clock)
         except psycopg.Error:
             self._give_up()
             raise

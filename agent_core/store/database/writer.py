@@ -94,7 +94,7 @@ class Writer:
         self._on_move = on_move
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign))
+        self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign), clock)
         self._is_open = False
         self._lock = threading.Lock()  # nothing is queued behind the end mark
         self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
@@ -166,6 +166,7 @@ class Writer:
                     self._deliver(group)
                     connection.keep_up()
                 connection.check_foreign_commits()
+                connection.check_clock()
                 if ended:
                     return
         finally:
