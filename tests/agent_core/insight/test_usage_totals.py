@@ -43,6 +43,18 @@ async def test_counted_usage_gives_the_same_summary(path: Path) -> None:
         assert await api.insight.usage_summary() == before, "counted twice"
 
 
+async def test_a_thread_that_goes_on_is_counted_from_where_it_was(path: Path) -> None:
+    async with agent_on(path, answers(0.5, 1.0, 2.0), runtime={"clock": FakeClock()}) as api:
+        thread = await finished(api, await api.create_thread("1"))
+        for cost in (1.5, 3.5):
+            await count_all(api)
+            await api.send_message(thread.id, "more")
+            await finished(api, thread.id)
+            assert (await api.insight.usage_summary()).total.cost == cost
+            await count_all(api)
+            assert (await api.insight.usage_summary()).total.cost == cost
+
+
 async def test_a_worker_counts_idle_threads(path: Path) -> None:
     async with agent_on(path, answers(0.5)) as api:
         await finished(api, await api.create_thread("1"))

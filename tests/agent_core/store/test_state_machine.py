@@ -18,7 +18,7 @@ from agent_core.store.wake_ups import wake_ups
 from tests.support.store_histories.rules import StoreMachine
 
 SETTINGS = settings(
-    max_examples=50, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 RUNS = 4  # at most: a single run may miss something by chance
 OFTEN = {(name, landed) for name in ("claim", "commit", "flush", "claim_call") for landed in (True, False)}

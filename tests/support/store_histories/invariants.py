@@ -14,6 +14,7 @@ from agent_core.domain.wake_up_key import WakeUpKey, step_key, tool_key
 from agent_core.store.database.sql import load
 from agent_core.store.insight import usage
 from agent_core.store.reads import search
+from agent_core.store.threads import usage_totals
 from agent_core.streaming.fold import ThreadView
 from tests.support.agents import shown
 from tests.support.store_histories.machine import Machine
@@ -80,6 +81,7 @@ class Checked(Machine):
         self.entries_have_the_words_of_their_threads()
 
     def teardown(self) -> None:
+        self.do(None, usage_totals.count_idle)
         self.derived_rows_hold()
         super().teardown()
 

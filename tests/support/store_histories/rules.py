@@ -24,7 +24,7 @@ some_calls = st.one_of(st.just([]), *[st.lists(_kinds, min_size=1, max_size=3)] 
 CIRCUMSTANCES = (
     *("advance", "advance", "advance", "take", "take", "heartbeat", "expire", "expire"),
     *("die", "take_over", "restart", "reconcile", "delete", "stop", "stop", "resume", "resume", "resume"),
-    *("oversleep", "settle", "count_usage", "count_usage", "index", "index"),
+    *("oversleep", "settle"),
     *("claim_any_step", "claim_any_step", "claim_any_step"),
     *("claim_any_call", "claim_any_call", "claim_any_call", "claim_any_call"),
 )
@@ -93,6 +93,14 @@ class StoreMachine(BranchRules):
     def circumstance(self, what: str, by: int) -> None:
         """One rule for all of these, so that they don't crowd out the work."""
         getattr(self, what)(by)
+
+    @rule(by=picks)
+    def derive(self, by: int) -> None:
+        """A worker derives rows from those of threads; a rule of its own, so that it happens to a thread twice."""
+        if by % 4 == 0:
+            self.index(by // 4)
+        else:
+            self.count_usage(by)
 
     def count_usage(self, by: int) -> None:
         self.do(self.worker(by), usage_totals.count_idle)
