@@ -45,6 +45,7 @@ test: $(VENV)/.dev $(MODULES)/.installed ## run every test, the browser's includ
 	@$(PY) -m tests.tools.chromium
 	@$(PY) -m tests.tools.nginx
 	@$(PY) -m tests.tools.pgbouncer
+	@$(PY) -m tests.tools.redis
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
 coverage: $(VENV)/.coverage ## say which lines the tests run, all but the browser's (ARGS="tests/agent_core" for some)

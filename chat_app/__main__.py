@@ -21,6 +21,7 @@ from chat_app.server.preflight import (
     require_database,
     require_engine,
     require_port,
+    require_redis,
 )
 from chat_app.server.settings import Settings, load_settings
 
@@ -48,6 +49,7 @@ def main() -> None:
         require_engine(settings.engine)
         if arguments.command != "worker":
             require_port(settings.host, settings.port)
+            require_redis(settings.redis_url)
         require_database(settings.database_url)
         if arguments.demo:
             _build(settings)
@@ -83,7 +85,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
     if folder is None:
         backend_port = free_port(settings.host, settings.port + 1)
         processes.serve_for_development(settings.host, settings.port, backend_port)
-    processes.serve(settings.host, settings.port, folder)
+    processes.serve(settings.host, settings.port, folder, settings.web_workers)
 
 
 def database_label(database_url: str) -> str:

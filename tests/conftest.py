@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.providers.watch import VIOLATIONS, watch
+from tests.tools import redis
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 
 LOOPBACK = ("127.", "::1", "localhost")
@@ -24,6 +25,7 @@ LONGEST = (
     "chaos",
     "browser extended",
     "browser dev",
+    "tests/browser/connection/test_two_web_processes.py",
     "chat_app/text",
     "soak",
     "tests/agent_core/store/test_state_machine.py",
@@ -74,6 +76,8 @@ def _group_of(nodeid: str) -> str:
     folder = room.partition("/")[0]
     if folder == "browser":  # each way to serve the app needs a build, which takes longer than most tests
         found = re.search(r"[\[-](dev|prod)[]-]", name)
+        if "web_processes" in file:
+            return file
         return f"browser {found[1] if found else 'extended'}"
     return next((group for group in (room, folder) if group in LONGEST), file)
 
@@ -115,6 +119,15 @@ def postgresql() -> Generator[PostgreSQL]:
         pytest.skip(str(error))
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Generator[str]:
+    """Run one Redis server for all tests, and return its URL; in CI a missing server is an error."""
+    if redis.find() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(redis.MISSING)
+    with redis.running() as url:
+        yield url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

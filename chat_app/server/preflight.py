@@ -9,8 +9,14 @@ import errno
 import importlib.util
 import socket
 
+from redis import Redis
+from redis.exceptions import RedisError
+
 from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
+from chat_app.server.redis_url import redis_label
+
+_REDIS_TIMEOUT = 5.0  # seconds
 
 
 class NotReadyError(Exception):
@@ -64,6 +70,26 @@ def require_database(url: str) -> None:
         migrate_database(url)
     except AgentCoreError as error:
         raise NotReadyError(words_of(error)) from error
+
+
+def require_redis(url: str | None) -> None:
+    """Check that Redis answers, unless there is no URL because the app does not use it.
+
+    Raises:
+        NotReadyError: it does not; the message names the server, never its password.
+    """
+    if url is None:
+        return
+    try:
+        with Redis.from_url(
+            url, socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT
+        ) as redis:
+            redis.ping()
+    except (RedisError, ValueError) as error:  # ValueError: an option in the URL's query
+        reason = str(error).rstrip(".")
+        raise NotReadyError(
+            f"Redis at {redis_label(url)} cannot be used ({reason}). Start it, or correct CHAT_REDIS_URL."
+        ) from error
 
 
 def free_port(host: str, first: int) -> int:

@@ -23,16 +23,21 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _POLL_INTERVAL = 0.5  # seconds between checks, where the kernel cannot notify us
 
 
-def serve(host: str, port: int, pages: Path) -> None:
+def serve(host: str, port: int, pages: Path, workers: int) -> None:
     """Serve the pages in the folder that `pages.place` returned, until a signal ends the server.
+
+    A worker process that dies is started again, while the others go on serving (`RespawningServer`).
 
     This is the last part of `reflex run --env prod`, without the compilation before it. The functions are
     internal to Reflex, which is one reason why its version is pinned exactly.
     """
+    import granian.server
     from reflex.utils import exec as reflex_exec
     from reflex_base import constants
     from reflex_base.config import get_config
     from reflex_base.environment import environment
+
+    from chat_app.server.workers import RespawningServer
 
     os.environ["REFLEX_WEB_WORKDIR"] = str(pages)
     environment.REFLEX_ENV_MODE.set(constants.Env.PROD)
@@ -41,6 +46,8 @@ def serve(host: str, port: int, pages: Path) -> None:
     config = get_config()
     config._set_persistent(frontend_port=port, backend_port=port, backend_host=host)
     tie_forks()
+    os.environ["GRANIAN_WORKERS"] = str(workers)  # else Reflex starts several as soon as it finds a Redis
+    granian.server.Server = RespawningServer
     reflex_exec.run_backend_prod(host, port, config.loglevel.subprocess_level(), True)
 
 

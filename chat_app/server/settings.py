@@ -18,6 +18,7 @@ from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import did_you_mean
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
+from chat_app.server.redis_url import is_redis_url
 
 ENGINES = ("builtin", "procrastinate")
 _DATABASES = ("sqlite", "postgresql")
@@ -72,6 +73,12 @@ VARIABLES = (
         "never",
         "Days without activity after which a chat is deleted, unless it is pinned or has a schedule.",
     ),
+    _Variable(
+        "CHAT_REDIS_URL",
+        "none",
+        "redis://host:6379/0, where several web processes share the tabs' state; rediss:// and unix:// work too.",
+    ),
+    _Variable("CHAT_WEB_WORKERS", "1", "Web processes of this server; more than one needs CHAT_REDIS_URL."),
     _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     _Variable(
         "CHAT_TITLE_MODEL",
@@ -108,6 +115,8 @@ class Settings:
         grace: seconds that running steps and tools get to end when the process is stopped, from 0.
         metrics: whether the server of the pages serves /metrics.
         delete_after_days: days without activity after which a chat is deleted; None: never.
+        redis_url: URL of the Redis that holds the tabs' state; None to hold it in the process.
+        web_workers: number of web processes; 1 without `redis_url`.
         model: value of CHAT_MODEL; None to choose an available model.
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
@@ -130,6 +139,8 @@ class Settings:
     grace: float = 30.0
     metrics: bool = False
     delete_after_days: float | None = None
+    redis_url: str | None = None
+    web_workers: int = 1
     model: str | None = None
     title_model: str = "own"
     openai_base_url: str | None = None
@@ -157,10 +168,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     values = {name: value.strip() for name, value in environ.items() if value.strip()}
     _refuse_unknown(values)
+    _refuse_reflex(values)
     data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
     origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
     database_url = _database_url(values.get("CHAT_DATABASE_URL"), data_dir)
     steps = values.get("CHAT_MAX_PARALLELISM", "64")
+    redis_url = _redis_url(values.get("CHAT_REDIS_URL"))
     return Settings(
         host=values.get("CHAT_HOST", "127.0.0.1"),
         port=_port(values.get("CHAT_PORT", "3000")),
@@ -175,6 +188,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         metrics=_truth("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
         grace=_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
         delete_after_days=_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),
+        redis_url=redis_url,
+        web_workers=_web_workers(values.get("CHAT_WEB_WORKERS", "1"), redis_url),
         model=values.get("CHAT_MODEL"),
         title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
@@ -189,6 +204,9 @@ _SET_BY_DEMO = ("CHAT_DEMO_FOLDER", "CHAT_DEMO_PYTHON")
 """Variables for supervisord's configuration, which the app's processes inherit; users do not set them."""
 
 
+_SET_BY_REDIS_URL = ("REFLEX_REDIS_URL", "REFLEX_STATE_MANAGER_MODE")
+
+
 def _refuse_unknown(values: Mapping[str, str]) -> None:
     """Reject unknown variables with the app's prefix, because a misspelled setting would have no effect."""
     known = [variable.name for variable in VARIABLES]
@@ -197,6 +215,16 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
             ours = [each for each in known if each.startswith("CHAT_")]
             near = did_you_mean(name, ours) or f"; there are {', '.join(ours)}."
             raise ValidationError(f"{name} is not a setting of this app{near}")
+
+
+def _refuse_reflex(values: Mapping[str, str]) -> None:
+    """Reject Reflex's own variables for what CHAT_REDIS_URL sets, because one without the others loses tabs.
+
+    REFLEX_REDIS_URL alone, for example, starts several processes, each with its own state of every tab.
+    """
+    for name in _SET_BY_REDIS_URL:
+        if name in values:
+            raise ValidationError(f"{name} is set; remove it. CHAT_REDIS_URL sets Reflex's state to Redis.")
 
 
 def is_one_word(value: str) -> bool:
@@ -273,6 +301,24 @@ def _engine(value: str, database_url: str) -> str:
             "or CHAT_ENGINE to builtin."
         )
     return engine
+
+
+def _redis_url(value: str | None) -> str | None:
+    if value is not None and not is_redis_url(value):
+        raise ValidationError(  # without the value, which may contain a password
+            "CHAT_REDIS_URL must be an address such as redis://127.0.0.1:6379/0, rediss://… or unix:///path."
+        )
+    return value
+
+
+def _web_workers(value: str, redis_url: str | None) -> int:
+    workers = _count("CHAT_WEB_WORKERS", value)
+    if workers > 1 and redis_url is None:
+        raise ValidationError(
+            f"CHAT_WEB_WORKERS is {workers}; more than one web process needs CHAT_REDIS_URL, "
+            "such as redis://127.0.0.1:6379/0, because a tab may reach any of them."
+        )
+    return workers
 
 
 def _http_url(name: str, value: str | None) -> str | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import reflex as rx
 from reflex.config import get_config
 from reflex.event import Event
+from reflex.istate.manager.redis import StateManagerRedis
 from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
 
@@ -52,12 +54,11 @@ class TabKeepalive:
         A state is gone after the machine slept for an hour, although the socket may still be open. A reload
         loses nothing: the browser keeps the draft, and everything else is read again.
         """
-        namespace = self._app.event_namespace
-        connected = list(namespace.token_to_sid) if namespace else []
         loaded: set[str] = set()
-        for token in connected:
+        for token in self._connected():
             try:
                 async with asyncio.timeout(TAB_TIMEOUT):
+                    await self._prolong(token)
                     if await self._has_loaded(token):
                         loaded.add(token)
                     elif token in self._known:
@@ -67,6 +68,24 @@ class TabKeepalive:
             except Exception:
                 _log.exception("Could not keep the state of a tab alive")
         self._known = loaded
+
+    def _connected(self) -> list[str]:
+        """Return the tokens of the tabs that have a socket in this process; Redis shows those of others, too."""
+        if (namespace := self._app.event_namespace) is None:
+            return []
+        tabs = namespace._token_manager
+        return [token for token, at in tabs.token_to_socket.items() if at.instance_id == tabs.instance_id]
+
+    async def _prolong(self, token: str) -> None:
+        """Make Redis keep every part of a tab's state; it renews only the parts that an event changes."""
+        manager = self._app.state_manager
+        if not isinstance(manager, StateManagerRedis):
+            return
+        tab = rx.BaseStateToken(ident=token, cls=rx.State)
+        async with manager.redis.pipeline(transaction=False) as pipeline:
+            for part in _parts(rx.State):
+                pipeline.expire(tab._state_key(part), manager.token_expiration)
+            await pipeline.execute()
 
     async def _has_loaded(self, token: str) -> bool:
         """Return whether a tab's state has loaded its page; the check itself keeps the state alive."""
@@ -83,6 +102,13 @@ class TabKeepalive:
         assert self._app.event_namespace
         read_again = Event.from_event_type(rx.remove_session_storage(_NO_KEY))
         await self._app.event_namespace.emit_update(StateUpdate(events=read_again), token)
+
+
+def _parts(state: type[BaseState]) -> Iterator[type[BaseState]]:
+    """Return a state class and all classes below it."""
+    yield state
+    for each in state.get_substates():
+        yield from _parts(each)
 
 
 class TabOwner(rx.State):

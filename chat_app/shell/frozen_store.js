@@ -9,7 +9,7 @@
  * }} Store
  */
 
-const HOLD_TIMEOUT_MS = 5000;
+const HOLD_TIMEOUT_MS = 15_000; // more than a tab needs on a busy machine to read its thread at another process
 
 /**
  * Wrap `store` so that its snapshots stay frozen while `isReady()` is false.

@@ -11,6 +11,7 @@ from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.model.model_choice import without_credentials
 from chat_app.plain_text import one_line
 from chat_app.session.service import ApiCaller, service
+from chat_app.session.tab_session import tab_session
 from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
 from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_views import ThreadPatch
@@ -39,28 +40,38 @@ class ThreadRows(ApiCaller, mixin=True):
     def _feed(self) -> ListFeed:
         return self._lists()[THREADS]
 
+    def _changing(self) -> ListWindow:
+        """Return the window for a change; assigned, because Redis stores only states with an assigned var."""
+        self._window = self._window or ListWindow()
+        return self._window
+
     def _open(self) -> None:
         connection = self.router.session.session_id
-        if self._window is None:
-            self._window = ListWindow()
-        if connection != self._connection:  # a reloaded page has no rows
+        if self._window is None or connection != self._connection:  # a reloaded page has no rows
             self._connection = connection
-            self._window.reset()
-            self._window.limit = ListWindow.PAGE
+            self._window = ListWindow()
         self.active_id = str(getattr(self, "thread_id", "") or "")  # the route's argument
 
     def _show(self) -> None:
         feed = self._feed()
-        if self._window is not None and feed.version and (patch := self._window.patch(feed)):
+        if feed.version and (patch := self._changing().patch(feed)):
             self.patch = patch
+
+    async def _show_window(self) -> None:
+        """Show all threads of the window, once they have been read."""
+        window = self._changing()
+        if watching := tab_session(self).find(self.__class__, ListWindow):
+            watching.limit = window.limit  # Redis returns the state's window as another object
+        await self._feed().read_for(window)
+        self._show()
 
     @rx.event(background=True, supersedes=True)
     async def follow(self):
         """Send this tab the changes of the list until the tab leaves."""
         async with self:
-            window, feed, version = self._window or ListWindow(), self._feed(), 0
-            self._window = window
-        with feed.watched(window):
+            window, feed, version = self._changing(), self._feed(), 0
+            session = tab_session(self)
+        with session.attached(self.__class__, window), feed.watched(window):
             await feed.read_for(window)
             while True:
                 version = await feed.after(version)
@@ -70,25 +81,20 @@ class ThreadRows(ApiCaller, mixin=True):
     @rx.event
     async def load_more(self, shown: int):
         """Show another page of threads after the `shown` ones."""
-        if self._window is not None:
-            self._window.extend(shown)
-            await self._feed().read_for(self._window)
-            self._show()
+        self._changing().extend(shown)
+        await self._show_window()
 
     @rx.event
     async def restore_rows(self, shown: int):
         """Show the `shown` threads that the page had before its connection or the server was replaced."""
-        if self._window is not None:
-            self._window.restore(shown)
-            await self._feed().read_for(self._window)
-            self._show()
+        self._changing().restore(shown)
+        await self._show_window()
 
     @rx.event
     def resend(self):
         """Send all rows again to a page that missed a patch."""
-        if self._window is not None:
-            self._window.reset()
-            self._show()
+        self._changing().reset()
+        self._show()
 
     async def _do(self, method: str, thread_id: str, **options: Any) -> bool:
         """Call an API method; on an error restore the row in the page and return False."""
@@ -103,9 +109,8 @@ class ThreadRows(ApiCaller, mixin=True):
 
     def _correct(self, thread_id: str) -> None:
         """Send the stored row of a thread, because the page's optimistic update may be wrong."""
-        if self._window is not None:
-            self._window.resend(thread_id)
-            self._show()
+        self._changing().resend(thread_id)
+        self._show()
 
     @rx.event
     async def rename(self, thread_id: str, title: str):

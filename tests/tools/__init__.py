@@ -1,1 +1,1 @@
-"""Tools for the tests: find or install Chromium, nginx and PostgreSQL, and take the README's pictures."""
+"""Tools for the tests: find or install Chromium, nginx, PostgreSQL and Redis, and take the README's pictures."""

@@ -60,9 +60,9 @@ def install(package: str = "nginx-light") -> str | None:
     return find()
 
 
-def example() -> str:
-    """Return the `server` block of docs/how-to/proxy.md."""
-    page = (ROOT / "docs" / "how-to" / "proxy.md").read_text("utf-8")
+def example(name: str = "proxy.md") -> str:
+    """Return the configuration on a page of docs/how-to."""
+    page = (ROOT / "docs" / "how-to" / name).read_text("utf-8")
     found = re.search(r"```nginx\n(.+?)```", page, re.DOTALL)
     assert found is not None
     return found[1]
@@ -86,22 +86,35 @@ def running(to: int, tls: bool, location: str = "/", strips: bool = False) -> It
         location: the path below which the app is, with a trailing slash.
         strips: whether nginx strips the path.
     """
+    changes = {
+        "location / {": f"location {location} {{",
+        "http://127.0.0.1:3000;": f"http://127.0.0.1:{to}{'/' if strips else ''};",
+    }
+    with _running(changed(example(), changes), tls) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def balancing(ports: tuple[int, int]) -> Iterator[int]:
+    """Run the example of docs/how-to/web-processes.md in front of two servers, and yield the port of nginx."""
+    changes = {f"127.0.0.1:{3000 + n};": f"127.0.0.1:{port};" for n, port in enumerate(ports)}
+    with _running(changed(example("web-processes.md"), changes), tls=False) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def _running(server: str, tls: bool) -> Iterator[int]:
     program = find()
     assert program is not None, MISSING
     port = free_port_pair()
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         _write_certificate(Path(folder))
-        server = changed(
-            example(),
-            {
-                "listen 443 ssl": f"listen 127.0.0.1:{port}{' ssl' if tls else ''}",
-                "/etc/ssl/agents": f"{folder}/agents",
-                "location / {": f"location {location} {{",
-                "http://127.0.0.1:3000;": f"http://127.0.0.1:{to}{'/' if strips else ''};",
-            },
-        )
+        changes = {
+            "listen 443 ssl": f"listen 127.0.0.1:{port}{' ssl' if tls else ''}",
+            "/etc/ssl/agents": f"{folder}/agents",
+        }
         configuration = Path(folder) / "nginx.conf"
-        configuration.write_text(MAIN.format(folder=folder, server=server))
+        configuration.write_text(MAIN.format(folder=folder, server=changed(server, changes)))
         command = [program, "-p", folder, "-e", f"{folder}/error.log", "-c", str(configuration)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:

@@ -78,6 +78,17 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
         ("CHAT_PORT", "9" * 5000),
         ("CHAT_DATA_DIR", "~nobody-of-this-machine/data"),
         ("CHAT_DATA_DIR", "x" * 5000),
+        ("CHAT_REDIS_URL", "127.0.0.1:6379"),
+        ("CHAT_REDIS_URL", "http://127.0.0.1:6379"),
+        ("CHAT_REDIS_URL", "redis://"),
+        ("CHAT_REDIS_URL", "redis://[::1/0"),
+        ("CHAT_REDIS_URL", "redis://127.0.0.1:99999/0"),
+        ("CHAT_REDIS_URL", "redis://127.0.0.1 /0"),
+        ("CHAT_WEB_WORKERS", "0"),
+        ("CHAT_WEB_WORKERS", "two"),
+        ("CHAT_WEB_WORKERS", "2"),
+        ("REFLEX_REDIS_URL", "redis://127.0.0.1:6379/0"),
+        ("REFLEX_STATE_MANAGER_MODE", "redis"),
         ("CHAT_TITLE_MODEL", "openai/\u200bgpt-5"),
         ("CHAT_DATABASE_URL", "agents.db"),
         ("CHAT_DATABASE_URL", "mysql://localhost/agents"),
@@ -137,6 +148,20 @@ def test_password_in_a_refused_address_is_not_shown(value: str):
     with pytest.raises(ValidationError, match=r"^OPENAI_BASE_URL must be an address") as caught:
         read_settings({"OPENAI_BASE_URL": value})
     assert "secret" not in str(caught.value)
+
+
+def test_password_in_a_refused_redis_url_is_not_shown():
+    with pytest.raises(ValidationError, match=r"^CHAT_REDIS_URL must be") as caught:
+        read_settings({"CHAT_REDIS_URL": "redis://:secret@127.0.0.1:port/0"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:secret@10.0.0.7:6379/1", "rediss://redis.example", "unix:///run/redis.sock"]
+)
+def test_redis_allows_several_web_workers(url: str):
+    settings = read_settings({"CHAT_REDIS_URL": url, "CHAT_WEB_WORKERS": "3"})
+    assert (settings.redis_url, settings.web_workers) == (url, 3)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import pytest
 
 from agent_core.testing import eventually
 from chat_app.server import frontend, pages, processes
-from chat_app.server.preflight import NotReadyError, require_database, require_port
+from chat_app.server.preflight import NotReadyError, require_database, require_port, require_redis
 from chat_app.web import own_origin
 from tests.support.browser.server import ROOT, free_port_pair
 
@@ -85,6 +85,16 @@ def test_name_that_no_machine_can_have_is_refused(host: str) -> None:
 def test_address_that_is_no_database_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(NotReadyError, match="not a database URL; write sqlite:///") as caught:
         require_database(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["", "?socket_timeout=soon"])
+def test_redis_that_cannot_be_used_is_named_without_its_password(query: str) -> None:
+    address = f"redis://127.0.0.1:{free_port_pair()}/0"
+    url = address.replace("//", "//ann:secret@") + query
+    with pytest.raises(NotReadyError, match=re.escape(f"Redis at {address} cannot be used (")) as caught:
+        require_redis(url)
+    assert "CHAT_REDIS_URL" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 

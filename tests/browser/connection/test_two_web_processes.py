@@ -1,0 +1,190 @@
+"""Test several web processes with Redis: a tab's thread runs in another process, and a process is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import cycle
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser.chat import HALF, WORDS, Chat, counting, eventually, forgive_outage
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
+from tests.tools import nginx
+from tests.tools.postgresql import PostgreSQL
+
+OpenTab = Callable[..., Chat]
+
+RECORD = """() => {
+  window.shown = [];
+  const look = () => {
+    const answers = document.querySelectorAll('[data-testid="message"][data-role="assistant"]');
+    const text = answers.length ? answers[answers.length - 1].innerText.trim().replace(/\\s+/g, " ") : "";
+    if (text !== window.shown.at(-1)) window.shown.push(text);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Record the text of the newest answer in each frame in which it differs from the one before."""
+
+
+class Site:
+    """The app at one address, served by one or more servers.
+
+    Args:
+        url: the address.
+        servers: the servers behind it.
+    """
+
+    def __init__(self, url: str, *servers: Server) -> None:
+        self.url = url
+        self.servers = servers
+        self.database = servers[0].database
+        self.killed: list[Server] = []
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the worker processes of all servers."""
+        alive = [server for server in self.servers if server not in self.killed]
+        return [process for server in alive for process in server.processes()[1:]]
+
+    def sockets(self) -> dict[int, int]:
+        """Return the number of open sockets of tabs by process id, for processes that have any."""
+        ports = {server.port for server in self.servers}
+        found: dict[int, int] = {}
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in process.net_connections("tcp"):
+                    if each.status == psutil.CONN_ESTABLISHED and each.laddr.port in ports:
+                        found[process.pid] = found.get(process.pid, 0) + 1
+        return found
+
+    def kill(self, process: int) -> None:
+        """Kill a worker process; with several servers, kill the server of the worker, and start it again."""
+        if len(self.servers) == 1:
+            os.kill(process, signal.SIGKILL)
+            return
+        server = next(each for each in self.servers if process in [one.pid for one in each.processes()])
+        server.kill()
+        self.killed.append(server)
+
+    def start_killed(self) -> None:
+        """Start the killed servers again."""
+        while self.killed:
+            self.killed.pop().start()
+
+    def process_of_only_tab(self) -> int:
+        """Return the id of the process that serves the only open tab; its other connections end soon."""
+        return next(iter(eventually(self.sockets, lambda open_: list(open_.values()) == [1])))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the build and the data, which all servers share."""
+    folder = tmp_path_factory.mktemp("processes")
+    yield folder
+    shutil.rmtree(folder / "web", ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def environment(provider: Provider, redis_url: str) -> dict[str, str]:
+    model = {"CHAT_MODEL": "openai/scripted", "OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "none"}
+    return model | {"CHAT_REDIS_URL": redis_url}
+
+
+@contextlib.contextmanager
+def started(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """Run a server for a block; its build stays for the next one."""
+    server = Server("prod", folder, environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module", params=["two servers", "two servers on PostgreSQL", "two workers"])
+def server(
+    request: pytest.FixtureRequest, chromium_path: Path, folder: Path, environment: dict[str, str]
+) -> Iterator[Site]:
+    if request.param == "two workers":
+        with started(folder, environment | {"CHAT_WEB_WORKERS": "2"}) as one:
+            yield Site(one.url, one)
+        return
+    if nginx.find() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(nginx.MISSING)
+    if "PostgreSQL" in request.param:
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        postgresql.execute("create database web_processes")
+        environment = environment | {
+            "CHAT_DATABASE_URL": postgresql.url("web_processes").replace("+psycopg", "")
+        }
+    with ExitStack() as stack:
+        servers = [stack.enter_context(started(folder, environment)) for _ in range(2)]
+        port = stack.enter_context(nginx.balancing((servers[0].port, servers[1].port)))
+        yield Site(f"http://127.0.0.1:{port}", *servers)
+
+
+def two_tabs(server: Site, open_tab: OpenTab) -> tuple[Chat, Chat]:
+    """Open two tabs that are served by different processes."""
+    first, second = open_tab(), open_tab()
+    further = cycle(
+        (0, 1)
+    )  # requests, so that a page with an even number of them reaches the other server, too
+    while len(eventually(server.sockets, lambda open_: sum(open_.values()) == 2)) == 1:
+        for _ in range(next(further)):
+            second.page.request.get(f"{server.url}/ping")
+        second.reload()
+    return first, second
+
+
+def test_a_thread_begun_in_one_process_streams_to_a_tab_of_the_other(
+    provider: Provider, gate: threading.Event, server: Site, open_tab: OpenTab
+) -> None:
+    provider.answer("Count", counting(gate))
+    first, second = two_tabs(server, open_tab)
+    first.send("Count")
+    second.page.locator(f'[data-thread-id="{first.thread_id}"] a').first.click()
+    for tab in (first, second):
+        tab.wait_for_half()
+    gate.set()
+    for tab in (first, second):
+        tab.wait_until("completed")
+        eventually(tab.words, lambda words: words == WORDS)
+
+
+def test_a_tab_whose_process_is_killed_goes_on_at_another(
+    provider: Provider, gate: threading.Event, server: Site, open_tab: OpenTab, troubles: list[str]
+) -> None:
+    provider.answer("Count", counting(gate))
+    tab = open_tab()
+    tab.send("Count")
+    tab.wait_for_half()
+    tab.by("composer").fill("Half a thou")
+    tab.page.evaluate(RECORD)
+    killed = server.process_of_only_tab()
+
+    server.kill(killed)
+    survivor = server.process_of_only_tab()
+    gate.set()
+
+    tab.wait_until("completed")
+    eventually(tab.words, lambda words: words == WORDS)
+    shown: list[str] = tab.page.evaluate("window.shown")
+    assert [text for text in shown if not " ".join(WORDS).startswith(text)] == []
+    assert sorted(shown, key=len) == shown, "text was removed, and typed again"
+    assert len(shown[0].split()) == HALF
+    assert survivor != killed
+    expect(tab.by("composer")).to_have_value("Half a thou")
+    expect(tab.prompts).to_have_count(1)
+    server.start_killed()
+    eventually(server.processes, lambda alive: len(alive) == 2)
+    forgive_outage(troubles)
