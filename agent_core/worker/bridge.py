@@ -27,7 +27,7 @@ _log = get_logger(__name__)
 class Engine(Protocol):
     """Protocol of a distributed engine, such as `agent_core.worker.procrastinate.ProcrastinateEngine`.
 
-    Delivery may be repeated, late or lost.
+    Delivery may be repeated, early, late or lost.
     """
 
     def prepare(self) -> None:

@@ -51,15 +51,17 @@ _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thre
 _held = select(_w.id).where(_w.worker == P("by")).order_by(_w.id).with_for_update(skip_locked=True)
 _EXTEND = Statement(update(WAKE_UP).where(_w.id.in_(_held)).values(next_run_time=P("until")))
 _RELEASE = Statement(update(WAKE_UP).where(_w.worker == P("by")).values(next_run_time=P("now"), worker=None))
+_EARLY = 1.0  # seconds by which an engine may deliver too early, because it has another clock
+_delivered = _w.id == P("key"), _w.worker.is_(None), _w.next_run_time <= P("soon")
 _LEASE = Statement(
     update(WAKE_UP)
-    .where(_w.id == P("key"), _w.worker.is_(None), _w.company.is_(None))
+    .where(*_delivered, _w.company.is_(None))
     .values(next_run_time=P("until"), worker=P("by"))
     .returning(_w.id, _w.user_id)
 )
 _PASS_ON = Statement(
     update(WAKE_UP)
-    .where(_w.id == P("key"), _w.worker.is_(None), _w.next_run_time > P("since"))
+    .where(*_delivered, _w.next_run_time > P("since"))
     .values(next_run_time=P("since"))
 )
 _ADMIT = Statement(
@@ -251,8 +253,8 @@ class LeasedWakeUps:
         return [found for kind, most in room.items() for found in lease(kind, most)]
 
     def lease(self, tx: Tx, text: str) -> Leased | None:
-        """Lease a wake-up that an engine delivers as text; return None if it cannot be leased."""
-        row = tx.one(_LEASE, key=text, until=tx.now + self._lease, by=self.process)
+        """Lease a wake-up that an engine delivers as text; return None if it is held, a suspect's or not due."""
+        row = tx.one(_LEASE, key=text, soon=tx.now + _EARLY, until=tx.now + self._lease, by=self.process)
         return None if row is None else leased(row)
 
     def pass_on(self, tx: Tx, text: str, delay: float) -> None:
@@ -261,7 +263,7 @@ class LeasedWakeUps:
         Args:
             delay: seconds for which they leave due work to the engine.
         """
-        tx.run(_PASS_ON, key=text, since=tx.now - delay)
+        tx.run(_PASS_ON, key=text, soon=tx.now + _EARLY, since=tx.now - delay)
         tx.touched.add(WORK_FEED)
 
     def admit(self, tx: Tx, keys: Sequence[WakeUpKey]) -> list[Leased]:

@@ -19,7 +19,7 @@ from agent_core import (
     errors,
 )
 from agent_core.store.database.transaction import Tx
-from agent_core.testing import ScriptedModel, ToolUse, eventually
+from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.worker.bridge import Deliver
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.support.agents import EAGER, prepare, rows
@@ -29,13 +29,14 @@ class Careless:
     """Engine between the runtimes of one process, as unreliable as `how` makes it.
 
     Args:
-        how: returns, for each deferred key in order, the delays in seconds of its deliveries; an empty list
-            loses the key.
+        how: returns, for each deferred key in order, the delays in seconds of its deliveries, negative for early
+            ones; an empty list loses the key.
     """
 
     def __init__(self, how: Any) -> None:
         self.how = how
         self.deferred: list[str] = []
+        self.delivered = 0
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
@@ -45,11 +46,12 @@ class Careless:
         self.deferred.append(key)
         wait = max(0.0, (run_at or tx.now) - tx.now)
         for delay in self.how(len(self.deferred)):
-            tx.after(self._loop.call_later, wait + delay, self._keys.put_nowait, key)
+            tx.after(self._loop.call_later, max(0.0, wait + delay), self._keys.put_nowait, key)
 
     async def run(self, deliver: Deliver, concurrency: int) -> None:
         while True:
             await deliver(await self._keys.get())
+            self.delivered += 1
 
 
 @action_tool(retry=RetryPolicy(max_attempts=3, initial_delay=0.05, jitter=0))
@@ -71,6 +73,21 @@ def asked(done: list[str], who: str) -> ScriptedModel:
 
 def assistant(model: ScriptedModel) -> Agent:
     return Agent("assistant", model, tools=[flaky])
+
+
+async def test_a_retry_that_is_delivered_too_early_waits(tmp_path: Path) -> None:
+    """An engine whose clock is ahead must not shorten the wait that a provider asked for."""
+    busy = errors.ModelError("Slow down.", kind="rate_limited", retryable=True, retry_after=40.0)
+    model = ScriptedModel([[busy], ["Hello"]])
+    engine, clock = Careless(lambda n: [-3600.0, -3600.0]), FakeClock()
+    url = f"sqlite:///{prepare(tmp_path / 'agents.db')}"
+    async with Runtime(url, create_workpool_bridge(engine), settings=EAGER, clock=clock) as runtime:
+        api = define_internal_agent_api(runtime, Agent("assistant", model))
+        thread = await api.create_thread("Hi")
+        await eventually(lambda: engine.delivered > 2)  # the first step once or twice, and its retry
+        assert len(model.requests) == 1
+        clock.advance(42)
+        assert (await api.wait_until_idle(thread.id, 30)).status == "completed"
 
 
 @pytest.mark.parametrize(
