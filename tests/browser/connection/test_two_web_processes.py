@@ -162,7 +162,7 @@ def test_a_thread_begun_in_one_process_streams_to_a_tab_of_the_other(
 
 
 def test_a_tab_whose_process_is_killed_goes_on_at_another(
-    provider: Provider, gate: threading.Event, server: Site, open_tab: OpenTab, troubles: list[str]
+    provider: Provider, gate: threading.Event, server: Site, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
     tab = open_tab()
@@ -187,4 +187,4 @@ def test_a_tab_whose_process_is_killed_goes_on_at_another(
     expect(tab.prompts).to_have_count(1)
     server.start_killed()
     eventually(server.processes, lambda alive: len(alive) == 2)
-    forgive_outage(troubles)
+    forgive_outage(page_errors)
