@@ -60,9 +60,7 @@ _LEASE = Statement(
     .returning(_w.id, _w.user_id)
 )
 _PASS_ON = Statement(
-    update(WAKE_UP)
-    .where(*_delivered, _w.next_run_time > P("since"))
-    .values(next_run_time=P("since"))
+    update(WAKE_UP).where(*_delivered, _w.next_run_time > P("since")).values(next_run_time=P("since"))
 )
 _ADMIT = Statement(
     update(WAKE_UP)
