@@ -14,11 +14,11 @@ from agent_core.__main__ import main
 from agent_core.store.database.sql import STREAM
 from agent_core.testing import eventually
 from tests.support.agents import finished, rows
-from tests.support.commands import Command, running
 from tests.support.databases import prepare, url
-from tests.support.worker_agents import QUICK_ANSWER, SLOW_ANSWER, SLOW_TOOL, agent_of
+from tests.support.processes.commands import Command, running
+from tests.support.processes.worker_agents import QUICK_ANSWER, SLOW_ANSWER, SLOW_TOOL, agent_of
 
-MODULE = "tests.support.worker_agents"
+MODULE = "tests.support.processes.worker_agents"
 DRAINS = "no new work is taken"
 
 
@@ -99,7 +99,7 @@ def refused(*arguments: str) -> str:
         ("no_such_module:build", "There is no module 'no_such_module'"),
         ("no_such_package.agents:build", "There is no module 'no_such_package.agents'"),
         (f"{MODULE}.inner:build", f"There is no module '{MODULE}.inner'"),
-        ("tests.support.worker_agents", "must be a module and a function in it"),
+        ("tests.support.processes.worker_agents", "must be a module and a function in it"),
         ("a-b:build", "must be a module and a function in it"),
         (f"{MODULE}:buidl", "has no function 'buidl'"),
         (f"{MODULE}:QUICK_ANSWER", "has no function 'QUICK_ANSWER'"),

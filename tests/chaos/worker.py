@@ -17,7 +17,7 @@ from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api
 from agent_core.support import faults
 from agent_core.support.settings import Settings
 from tests.chaos.world import Effects, make_agent
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 
 _ALIVE = 12  # threads under way at any time, so that every kill hits work
 

@@ -24,7 +24,7 @@ from agent_core.store.database.open import database_path, parse_url
 from agent_core.testing import eventually
 from tests.soak.load import Load, make_agent
 from tests.soak.vitals import MB, Verdict, give_back, sample
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 
 _ASKED = -1  # set in place of the child's count of tasks to request a new count
 _HANDS = 6  # threads of an event loop's default executor; all are created before the first sample

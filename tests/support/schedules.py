@@ -15,7 +15,7 @@ from agent_core.schedules.schedule import Schedule
 from agent_core.support import faults
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import QUICK, agent_on, rows
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 
 
 async def ran(api: AgentApi, schedule_id: str, runs: int, timeout: float = 20) -> Schedule:

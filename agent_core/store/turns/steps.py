@@ -15,8 +15,8 @@ from agent_core.domain.end_reasons import PROCESS_ENDED, RELEASED, End, EndReaso
 from agent_core.domain.messages import Chunk, Part, StoredFile
 from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import ThreadStatus, sources
-from agent_core.domain.suspects import Suspicion
-from agent_core.domain.wake_up_key import step_key
+from agent_core.domain.work.suspects import Suspicion
+from agent_core.domain.work.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
 from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, dump, dump_info, one_of

@@ -12,7 +12,7 @@ import pytest
 from agent_core import CallContext
 from agent_core.errors import ValidationError
 from agent_core.store.database.open import opened
-from tests.agent_core.store.test_migrations import ROWS, make
+from tests.agent_core.store.database.test_migrations import ROWS, make
 from tests.support.agents import agent_on
 from tests.support.databases import url
 

@@ -17,8 +17,8 @@ from agent_core.testing import ToolUse
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, agent_on, finished, rows, texts, worker_of
 from tests.support.branches import ids, numbered, talk
-from tests.support.children import FORKED
 from tests.support.databases import url
+from tests.support.processes.children import FORKED
 
 DEEDS = ("edit", "regenerate", "select", "fork")
 AFTER = {

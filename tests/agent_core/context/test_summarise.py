@@ -25,8 +25,8 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.agent_core.context.test_threads import notes, old_messages
 from tests.support.agents import agent_on, finished, prepare
-from tests.support.children import FORKED
 from tests.support.contexts import TOOLS, apply, histories, is_cut_of, size
+from tests.support.processes.children import FORKED
 
 WINDOW = 8_000
 

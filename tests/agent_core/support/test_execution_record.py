@@ -16,7 +16,7 @@ import pytest
 
 from agent_core.support.execution_record import ExecutionRecord, executed, in_thread
 from agent_core.worker.worker_locks import WorkerLocks
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 
 
 def kill_me() -> None:

@@ -16,7 +16,7 @@ from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.preflight import NotReadyError, require_engine
 from chat_app.server.settings import Settings, read_settings
 from chat_app.session.app_runtime import app_runtime, workpools
-from tests.support.commands import Command, running
+from tests.support.processes.commands import Command, running
 from tests.tools.postgresql import PostgreSQL
 
 OFFERS = [ModelChoice(DEMO_MODEL, "for a test")]

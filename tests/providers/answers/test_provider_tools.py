@@ -24,7 +24,7 @@ from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Though
 from tests.providers.dialects.dialect import event
 from tests.providers.loopback import Stream
 from tests.support.agents import AT_ONCE, finished, tool_parts
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 from tests.support.providers.litellm_paths import listening
 
 both_ways = pytest.mark.usefixtures("both_paths")

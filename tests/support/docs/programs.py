@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from tests.support.children import FORKED
+from tests.support.processes.children import FORKED
 
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT = 100  # seconds

@@ -156,14 +156,19 @@ class StoreMachine(BranchRules):
         who = self.worker(by)
         self.expire_leases(who)
         due = self.model.due()
-        taken = self.do(who, self.wake_ups(who).take, {"work": most, "other": most})
+        running = {key.thread_id for key, wake in self.model.wakes.items() if wake.worker}
+        leased = self.do(who, self.wake_ups(who).take, {"work": most, "other": most})
+        taken = [one.key for one in leased]
         late = [key for key in due if key.kind == "timeout"]
         work = {key: self.model.wakes[key].due for key in due if key not in late}
         chosen = [key for key in taken if key in work]
         assert set(taken) <= set(due)
         assert len(set(taken)) == len(taken) == min(most, len(work)) + min(most, len(late))
         of = [key.thread_id for key in work]
-        assert len({key.thread_id for key in chosen}) == min(most, len(set(of))), "not in turn"
+        places = [(name in running) + n for name in set(of) for n in range(of.count(name))]
+        got = [key.thread_id for key in chosen]
+        took = [(name in running) + n for name in set(got) for n in range(got.count(name))]
+        assert sorted(took) == sorted(places)[: len(took)], "not in turn"
         for name in of:  # of each thread, the work due for longest is chosen
             mine = [key for key in work if key.thread_id == name]
             newest = max((work[key] for key in mine if key in chosen), default=0.0)
@@ -184,7 +189,7 @@ class StoreMachine(BranchRules):
             self.model.push(who, self.model.now + LEASE, who)
 
     def admit(self, who: str) -> None:
-        """Whom to admit is for `agent_core.domain.suspects` to say; here they all are."""
+        """Whom to admit is for `agent_core.domain.work.suspects` to say; here they all are."""
         found = self.model.suspects()
         free = [
             one.key
@@ -192,7 +197,7 @@ class StoreMachine(BranchRules):
             if one.worker is None and one.due <= self.model.now
         ]
         assert sorted(free) == found
-        assert self.do(who, self.wake_ups(who).admit, found) == found
+        assert [one.key for one in self.do(who, self.wake_ups(who).admit, found)] == found
         for key in found:
             held = self.model.wakes[key].held
             self.model.wakes[key] = Wake(self.model.now + LEASE, who, held)

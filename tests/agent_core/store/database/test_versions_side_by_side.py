@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 from agent_core.store.database.migrate import migrate
 from agent_core.store.database.open import opened
 from agent_core.store.database.tables import metadata
-from tests.agent_core.store.test_migrations import make
+from tests.agent_core.store.database.test_migrations import make
 from tests.support.databases import url
 
 REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017", "0018", "0019")

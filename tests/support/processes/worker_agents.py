@@ -1,6 +1,6 @@
 """Agents of a worker process: what they do waits for files of the folder in `GATES`.
 
-`python -m agent_core worker tests.support.worker_agents:build`
+`python -m agent_core worker tests.support.processes.worker_agents:build`
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from agent_core.store.database.sql import MESSAGE, WAKE_UP
 from agent_core.store.threads import usage_totals
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
-from tests.agent_core.api.test_search_index import by_index, index_all
+from tests.agent_core.store.test_search_index import by_index, index_all
 from tests.support.agents import agent_on, finished, rows, texts, tool_parts
 from tests.support.databases import url
 

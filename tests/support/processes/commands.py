@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_core.testing import eventually
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Command:
