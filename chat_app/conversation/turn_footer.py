@@ -38,7 +38,11 @@ def turn_state() -> rx.Component:
         rx.cond(
             OpenThread.retry.kind == "unknown_agent",
             _waiting_for_agent(),
-            rx.cond(OpenThread.retry.attempt > 0, _waiting_to_retry(), _thread_status()),
+            rx.cond(
+                (OpenThread.retry.kind == "limit") | (OpenThread.retry.kind == "budget"),
+                _paused(),
+                rx.cond(OpenThread.retry.attempt > 0, _waiting_to_retry(), _thread_status()),
+            ),
         ),
         notice(),
         class_name="turn-state",

@@ -9,8 +9,14 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from agent_core import AgentApi, Budget
+from agent_core.domain.limits import Scope, Used
+from agent_core.store.database.transaction import Tx
+from agent_core.store.limits import counters
+from agent_core.store.limits.rules import Rule, Subject
+from agent_core.testing import eventually
 from tests.support.browser.chat import HALF, WORDS, Chat, counting, in_production, wait_for
-from tests.support.browser.rows import hurry
+from tests.support.browser.rows import hurry, on_rows
 from tests.support.providers.provider import Call, Cite, Provider, Refuse, Thought
 
 OpenTab = Callable[..., Chat]
@@ -231,3 +237,47 @@ def test_an_empty_page_greets_and_a_suggestion_is_sent(provider: Provider, open_
     tab.page.wait_for_url(re.compile(r"/chat/thread_"))
     expect(tab.prompts).to_have_text(words)
     expect(tab.answer).to_contain_text("Gladly.")
+
+
+def test_a_paused_chat_says_why_and_goes_on_when_its_budget_is_doubled(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    for _ in range(20):
+        provider.answer("Pay", ["Paid."])
+    tab = open_tab()
+    thread_id = on_rows(tab.server, paused_by_a_budget)
+    tab.go(f"/chat/{thread_id}")
+    card = tab.by("paused")
+    expect(card).to_contain_text("Paused, continues")
+    expect(card).to_contain_text("10 tokens")
+    button = tab.by("double-budget")
+    expect(button).to_have_text("Double the budget")
+    button.focus()
+    tab.page.keyboard.press("Enter")
+    tab.wait_until("completed")
+    expect(card).to_have_count(0)
+
+
+async def paused_by_a_budget(api: AgentApi) -> str:
+    """Return a thread that waits for its budget."""
+    thread = await api.create_thread()
+    budget = Budget(tokens=10)
+    await api.limits.set_budget(budget, thread_id=thread.id)
+    await api.store.writer.run(use_up, thread.id, budget)
+
+    async def is_paused() -> bool:
+        found = await api.get_thread(thread.id)
+        assert found is not None
+        if found.status == "completed":  # the app may not have noticed the budget yet
+            await api.send_message(thread.id, "Pay")
+        return bool(found.retry_state)
+
+    await eventually(is_paused, 60)
+    return thread.id
+
+
+def use_up(tx: Tx, thread_id: str, budget: Budget) -> None:
+    """Count tokens against the budget of a thread; the provider of these tests reports none."""
+    rule, subject = Rule(Scope("thread", thread_id), budget), Subject("", "", "", thread_id, "")
+    counters.used_by(tx, rule, subject)
+    counters.add(tx, rule, subject, tx.now, Used(tokens=10))
