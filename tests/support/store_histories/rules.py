@@ -156,7 +156,8 @@ class StoreMachine(BranchRules):
         who = self.worker(by)
         self.expire_leases(who)
         due = self.model.due()
-        running = {key.thread_id for key, wake in self.model.wakes.items() if wake.worker}
+        working = {key for key, wake in self.model.wakes.items() if wake.worker and key.kind != "timeout"}
+        running = {key.thread_id for key in working}
         leased = self.do(who, self.wake_ups(who).take, {"work": most, "other": most})
         taken = [one.key for one in leased]
         late = [key for key in due if key.kind == "timeout"]
