@@ -9,8 +9,9 @@ from typing import Any
 from agent_core.agent import Agent
 from agent_core.context.token_meter import at_most
 from agent_core.domain.limits import Estimate
-from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage
+from agent_core.domain.model_adapter import ModelAdapter
 from agent_core.errors import AgentCoreError, ModelError
+from agent_core.runners.history import History
 from agent_core.store.limits import admissions, changes
 from agent_core.store.store import Store
 from agent_core.store.turns.steps import Claim
@@ -22,7 +23,7 @@ _TITLE_TOKENS = 2_000  # that a request for a title is estimated at
 _OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens")
 
 
-class Admission:
+class StepAdmission:
     """Admits the model steps of this process."""
 
     def __init__(self, store: Store) -> None:
@@ -38,7 +39,7 @@ class Admission:
         """Whether there are limits or budgets, so that usage is counted."""
         return self._limits.active
 
-    async def admit(self, claim: Claim, agent: Agent, history: list[ProviderMessage]) -> bool:
+    async def admit(self, claim: Claim, agent: Agent, history: History) -> bool:
         """Return whether a step may ask its model now; if not, its thread is paused.
 
         Raises:
@@ -80,9 +81,9 @@ class Admission:
             _log.info("Threads that wait for the end of step %d are not woken: %s", claim.seq, error)
 
 
-def _estimate(agent: Agent, messages: list[ProviderMessage]) -> Estimate:
+def _estimate(agent: Agent, history: History) -> Estimate:
     """Return upper bounds of the tokens and the price of a step."""
-    asked = at_most(messages, agent.tool_schemas)
+    asked = history.most_tokens + at_most((), agent.tool_schemas)
     options: dict[str, Any] = {**getattr(agent.model, "options", {}), **agent.model_options}
     limits = (options.get(name) for name in _OUTPUT_LIMITS)
     answer = next((most for most in limits if isinstance(most, int) and most > 0), _MAX_OUTPUT)

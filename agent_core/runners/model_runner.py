@@ -23,7 +23,7 @@ from agent_core.errors import (
     note_attempt,
 )
 from agent_core.hooks import call_hook
-from agent_core.runners.admission import Admission
+from agent_core.runners.admission import StepAdmission
 from agent_core.runners.file_parts import ResponseFiles
 from agent_core.runners.flusher import Flusher
 from agent_core.runners.history import History, call_ids_of
@@ -81,7 +81,7 @@ class ModelRunner:
     def __init__(self, store: Store, history_cache: HistoryCache) -> None:
         self._history_cache = history_cache
         self._hooks = store.hooks
-        self._admission = Admission(store)
+        self._admission = StepAdmission(store)
         self._titles = TitleRunner(store.writer, store.reads, store.hooks, self._admission)
         self._requests = RequestBuilder(store.writer, store.reads, store.clock)
         self._writer = store.writer
@@ -150,7 +150,7 @@ class ModelRunner:
         if claim.steps >= agent.max_steps:
             raise StepLimitError(sentence("step_limit_reached", count=claim.steps, agent=agent.name))
         history = await self._history(claim, agent)
-        if not await self._admission.admit(claim, agent, history.messages):
+        if not await self._admission.admit(claim, agent, history):
             return None
         task = asyncio.current_task()
         assert task is not None, "a step runs as a task of its workpool"

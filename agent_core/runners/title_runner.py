@@ -13,7 +13,7 @@ from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
-from agent_core.runners.admission import Admission
+from agent_core.runners.admission import StepAdmission
 from agent_core.runners.step_record import usage_numbers
 from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
@@ -31,7 +31,7 @@ _MAX_REQUESTS = 4  # at once in one process: answers should not wait for titles
 class TitleRunner:
     """Asks for titles, a few at a time, for agents that have a `title` policy."""
 
-    def __init__(self, writer: Writer, reads: Reads, hooks: Hooks, admission: Admission) -> None:
+    def __init__(self, writer: Writer, reads: Reads, hooks: Hooks, admission: StepAdmission) -> None:
         self._writer = writer
         self._reads = reads
         self._hooks = hooks
