@@ -14,7 +14,7 @@ from agent_core.errors import AgentCoreError, ModelError
 from agent_core.runners.history import History
 from agent_core.store.limits import admissions, changes
 from agent_core.store.store import Store
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)

@@ -21,7 +21,7 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import ModelError
 from agent_core.store.database.writer import Writer
 from agent_core.store.turns import steps
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.support.plain_json import fields_of, items_of
 from agent_core.text.decoding import decode_text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agent_core.domain.messages import Chunk
 from agent_core.store.database.writer import Writer
 from agent_core.store.turns import steps
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.streaming.fold import merge
 
 

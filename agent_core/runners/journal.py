@@ -11,7 +11,7 @@ from agent_core.domain.model_adapter import Usage
 from agent_core.domain.run_events import RunEvent, StepEnded, StepOutcome, ToolEnded, ToolOutcome
 from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, ToolServerError, words_of
 from agent_core.store.tool_calls.calls import ClaimedCall
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 from agent_core.support.observers import Observers

@@ -36,8 +36,9 @@ from agent_core.sentences import info_of, sentence
 from agent_core.store.database.transaction import FenceLost
 from agent_core.store.store import Store
 from agent_core.store.tool_calls.calls import NewCall
-from agent_core.store.turns import steps
-from agent_core.store.turns.steps import Claim, ModelFiles
+from agent_core.store.turns import claims, steps
+from agent_core.store.turns.claims import Claim
+from agent_core.store.turns.steps import ModelFiles
 from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.execution_record import in_thread
 from agent_core.support.faults import crash_point
@@ -103,7 +104,7 @@ class ModelRunner:
             UnknownAgent: this process does not know the thread's agent.
         """
         thread_id = key.thread_id
-        claim = await self._writer.run_for(thread_id, steps.claim, thread_id, self._worker, self._agents)
+        claim = await self._writer.run_for(thread_id, claims.claim, thread_id, self._worker, self._agents)
         if claim is None:
             return
         crash_point("claim.after")

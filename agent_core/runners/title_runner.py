@@ -21,7 +21,7 @@ from agent_core.store.limits import admissions
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import thread_row
 from agent_core.store.threads.messages import title_of
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)

@@ -110,7 +110,7 @@ _RUNNING_OF = {"model": _running(_a.model), "user": _running(_a.user_id), "agent
 
 
 class Step(Protocol):
-    """Protocol of a claimed step; see `agent_core.store.turns.steps.Claim`."""
+    """Protocol of a claimed step; see `agent_core.store.turns.claims.Claim`."""
 
     @property
     def thread_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Claim, flush, commit, retry, fail and release model steps.
+"""Flush, commit, retry, fail and release model steps.
 
 Every write has the fence (`seq`) in its WHERE. Claims and stops raise the fence, so a worker that has lost the
 step writes nothing and learns of it.
@@ -6,32 +6,30 @@ step writes nothing and learns of it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, literal_column, select, update
+from sqlalchemy import select
 
-from agent_core.domain.end_reasons import PROCESS_ENDED, RELEASED, End, EndReason, failed
+from agent_core.domain.end_reasons import RELEASED, End, EndReason, failed
 from agent_core.domain.messages import Chunk, Part, StoredFile
-from agent_core.domain.states import THREAD as MOVES
-from agent_core.domain.states import ThreadStatus, sources
-from agent_core.domain.work.suspects import Suspicion
+from agent_core.domain.states import ThreadStatus
 from agent_core.domain.work.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
-from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, dump, dump_info, one_of
+from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, files, refusals, suspects
 from agent_core.store.threads.messages import ensure_reply
 from agent_core.store.tool_calls import calls
-from agent_core.store.tool_calls.calls import NewCall, UnknownAgent
+from agent_core.store.tool_calls.calls import NewCall
 from agent_core.store.turns import imports, streams, turns
+from agent_core.store.turns.claims import FENCE, Claim, fenced_move
 from agent_core.support.faults import crash_point
 
 _STREAMING, _AWAITING, _COMPLETED = ThreadStatus.STREAMING, ThreadStatus.AWAITING, ThreadStatus.COMPLETED
 _t = THREAD.c
-_mine = (_t.id == P("thread_id"), _t.seq == P("at_seq"))
 
 
 class ModelFiles(NamedTuple):
@@ -44,168 +42,18 @@ class ModelFiles(NamedTuple):
 _NO_FILES = ModelFiles("", ())
 
 
-class Claim(NamedTuple):
-    """The right to run a model step, valid as long as the thread has the same `seq`.
-
-    Attributes:
-        message_id, position: of the reply.
-        taken_from: the worker of the last attempt, if that was still open when its process died.
-        follows_commit: whether the last attempt was committed, in the same reply: no lost text is left then.
-        claimed_at: seconds since the epoch.
-        fingerprint: of the agent, once it is made.
-    """
-
-    thread_id: str
-    seq: int
-    message_id: str
-    attempt: int
-    suspicion: Suspicion | None
-    steps: int
-    agent: str
-    user_id: str | None
-    position: int
-    taken_from: str | None = None
-    follows_commit: bool = False
-    claimed_at: float = 0.0
-    fingerprint: str | None = None
-
-    @property
-    def fence(self) -> dict[str, Any]:
-        """The values of the fence in a statement."""
-        return {"thread_id": self.thread_id, "at_seq": self.seq}
-
-    @property
-    def crashes(self) -> int:
-        """Number of processes that died while this step was the only suspect in them."""
-        return self.suspicion.crashes if self.suspicion is not None else 0
-
-
-class _ClaimedRow(NamedTuple):
-    seq: int
-    reply_id: str
-    attempt: int
-    company: int | None
-    steps: int
-    agent: str
-    user_id: str | None
-    reply_position: int
-    retry_state: str | None
-    open_worker: str | None
-    follows_commit: bool
-
-
-# In SQL, because SQLAlchemy omits the tables' names in SQLite's RETURNING, and both tables have a `seq`.
-_LAST_ATTEMPT = "FROM agent_stream AS s WHERE s.thread_id = agent_thread.id AND s.seq = agent_thread.seq - 1"
-_open_attempt: ColumnElement[Any] = literal_column(
-    f"(SELECT s.worker {_LAST_ATTEMPT} AND s.status = 'streaming')"
-)
-_follows_commit: ColumnElement[Any] = literal_column(
-    f"EXISTS (SELECT 1 {_LAST_ATTEMPT} AND s.status = 'committed' AND s.message_id = agent_thread.message_id)"
-)
-_CLAIM = Statement(
-    update(THREAD)
-    .where(
-        _t.id == P("thread_id"),
-        one_of(_t.status, sources(MOVES, "claim")),
-        exists(select(WAKE_UP.c.id).where(WAKE_UP.c.id == P("key"), WAKE_UP.c.worker == P("worker"))),
-    )
-    .values(seq=_t.seq + 1)
-    .returning(
-        *(
-            _t.seq,
-            _t.reply_id,
-            _t.attempt,
-            select(WAKE_UP.c.company).where(WAKE_UP.c.id == P("key")).scalar_subquery(),
-            _t.steps,
-            _t.agent,
-            _t.user_id,
-            _t.reply_position,
-            _t.retry_state,
-            _open_attempt,  # the worker of the last attempt, if that is still open
-            _follows_commit,
-        )
-    )
-)
-_HELD = Statement(select(_t.id).where(*_mine).with_for_update())
-_LOCK = Statement(select(_t.id).where(_t.id == P("thread_id")).with_for_update())
-
-
-def _move(event: str, **values: Any) -> Statement:
-    (status,) = set(MOVES[event].values())
-    return Statement(
-        update(THREAD)
-        .where(*_mine, one_of(_t.status, sources(MOVES, event)))
-        .values(status=status.value, cursor=_t.cursor + 1, updated_at=P("now"), **values)
-        .returning(_t.cursor)
-    )
-
-
+_HELD = Statement(select(_t.id).where(*FENCE).with_for_update())
 _progress: dict[str, Any] = {"steps": _t.steps + 1, "attempt": 0, "crashes": 0}
-_FLUSH = _move("claim")
-_FINISH = _move("finish", **_progress)
-_CALL_TOOLS = _move("call_tools", **_progress)
-_CONTINUE = _move("claim", **_progress)
-_RETRY = _move("retry", attempt=_t.attempt + 1, retry_state=P("new_retry"))
+_FLUSH = fenced_move("claim")
+_FINISH = fenced_move("finish", **_progress)
+_CALL_TOOLS = fenced_move("call_tools", **_progress)
+_CONTINUE = fenced_move("claim", **_progress)
+_RETRY = fenced_move("retry", attempt=_t.attempt + 1, retry_state=P("new_retry"))
 _ENDS = {_AWAITING: _CALL_TOOLS, _STREAMING: _CONTINUE, _COMPLETED: _FINISH}
 """The write that moves the thread of a committed step, by the new status."""
-_CLEAR_RETRY = _move("claim", retry_state=None)
-_FAIL = _move(
+_FAIL = fenced_move(
     "fail", retry_state=None, error=P("new_error"), error_kind=P("new_kind"), error_info=P("new_info")
 )
-
-
-def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim | None:
-    """Claim a thread's next model step for `worker`, which must hold the lease of its wake-up.
-
-    An attempt that is still open has lost its process; its text is kept until the first token of this one.
-
-    Returns:
-        None: there is no step to run, or another worker has it.
-
-    Raises:
-        UnknownAgent: the thread's agent is not among `agents`.
-    """
-    key = step_key(thread_id)
-    # The lock is a statement of its own: one that waits for it sees other rows as they were when it began.
-    tx.lock(_LOCK, thread_id=thread_id)
-    row = tx.one(_CLAIM, thread_id=thread_id, key=str(key), worker=worker)
-    if row is None:
-        tx.wake.done(tx, key)
-        return None
-    crash_point("claim.before")  # only of a real claim: a wake-up may come again, when tools run already
-    thread = _ClaimedRow(*row)
-    if thread.agent not in agents:
-        raise UnknownAgent(thread.agent)
-    if thread.open_worker is not None:
-        _cut_lost_attempt(tx, thread_id, thread)
-    attempt = thread.attempt + 1
-    streams.open_stream(tx, thread_id, thread.seq, message_id=thread.reply_id, worker=worker, attempt=attempt)
-    if thread.retry_state is not None:
-        (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=thread.seq, now=tx.now)
-        deltas.append(tx, thread_id, cursor, [deltas.thread_chunk(status=_STREAMING, retry_state=None)])
-    return Claim(
-        thread_id,
-        thread.seq,
-        thread.reply_id,
-        attempt,
-        suspects.read(tx, key) if thread.company is not None else None,
-        thread.steps,
-        thread.agent,
-        thread.user_id,
-        thread.reply_position,
-        taken_from=thread.open_worker,
-        follows_commit=bool(thread.follows_commit),
-        claimed_at=tx.now,
-    )
-
-
-def _cut_lost_attempt(tx: Tx, thread_id: str, thread: _ClaimedRow) -> None:
-    seq = thread.seq - 1
-    ended = deltas.last_flush(tx, thread_id, seq)
-    ends = streams.cut(tx, thread_id, seq, thread.reply_position, PROCESS_ENDED, ended=ended)
-    if ends:
-        cursor = deltas.tick(tx, thread_id)
-        deltas.append(tx, thread_id, cursor, ends, seq=seq, message_id=thread.reply_id)
 
 
 def flush(tx: Tx, claimed: Claim, chunks: list[Chunk], first: bool) -> bool:
@@ -276,11 +124,7 @@ def commit(
     refusals.forget_files(tx, thread_id, *accepted)
     if unsigned is not None:
         imports.forget_signatures(tx, thread_id, unsigned)
-    if status is _STREAMING:
-        tx.wake.enqueue(tx, step_key(thread_id))
-    else:
-        tx.wake.done(tx, step_key(thread_id))
-        tx.moved(thread_id, _STREAMING, status, claimed.agent)
+    _wake_next(tx, claimed, status)
     suspects.after_completion(tx, claimed.suspicion)
     if metered:
         admissions.end(tx, claimed, usage)
@@ -293,6 +137,15 @@ def commit(
     if status is _COMPLETED:
         turns.next_queued(tx, thread_id)
     return cursor
+
+
+def _wake_next(tx: Tx, claimed: Claim, status: ThreadStatus) -> None:
+    """Wake the turn's next step, or end the wake-up of this one."""
+    if status is _STREAMING:
+        tx.wake.enqueue(tx, step_key(claimed.thread_id))
+    else:
+        tx.wake.done(tx, step_key(claimed.thread_id))
+        tx.moved(claimed.thread_id, _STREAMING, status, claimed.agent)
 
 
 def keep_file(tx: Tx, claimed: Claim, file: StoredFile) -> None:

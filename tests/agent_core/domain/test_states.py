@@ -30,8 +30,8 @@ from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts
 from agent_core.store.tool_calls.calls import ClaimedCall, NewCall
-from agent_core.store.turns import branches, steps, streams, turns
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns import branches, claims, steps, streams, turns
+from agent_core.store.turns.claims import Claim
 from tests.support.agents import rows
 from tests.support.databases import url
 
@@ -75,7 +75,7 @@ def show(tx: Tx, role: str) -> None:
 ON_THREAD: dict[str, Callable[[Tx], Any]] = {
     "send": lambda tx: turns.send(tx, "t", message("m2"), "reject"),
     "resume": lambda tx: turns.resume(tx, "t", None),
-    "claim": lambda tx: steps.claim(tx, "t", WORKER, {"a"}),
+    "claim": lambda tx: claims.claim(tx, "t", WORKER, {"a"}),
     "retry": lambda tx: steps.retry(tx, CLAIM, [], RETRY),
     "call_tools": lambda tx: commit(tx, [NewCall("c", "tool", "{}", CallStatus.PENDING)]),
     "tools_done": lambda tx: calls.advance(tx, "t"),
@@ -121,9 +121,8 @@ class Bench:
         await self.put(tables.WAKE_UP, worker=WORKER)
 
     def status(self, table: Table) -> list[str]:
-        return [
-            dict(zip(table.columns.keys(), row, strict=True))["status"] for row in self.rows()[table.name]
-        ]
+        place = table.columns.keys().index("status")
+        return [row[place] for row in self.rows()[table.name]]
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         return rows(self._path)
@@ -151,7 +150,7 @@ async def bench(path: Path) -> AsyncGenerator[Bench]:
         await bench.do(lambda tx: turns.create(tx, "t", messages=[message("m1")], **given))
         await bench.put(tables.THREAD, reply_id="reply")
         await bench.give_leases()
-        await bench.do(lambda tx: steps.claim(tx, "t", WORKER, {"a"}))
+        await bench.do(lambda tx: claims.claim(tx, "t", WORKER, {"a"}))
         yield bench
 
 

@@ -30,8 +30,8 @@ from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.limits import admissions, changes
 from agent_core.store.reads.reader import Reads
 from agent_core.store.threads import thread_row
-from agent_core.store.turns import steps, turns
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns import claims, steps, turns
+from agent_core.store.turns.claims import Claim
 from agent_core.store.wake_ups.wake_ups import LeasedWakeUps
 from agent_core.testing import FakeClock
 from tests.support.databases import prepare
@@ -169,7 +169,7 @@ class Limits(RuleBasedStateMachine):
     def take(self, pick: int, sizes: list[int]) -> None:
         worker = self.workers[pick]
         for key, size in zip(self.keys(worker), sizes, strict=False):
-            claim = self.do(worker, steps.claim, key.thread_id, worker, AGENTS)
+            claim = self.do(worker, claims.claim, key.thread_id, worker, AGENTS)
             if claim is None:
                 continue
             estimate = Estimate(size, size / 100)

@@ -15,8 +15,8 @@ from agent_core import AgentApi
 from agent_core.store.database.sql import STREAM, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads.thread_row import lock
-from agent_core.store.turns import steps
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns import claims
+from agent_core.store.turns.claims import Claim
 from tests.support.agents import agent_on, rows
 
 pytestmark = pytest.mark.postgresql  # SQLite begins no transaction while another one writes
@@ -47,7 +47,7 @@ async def claimed_by_b_after(api: AgentApi, other: AgentApi, meanwhile: Any) -> 
 
     holding = asyncio.create_task(api.store.writer.run(hold))
     await asyncio.to_thread(held.wait, 20)
-    claim = await other.store.writer.run(steps.claim, thread.id, "b", AGENTS)
+    claim = await other.store.writer.run(claims.claim, thread.id, "b", AGENTS)
     await holding
     return claim
 
@@ -61,7 +61,7 @@ def attempts(path: Path) -> list[tuple[Any, ...]]:
 async def test_a_lease_that_went_to_somebody_else_meanwhile(path: Path) -> None:
     def meanwhile(tx: Tx) -> None:
         lease(tx, "a")
-        assert steps.claim(tx, "t", "a", AGENTS) is not None
+        assert claims.claim(tx, "t", "a", AGENTS) is not None
 
     idle: dict[str, Any] = {"runtime": {"work": False}}
     async with agent_on(path, [], **idle) as api, agent_on(path, [], **idle) as other:
@@ -72,7 +72,7 @@ async def test_a_lease_that_went_to_somebody_else_meanwhile(path: Path) -> None:
 async def test_an_attempt_that_was_opened_meanwhile_is_cut(path: Path) -> None:
     def meanwhile(tx: Tx) -> None:
         lease(tx, "a")
-        assert steps.claim(tx, "t", "a", AGENTS) is not None
+        assert claims.claim(tx, "t", "a", AGENTS) is not None
         lease(tx, "b")
 
     idle: dict[str, Any] = {"runtime": {"work": False}}

@@ -31,7 +31,7 @@ from agent_core.store.reads.reader import Reads
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.tool_calls.calls import ClaimedCall, NewCall
 from agent_core.store.turns import steps
-from agent_core.store.turns.steps import Claim
+from agent_core.store.turns.claims import Claim
 from agent_core.store.wake_ups.wake_ups import LeasedWakeUps
 from agent_core.streaming.fold import ThreadView, fold
 from agent_core.testing import FakeClock

@@ -12,7 +12,7 @@ from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
 from agent_core.store.reads import search
 from agent_core.store.threads import search_index, suspects, thread_row, usage_totals
-from agent_core.store.turns import steps, turns
+from agent_core.store.turns import claims, steps, turns
 from agent_core.store.wake_ups import due_work
 from tests.support.store_histories.branch_rules import BranchRules
 from tests.support.store_histories.call_rules import picks
@@ -238,7 +238,7 @@ class StoreMachine(BranchRules):
     def claim_step(self, name: str, who: str) -> None:
         if self.busy(who, step=name):
             return
-        claimed, expected = self.do(who, steps.claim, name, who, {"a"}), self.model.claim(name, who)
+        claimed, expected = self.do(who, claims.claim, name, who, {"a"}), self.model.claim(name, who)
         assert (claimed and (claimed.seq, claimed.attempt, claimed.crashes, claimed.steps)) == expected
         self.reached["claim", claimed is not None] += 1
         if claimed is not None:

@@ -18,7 +18,7 @@ from agent_core import AgentApi, Thread, Workpool
 from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import WAKE_UP
 from agent_core.store.database.transaction import Tx
-from agent_core.store.turns import steps
+from agent_core.store.turns import claims
 from agent_core.testing import eventually
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.colony import Colony, again, answer, once, send, settled
@@ -272,7 +272,7 @@ async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, lea
 
 def claimed_by(tx: Tx, worker: str) -> None:
     tx.cursor.execute(f"update agent_wake_up set worker = '{worker}', next_run_time = next_run_time + 60")
-    assert steps.claim(tx, "t", worker, {"assistant"}) is not None
+    assert claims.claim(tx, "t", worker, {"assistant"}) is not None
 
 
 @pytest.mark.sqlite  # as above

@@ -16,7 +16,7 @@ from agent_core.domain.states import CallStatus
 from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import THREAD
 from agent_core.store.tool_calls.calls import NewCall
-from agent_core.store.turns import steps
+from agent_core.store.turns import claims, steps
 from agent_core.testing import ToolUse, eventually
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.worker import Plan, spawn
@@ -191,7 +191,7 @@ async def test_the_reconciler_runs_work_without_a_wake_up_or_a_worker(path: Path
         def leave(tx: Any) -> None:
             """Leave the thread as a worker would in the middle of its turn, then damage the rows."""
             tx.cursor.execute("update agent_wake_up set worker = 'w'")
-            claim = steps.claim(tx, "t", "w", {"assistant"})
+            claim = claims.claim(tx, "t", "w", {"assistant"})
             assert claim is not None
             parts = [{"type": "tool-ping", "toolCallId": "c", "state": "input-available"}]
             new = [NewCall("c", "ping", "{}", CallStatus.PENDING)]
