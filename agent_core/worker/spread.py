@@ -69,6 +69,11 @@ class Spread:
             list(self._store.agents),
         )
 
+    @property
+    def peers(self) -> int:
+        """Number of the other workers with which this one shared work at its last look."""
+        return len(self._view.fleet.peers)
+
     def look(self) -> None:
         """Read which workers live and what they hold."""
         store = self._store

@@ -158,6 +158,11 @@ class Worker:
         """Whether `drain` was called."""
         return self._spread.is_leaving
 
+    @property
+    def peers(self) -> int:
+        """Number of the other workers that share the work, at the last look, which is a second old at most."""
+        return self._spread.peers
+
     def leave(self) -> None:
         """Note that this process ends on purpose, so that its running work is not suspected of a crash."""
         self._locks.leave()

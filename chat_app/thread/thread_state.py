@@ -260,12 +260,10 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     @rx.event
     async def double_budget(self):
         """Double the budget for which the thread waits, so that it goes on."""
-        self.notice = ""
-        with suppress(ThreadNotFoundError):  # the subscription shows that
-            thread = await self._api().get_thread(self.open_id)
-            if thread and (doubled := doubled_budget(thread.retry_state or {})):
-                budget, scope = doubled
-                await self._call("limits.set_budget", budget, **scope)
+        thread = await self._do("get_thread")
+        if thread and (doubled := doubled_budget(thread.retry_state or {})):
+            budget, scope = doubled
+            await self._call("limits.set_budget", budget, **scope)
 
     @rx.event
     async def continue_answer(self, words: str):

@@ -18,6 +18,7 @@ PROSE = {
     "demo.md",
     "lifecycle.md",
     "providers.md",
+    "web-processes.md",
 }  # pages that only describe
 ELSEWHERE = {"http-client.md", "proxy.md", "use-chat.md"}
 """Pages that test_http_client.py, browser/connection/test_proxies.py and providers/test_clients.py run."""

@@ -23,11 +23,9 @@ SHARE = 0.45
 """Largest part of the steps that one of three workers may do."""
 
 
-@pytest.fixture(params=["built in", "procrastinate"])
-def colony(request: pytest.FixtureRequest, path: Path, database: str) -> Colony:
-    if request.param == "procrastinate" and database == "sqlite":
-        pytest.skip("Procrastinate needs PostgreSQL")
-    return Colony(url(prepare(path)), workers=3, engine=request.param == "procrastinate", restarts=False)
+@pytest.fixture
+def colony(path: Path) -> Colony:
+    return Colony(url(prepare(path)), workers=3, restarts=False)
 
 
 def table(path: Path, of: Any) -> list[dict[str, Any]]:
@@ -75,7 +73,8 @@ async def test_a_worker_that_sends_leaves_their_share_to_others(path: Path, colo
     """The sender, which works too, must not lease all that it sends."""
     colony.workers, colony.sender_works = 2, True
     async with colony.open() as api:
-        await eventually(lambda: len(living(path)) == 3)
+        worker: Any = api.store.wake_ups.worker
+        await eventually(lambda: worker.peers == 2)
         await send(api, prompts(f"work {ROUNDS}"))
         await all_done(api)
     done = steps(path)

@@ -24,6 +24,7 @@ from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.colony import Colony, again, answer, once, send, settled
 from tests.support.agents import agent_on, finished, live, rows, tool_parts, worker_of
 from tests.support.databases import prepare, url
+from tests.support.processes.sleep import put_to_sleep
 
 MINUTE = 60.0
 BRISK = {"poll": 0.2, "pulse": 0.05, "reconcile": 0.2, "probation": 0.5}
@@ -153,9 +154,9 @@ async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
     colony = Colony(url(prepare(path)), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
     async with colony.open() as api:
         await send(api, {"t": "say 60"})
-        await live(api, "t", "Well. ")  # not while it writes: the sleeper would keep SQLite's only write lock
+        await live(api, "t", "Well. ")
         sleeper, *_ = held(path)[0]
-        os.kill(pid := int(sleeper.split("-")[0]), signal.SIGSTOP)
+        await asyncio.to_thread(put_to_sleep, pid := int(sleeper.split("-")[0]), path)
         try:
             await eventually(lambda: held(path)[0][0] not in (None, sleeper))
             assert held(path)[0][1:] == (None, 0)
