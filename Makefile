@@ -43,9 +43,7 @@ demo: $(VENV)/.demo ## serve it with a button that kills the server, under a sup
 
 test: $(VENV)/.dev $(MODULES)/.installed ## run every test, the browser's included (ARGS="tests/agent_core -x" for some)
 	@$(PY) -m tests.tools.chromium
-	@$(PY) -m tests.tools.nginx
-	@$(PY) -m tests.tools.pgbouncer
-	@$(PY) -m tests.tools.redis
+	@$(PY) -m tests.tools.debian
 	@$(PY) -m pytest $(or $(ARGS),-n $(PROCESSES))
 
 coverage: $(VENV)/.coverage ## say which lines the tests run, all but the browser's (ARGS="tests/agent_core" for some)

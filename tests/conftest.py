@@ -124,8 +124,6 @@ def postgresql() -> Generator[PostgreSQL]:
 @pytest.fixture(scope="session")
 def redis_url() -> Generator[str]:
     """Run one Redis server for all tests, and return its URL; in CI a missing server is an error."""
-    if redis.find() is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(redis.MISSING)
     with redis.running() as url:
         yield url
 

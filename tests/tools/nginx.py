@@ -1,4 +1,4 @@
-"""Run a real nginx in front of a server; `python -m tests.tools.nginx` finds it, or installs it through apt.
+"""Run a real nginx in front of a server.
 
 nginx serves the example in docs/how-to/proxy.md, with other ports and a certificate made for the test.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -24,9 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support.browser.server import ROOT, free_port_pair
+from tests.tools.debian import NGINX
 
-PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
-MISSING = "No nginx was found and none could be installed, so the tests of proxies CANNOT RUN."
 PATIENCE = 30.0  # seconds until nginx answers
 MAIN = """\
 daemon off;
@@ -42,22 +39,6 @@ uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
 {server}
 }}
 """
-
-
-def find() -> str | None:
-    """Return the path of nginx, or None."""
-    return shutil.which("nginx", path=PLACES)
-
-
-def install(package: str = "nginx-light") -> str | None:
-    """Install a package of Debian, as root, without starting its service; return the path of nginx, or None."""
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        apt = ["apt-get", "-qq", "-y"]
-        for command in ([*apt, "update"], [*apt, "install", "--no-install-recommends", package]):
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-                subprocess.run(command, env=environment, timeout=600, stdin=subprocess.DEVNULL, check=False)
-    return find()
 
 
 def example(name: str = "proxy.md") -> str:
@@ -104,8 +85,7 @@ def balancing(ports: tuple[int, int]) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _running(server: str, tls: bool) -> Iterator[int]:
-    program = find()
-    assert program is not None, MISSING
+    program = NGINX.require()
     port = free_port_pair()
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         _write_certificate(Path(folder))
@@ -149,13 +129,3 @@ def _write_certificate(folder: Path) -> None:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "agents.pem").write_bytes(certificate.public_bytes(encoding))
     (folder / "agents.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-
-
-def main() -> None:
-    """Print which nginx the tests will use; never fail, because tests report what they skip."""
-    path = find() or install()
-    print(f"The tests of proxies use {path}" if path else MISSING)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,9 @@
-"""Run a real PgBouncer; `python -m tests.tools.pgbouncer` finds it, or installs it through apt."""
+"""Run a real PgBouncer in front of a PostgreSQL."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -14,10 +13,9 @@ from pathlib import Path
 import psycopg
 
 from tests.support.browser.server import free_port_pair
-from tests.tools import nginx
+from tests.tools.debian import PGBOUNCER
 from tests.tools.postgresql import PostgreSQL
 
-MISSING = "No pgbouncer was found and none could be installed, so the tests of poolers CANNOT RUN."
 TIMEOUT = 30.0  # seconds until PgBouncer answers
 SETTINGS = """\
 [databases]
@@ -33,11 +31,6 @@ server_round_robin = {round_robin}
 """
 
 
-def find() -> str | None:
-    """Return the path of pgbouncer, or None."""
-    return shutil.which("pgbouncer", path=nginx.PLACES)
-
-
 @contextlib.contextmanager
 def running(server: PostgreSQL, mode: str, *, round_robin: bool = False) -> Iterator[int]:
     """Run a PgBouncer in front of a server for the block, and yield its port.
@@ -47,8 +40,7 @@ def running(server: PostgreSQL, mode: str, *, round_robin: bool = False) -> Iter
         mode: session, transaction or statement.
         round_robin: whether it gives the session that was free the longest, not the one that became free last.
     """
-    program, port = find(), free_port_pair()
-    assert program is not None, MISSING
+    program, port = PGBOUNCER.require(), free_port_pair()
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -80,13 +72,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "PgBouncer has ended"
         assert time.monotonic() < deadline, "PgBouncer does not answer"
         time.sleep(0.05)
-
-
-def main() -> None:
-    """Print which PgBouncer the tests will use; never fail, because tests report what they skip."""
-    path = find() or nginx.install("pgbouncer") or find()
-    print(f"The tests of poolers use {path}" if path else MISSING)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,17 +21,6 @@ pytestmark = in_production
 
 NAMES = "MAP agents.example 127.0.0.1"
 PNG = Path(__file__).parents[3] / "docs" / "images" / "chat.png"
-
-
-@pytest.fixture
-def nginx_path() -> str:
-    """Return the path of nginx; in CI it must be there."""
-    path = nginx.find()
-    if path is None and os.environ.get("CI"):
-        pytest.fail(nginx.MISSING)
-    if path is None:
-        pytest.skip(nginx.MISSING)
-    return path
 
 
 @contextlib.contextmanager
@@ -102,7 +90,7 @@ def test_a_mapped_port_works_without_a_setting(
 
 
 def test_nginx_with_tls_on_another_port_works(
-    nginx_path: str, server: Server, browser: Browser, provider: Provider, page_errors: list[str]
+    server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
     with nginx.running(server.port, tls=True) as port:
         url = f"https://agents.example:{port}"
@@ -111,7 +99,7 @@ def test_nginx_with_tls_on_another_port_works(
 
 
 def test_nginx_serves_the_app_below_a_path(
-    nginx_path: str, server: Server, browser: Browser, provider: Provider, page_errors: list[str]
+    server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
     """nginx may strip the path or pass it on; a single start of the server accepts both addresses."""
     with (

@@ -125,8 +125,6 @@ def server(
         with started(folder, environment | {"CHAT_WEB_WORKERS": "2"}) as one:
             yield Site(one.url, one)
         return
-    if nginx.find() is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(nginx.MISSING)
     if "PostgreSQL" in request.param:
         postgresql: PostgreSQL = request.getfixturevalue("postgresql")
         postgresql.execute("create database web_processes")

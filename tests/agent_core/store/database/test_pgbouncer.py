@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 
 import psycopg
@@ -12,6 +11,7 @@ from agent_core import Agent, Runtime, define_agent_api, errors, migrate_databas
 from agent_core.testing import ScriptedModel, ToolUse
 from tests.support.agents import finished, texts
 from tests.tools import pgbouncer
+from tests.tools.debian import PGBOUNCER
 from tests.tools.postgresql import FAST, PostgreSQL
 
 pytestmark = pytest.mark.postgresql
@@ -19,10 +19,7 @@ pytestmark = pytest.mark.postgresql
 
 @pytest.fixture(scope="module")
 def server() -> Generator[PostgreSQL]:
-    if pgbouncer.find() is None:
-        if os.environ.get("CI"):
-            pytest.fail(pgbouncer.MISSING)
-        pytest.skip(pgbouncer.MISSING)
+    PGBOUNCER.require()
     server = PostgreSQL(FAST)
     yield server
     server.close()
