@@ -13,7 +13,7 @@ from agent_core.errors import DuplicateMessageError, ThreadBusyError
 from agent_core.store.database.sql import Statement
 from agent_core.store.threads import messages
 from agent_core.store.tool_calls import calls, outcomes
-from agent_core.store.turns import branches, steps, streams, turns
+from agent_core.store.turns import branches, claims, steps, streams, turns
 from agent_core.store.wake_ups import wake_ups
 from tests.support.store_histories.rules import StoreMachine
 
@@ -46,13 +46,13 @@ BROKEN = {
         "succeed",
         " AND agent_tool_call.attempt = :at_attempt",
     ),
-    "a step claimed without the lease": (steps, "_CLAIM", " AND agent_wake_up.worker = :worker"),
+    "a step claimed without the lease": (claims, "_CLAIM", " AND agent_wake_up.worker = :worker"),
     "a call claimed without the lease": (calls, "_CLAIM", " AND agent_wake_up.worker = :by"),
     "another worker's lease is deleted": (wake_ups, "_DELETE_MINE", " AND agent_wake_up.worker = :by"),
     "a stop that raises no fence": (turns, "_STOP", ", seq=(agent_thread.seq + :seq_1)"),
     "a branch left that raises no fence": (branches, "_LEAVE", "seq=(agent_thread.seq + :seq_1), "),
     "a lost attempt of a branch put aside is replaced": (streams, "_REPLACE", OF_REPLY),
-    "a lost attempt before another one is not replaced": (steps, "_CLAIM", " AND s.status = 'committed'"),
+    "a lost attempt before another one is not replaced": (claims, "_CLAIM", " AND s.status = 'committed'"),
     "a message sent twice": (messages, "_FIND", "agent_message.id = :message_id"),
 }
 FOUND = (AssertionError, LookupError, sqlite3.IntegrityError, ThreadBusyError, DuplicateMessageError)
