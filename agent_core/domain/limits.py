@@ -25,7 +25,7 @@ EACH = "*"
 """The name in a budget for each user, agent or thread that has no budget of its own for the same period."""
 
 RECHECK_INTERVAL = 5.0
-"""Seconds until a step that waits for running steps looks again by itself: their processes may have died."""
+"""Seconds after which a step that waits for running steps is weighed again, because their processes may have died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def window_of(period: Period | Literal["minute"], now: float, turn: str = "") ->
 
 
 class Used(NamedTuple):
-    """What ended steps have used in a window."""
+    """Usage of the ended steps of a window."""
 
     requests: int = 0
     tokens: int = 0
@@ -141,7 +141,7 @@ class Estimate(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What a limit (of a model) or a budget (of a user, an agent or a thread) is for."""
+    """Subject of a limit (a model) or of a budget (a user, an agent or a thread)."""
 
     kind: Kind
     name: str

@@ -12,7 +12,7 @@ from agent_core.agent import Agent, AnyAgent
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Chunk, CommittedMessage
 from agent_core.domain.validation import clean_words
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import (
     AgentCoreError,
     ModelError,

@@ -12,8 +12,8 @@ from agent_core.agent import AnyAgent
 from agent_core.domain.end_reasons import IN_DOUBT, End, EndReason, failed
 from agent_core.domain.messages import Part, StoredFile
 from agent_core.domain.validation import clean_words
-from agent_core.domain.work.suspects import Suspicion
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.suspects import Suspicion
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import DatabaseError, ThreadNotFoundError, ValidationError, as_exception, note_attempt
 from agent_core.runners.history_cache import HistoryCache
 from agent_core.runners.journal import Journal

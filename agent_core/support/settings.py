@@ -25,7 +25,7 @@ class Settings:
         reconcile: interval of checks for running threads without a wake-up.
         stall: time that the event loop may be blocked before the log shows by what.
         max_crashes: number of charges at which a step or tool call is sealed: crashes of its process as the only
-            suspect and by its own code; see `agent_core.domain.work.suspects`.
+            suspect and by its own code; see `agent_core.domain.wake_ups.suspects`.
         probation: uptime that a worker needs before it runs work that was charged twice.
         keep_deltas: how long the deltas of an idle thread are kept for slow readers.
         recheck: interval at which `authorization_callback` is called again for a subscriber.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from agent_core.domain.run_events import WorkerLost
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError, DatabaseError
 from agent_core.store.database.transaction import Tx
 from agent_core.store.reads import search

@@ -27,7 +27,7 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Engine
 
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.tables import metadata
 from agent_core.support.logs import get_logger
 

@@ -11,8 +11,8 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent_core.domain.work.fair_share import Load, fair_part, fair_share
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.domain.wake_ups.fair_share import Load, fair_part, fair_share
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.store.store import Store
 from agent_core.store.wake_ups import workers
 from agent_core.store.wake_ups.workers import Fleet, WorkerInfo

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 
 from agent_core.domain.states import ThreadStatus
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.runners.model_runner import ModelRunner
 from agent_core.runners.tool_runner import ToolRunner
 from agent_core.store.reads.reader import Fence

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from agent_core.domain.validation import clean_words
-from agent_core.domain.work.suspects import Admission
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.domain.wake_ups.suspects import Admission
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError
 from agent_core.runners.history_cache import HistoryCache
 from agent_core.runners.model_runner import ModelRunner

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.store.wake_ups.due_work import DueWork
 from agent_core.store.wake_ups.wake_ups import Defer

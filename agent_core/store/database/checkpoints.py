@@ -1,9 +1,9 @@
-"""Checkpoint a SQLite file in a thread of its own: copy its write-ahead log into the file.
+"""Checkpoint a SQLite file in a separate thread: copy its write-ahead log into the file.
 
-A checkpoint waits for the disk, and the writer should not. SQLite lets one run beside the writer, but the log only
-begins anew when all of it is copied and nobody reads from it, which a busy writer or overlapping readers prevent for
-ever. So the thread copies, and when the log is too long, the writer copies what is left, waits for the readers and
-empties the log. That bound does not depend on the thread. https://sqlite.org/wal.html#avoiding_excessively_large_wal_files
+A checkpoint waits for the disk, and the writer should not. SQLite runs checkpoints beside the writer, but reuses the
+log only once all of it is copied and no reader needs it. A busy writer or overlapping readers can prevent that forever.
+So the thread copies, and when the log is too long, the writer copies the rest, waits for the readers and truncates the
+log. That bound does not depend on the thread. https://sqlite.org/wal.html#avoiding_excessively_large_wal_files
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Dialect
 
 from agent_core.domain.states import RUNNING
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.sql import Statement, idle_feed
 
 OnForeignCommit = Callable[[Collection[str] | None], None]

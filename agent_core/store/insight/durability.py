@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from agent_core.domain.durability import Durability, Lease
 from agent_core.domain.states import StreamStatus
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import STREAM, THREAD, WAKE_UP
 from agent_core.support.clock import as_datetime
 

@@ -23,7 +23,7 @@ from agent_core.domain.limits import (
     longest,
 )
 from agent_core.domain.states import StreamStatus, ThreadStatus
-from agent_core.domain.work.wake_up_key import WakeUpKind, step_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKind, step_key
 from agent_core.sentences import info_of
 from agent_core.store.database.sql import (
     ADMISSION,

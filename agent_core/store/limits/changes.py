@@ -16,7 +16,7 @@ from agent_core.domain.limits import (
     Used,
     window_of,
 )
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import ADMISSION, LIMIT, THREAD, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.limits import counters, rules

@@ -11,7 +11,7 @@ from collections.abc import Container
 
 from sqlalchemy import select, update
 
-from agent_core.domain.work.wake_up_key import schedule_key
+from agent_core.domain.wake_ups.wake_up_key import schedule_key
 from agent_core.errors import ValidationError, words_of
 from agent_core.schedules.schedule import Missed, RunPlan, plan_runs
 from agent_core.schedules.triggers import Trigger, trigger_from

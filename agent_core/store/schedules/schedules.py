@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, insert, select, update
 
 from agent_core.domain.messages import Part
-from agent_core.domain.work.wake_up_key import WakeUpKind, schedule_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKind, schedule_key
 from agent_core.errors import ScheduleNotFoundError, ValidationError
 from agent_core.schedules.triggers import Every, Trigger, trigger_from
 from agent_core.sentences import sentence

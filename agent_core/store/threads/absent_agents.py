@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import select, update
 
 from agent_core.domain.states import RUNNING
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.sentences import info_of, sentence
 from agent_core.store.database.sql import THREAD, P, Statement, dump, load
 from agent_core.store.database.transaction import Tx

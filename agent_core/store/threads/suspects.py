@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from agent_core.domain.states import CallStatus, StreamStatus
-from agent_core.domain.work.suspects import CrashedWork, Suspect, Suspicion, suspicions_after
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.domain.wake_ups.suspects import CrashedWork, Suspect, Suspicion, suspicions_after
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.store.database.sql import CALL, STREAM, THREAD, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
 

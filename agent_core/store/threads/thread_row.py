@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from agent_core.domain.states import RUNNING, ThreadStatus
 from agent_core.domain.usage import COUNTS
-from agent_core.domain.work.wake_up_key import schedule_key
+from agent_core.domain.wake_ups.wake_up_key import schedule_key
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import (

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from agent_core.domain.end_reasons import DENIED
 from agent_core.domain.messages import Chunk, Waiting
 from agent_core.domain.states import OPEN_CALLS, CallStatus
-from agent_core.domain.work.wake_up_key import tool_key
+from agent_core.domain.wake_ups.wake_up_key import tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, LIST_FEED, THREAD, P, Statement, dump, dump_info, load, one_of

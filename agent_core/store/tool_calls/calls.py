@@ -15,8 +15,8 @@ from agent_core.domain.end_reasons import PROCESS_ENDED, End, EndReason, failed
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import CALL as MOVES
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus, sources
-from agent_core.domain.work.suspects import Suspicion
-from agent_core.domain.work.wake_up_key import step_key, tool_key
+from agent_core.domain.wake_ups.suspects import Suspicion
+from agent_core.domain.wake_ups.wake_up_key import step_key, tool_key
 from agent_core.errors import ToolCallNotFoundError
 from agent_core.sentences import info_of, sentence
 from agent_core.store.database.sql import (

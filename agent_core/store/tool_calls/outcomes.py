@@ -10,8 +10,8 @@ from sqlalchemy import select
 from agent_core.domain.end_reasons import End, failed
 from agent_core.domain.messages import Chunk, StoredFile
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
-from agent_core.domain.work.suspects import Suspicion
-from agent_core.domain.work.wake_up_key import timeout_key, tool_key
+from agent_core.domain.wake_ups.suspects import Suspicion
+from agent_core.domain.wake_ups.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, LIST_FEED, P, Statement, dump_info, load, one_of

@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 
 from agent_core.domain.end_reasons import NO_OUTCOME
 from agent_core.domain.states import CallStatus
-from agent_core.domain.work.wake_up_key import timeout_key
+from agent_core.domain.wake_ups.wake_up_key import timeout_key
 from agent_core.errors import ToolCallFinishedError, ToolCallNotFoundError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, WAKE_UP, P, Statement

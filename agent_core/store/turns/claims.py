@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, exists, literal_column, select, update
 from agent_core.domain.end_reasons import PROCESS_ENDED
 from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import ThreadStatus, sources
-from agent_core.domain.work.suspects import Suspicion
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.suspects import Suspicion
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, one_of
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import deltas, suspects

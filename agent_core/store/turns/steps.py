@@ -14,7 +14,7 @@ from sqlalchemy import select
 from agent_core.domain.end_reasons import RELEASED, End, EndReason, failed
 from agent_core.domain.messages import Chunk, Part, StoredFile
 from agent_core.domain.states import ThreadStatus
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
 from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info

@@ -14,7 +14,7 @@ from agent_core.domain.end_reasons import PASSED_OVER, STOPPED, End
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import ThreadStatus, sources
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import DuplicateMessageError, ThreadBusyError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import LIST_FEED, MESSAGE, THREAD, P, Statement, dump, one_of, upsert

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, func, literal, or_, select, update
 
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.store.database.sql import WAKE_UP, P, Statement, one_of
 from agent_core.store.database.transaction import Tx
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import and_, delete, exists, or_, select, update
 
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind, schedule_key, step_key, tool_key
 from agent_core.store.database.sql import (
     CALL,
     SCHEDULE,
@@ -291,7 +291,7 @@ class LeasedWakeUps:
     def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> Released:
         """Release the leases of a dead worker; the work that ran becomes suspect.
 
-        See `agent_core.domain.work.suspects`.
+        See `agent_core.domain.wake_ups.suspects`.
 
         Args:
             executed: whether the code of a key ran when it died; None: that is unknown.

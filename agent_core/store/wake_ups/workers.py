@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, case, delete, func, select
 from sqlmodel import Session
 
-from agent_core.domain.work.fair_share import Load
-from agent_core.domain.work.wake_up_key import WakeUpKind
+from agent_core.domain.wake_ups.fair_share import Load
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKind
 from agent_core.store.database.sql import WAKE_UP, WORKER, P, Statement, dump, load, one_of, upsert
 from agent_core.store.database.transaction import Tx
 

@@ -216,7 +216,7 @@ async def test_workers_share_the_concurrency_of_a_model(path: Path) -> None:
         assert use.running == 0
 
 
-async def test_one_persons_threads_overrun_a_budget_by_one_step_at_most(path: Path) -> None:
+async def test_threads_of_one_person_overrun_a_budget_by_one_step_at_most(path: Path) -> None:
     crowd = Crowd()
     async with agent_on(path, crowd, settings=EAGER) as api, agent_on(path, crowd, settings=EAGER) as other:
         await api.limits.set_budget(Budget(usd=1.2, per="month"), user_id="ann")

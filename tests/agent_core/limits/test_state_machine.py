@@ -23,7 +23,7 @@ from sqlalchemy import select
 
 from agent_core import Budget, Limit, errors
 from agent_core.domain.limits import RECHECK_INTERVAL, Estimate, Period, Scope, window_of
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.open import opened
 from agent_core.store.database.sql import STREAM, THREAD, Statement, dump, load
 from agent_core.store.database.transaction import FenceLost, Tx

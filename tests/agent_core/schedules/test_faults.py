@@ -10,7 +10,7 @@ import pytest
 
 import agent_core
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api, every
-from agent_core.domain.work.wake_up_key import schedule_key
+from agent_core.domain.wake_ups.wake_up_key import schedule_key
 from agent_core.schedules.schedule import Schedule
 from agent_core.schedules.triggers import At
 from agent_core.store.database.sql import SCHEDULE

@@ -89,7 +89,7 @@ def test_a_text_has_the_grams_of_the_words_in_it(said: str, query: str) -> None:
     assert grams_for(words_of(query)) <= grams_of(words_in(said))
 
 
-async def test_what_is_not_indexed_yet_is_found(path: Path) -> None:
+async def test_search_finds_threads_that_are_not_indexed_yet(path: Path) -> None:
     async with agent_on(path, [], runtime=READING) as api:
         await place(api, "old", "needle")
         await index_all(api)

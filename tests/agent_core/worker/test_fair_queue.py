@@ -20,7 +20,7 @@ def drained(queue: FairQueue[str]) -> list[str]:
     return [queue.pop() for _ in range(len(queue))]
 
 
-def test_one_item_of_a_person_does_not_wait_for_the_many_of_another() -> None:
+def test_single_item_of_a_person_runs_before_the_many_of_another() -> None:
     queue = FairQueue[str]()
     for number in range(500):
         queue.put("p", f"p{number}", f"p{number}")

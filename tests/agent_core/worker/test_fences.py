@@ -16,7 +16,7 @@ import pytest
 from agent_core import Agent, Runtime, ToolContext, define_internal_agent_api
 from agent_core.domain.end_reasons import IN_DOUBT
 from agent_core.domain.model_adapter import Finish, ModelEvent, ModelRequest, TextDelta
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import ModelError
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, CallContext, Workpool, create_workpool_bridge, errors, every
-from agent_core.domain.work.wake_up_key import step_key
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import WAKE_UP
 from agent_core.store.database.transaction import Tx
 from agent_core.store.wake_ups.take import Leased

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core import Workpool, errors
-from agent_core.domain.work.wake_up_key import WakeUpKey, WakeUpKind, step_key, tool_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind, step_key, tool_key
 from agent_core.testing import eventually
 
 

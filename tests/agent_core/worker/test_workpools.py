@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Workpool
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.transaction import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool

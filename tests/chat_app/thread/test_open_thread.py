@@ -272,5 +272,5 @@ async def test_a_user_who_may_not_raise_budgets_gets_no_button(
     ],
     ids=["nothing", "a retry", "a limit", "nothing allowed", "a budget"],
 )
-def test_what_doubling_a_budget_sets(state: dict[str, Any], doubled: Any) -> None:
+def test_doubled_budget_has_the_period_and_scope_of_the_old_one(state: dict[str, Any], doubled: Any) -> None:
     assert doubled_budget(state) == doubled

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from agent_core.domain.end_reasons import failed
-from agent_core.domain.work.suspects import Suspicion
-from agent_core.domain.work.wake_up_key import timeout_key
+from agent_core.domain.wake_ups.suspects import Suspicion
+from agent_core.domain.wake_ups.wake_up_key import timeout_key
 from agent_core.store.tool_calls import approvals, calls, outcomes, timeouts
 from tests.support.store_histories.invariants import Checked
 from tests.support.store_histories.machine import Run

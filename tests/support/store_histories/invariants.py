@@ -10,7 +10,7 @@ from hypothesis.stateful import invariant
 
 from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, OUTCOMES, STREAM, THREAD
 from agent_core.domain.usage import Tally, tally_of
-from agent_core.domain.work.wake_up_key import WakeUpKey, step_key, tool_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, step_key, tool_key
 from agent_core.store.database.sql import load
 from agent_core.store.insight import usage
 from agent_core.store.reads import search

@@ -23,7 +23,7 @@ from agent_core import errors
 from agent_core.domain.messages import Chunk
 from agent_core.domain.states import CallStatus
 from agent_core.domain.usage import Tally
-from agent_core.domain.work.wake_up_key import WakeUpKey
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.open import opened
 from agent_core.store.database.sql import dump
 from agent_core.store.database.transaction import FenceLost, Tx

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from agent_core.domain.states import CALL, IDLE, OPEN_CALLS, RUNNING
-from agent_core.domain.work.suspects import CrashedWork, Suspicion, suspicions_after
-from agent_core.domain.work.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
+from agent_core.domain.wake_ups.suspects import CrashedWork, Suspicion, suspicions_after
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, step_key, timeout_key, tool_key
 from agent_core.support.settings import MAX_TIMEOUT
 
 LEASE = 8.0

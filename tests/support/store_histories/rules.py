@@ -190,7 +190,7 @@ class StoreMachine(BranchRules):
             self.model.push(who, self.model.now + LEASE, who)
 
     def admit(self, who: str) -> None:
-        """Whom to admit is for `agent_core.domain.work.suspects` to say; here they all are."""
+        """Whom to admit is for `agent_core.domain.wake_ups.suspects` to say; here they all are."""
         found = self.model.suspects()
         free = [
             one.key

@@ -96,7 +96,7 @@ async def test_wrong_clock_neither_takes_over_nor_loses_running_work(path: Path,
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("ahead", WRONG)
-async def test_what_a_wrong_clock_writes_is_due_for_all_at_once(path: Path, ahead: float) -> None:
+async def test_retry_on_a_host_with_a_wrong_clock_is_due_on_time(path: Path, ahead: float) -> None:
     clocks = {"clock": Wrong(ahead), "work": False}
     busy = errors.ModelError("Busy.", kind="rate_limited", retryable=True, retry_after=60.0)
     policy = RetryPolicy(max_attempts=2, initial_delay=60, jitter=0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.domain.work.suspects import (
+from agent_core.domain.wake_ups.suspects import (
     IDLE_DEATHS,
     MAX_PROBATION,
     Admission,
@@ -18,7 +18,7 @@ from agent_core.domain.work.suspects import (
     Suspicion,
     suspicions_after,
 )
-from agent_core.domain.work.wake_up_key import WakeUpKey, step_key
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, step_key
 
 MAX_CRASHES = 3
 ROOM = {"work": 64}

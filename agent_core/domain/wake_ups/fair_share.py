@@ -34,10 +34,10 @@ def fair_share(due: int, mine: Load, others: Sequence[Load]) -> int:
 
 
 def fair_part(mine: Load, others: Sequence[Load], due: int = 0) -> int:
-    """Return how much of all the work, held and `due`, the worker would hold if it were shared anew."""
-    anew = [Load(0, load.held + load.room) for load in (mine, *others)]
+    """Return how much work the worker would hold if all work, held and `due`, were redistributed."""
+    empty = [Load(0, load.held + load.room) for load in (mine, *others)]
     total = due + sum(load.held for load in (mine, *others))
-    return fair_share(total, anew[0], anew[1:])
+    return fair_share(total, empty[0], empty[1:])
 
 
 def _below(level: int, load: Load) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.domain.work.wake_up_key import (
+from agent_core.domain.wake_ups.wake_up_key import (
     WakeUpKey,
     WakeUpKind,
     schedule_key,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_core.domain.work.fair_share import Load, fair_part, fair_share
+from agent_core.domain.wake_ups.fair_share import Load, fair_part, fair_share
 
 loads = st.lists(st.builds(Load, st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=6)
 
