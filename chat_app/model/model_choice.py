@@ -16,7 +16,8 @@ import httpx
 
 from agent_core.errors import ValidationError
 from agent_core.llm import check_model_name
-from chat_app.server.settings import Settings, is_one_word
+from chat_app.server.setting_values import is_one_word
+from chat_app.server.settings import Settings
 
 DEMO_MODEL = "demo/assistant"
 _OLLAMA_URL = "http://127.0.0.1:11434/v1"

@@ -7,10 +7,9 @@ The table in docs/reference/configuration.md and the lines of .env.example list 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import load_dotenv
 
@@ -19,10 +18,21 @@ from agent_core.support.argument_checks import did_you_mean
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 from chat_app.server.redis_url import is_redis_url
+from chat_app.server.setting_values import (
+    parse_choice,
+    parse_count,
+    parse_days,
+    parse_http_url,
+    parse_model_name,
+    parse_modules,
+    parse_port,
+    parse_positive,
+    parse_seconds,
+    parse_switch,
+)
 
 ENGINES = ("builtin", "procrastinate")
 _DATABASES = ("sqlite", "postgresql")
-_MAX_PARALLELISM = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +186,27 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     redis_url = _redis_url(values.get("CHAT_REDIS_URL"))
     return Settings(
         host=values.get("CHAT_HOST", "127.0.0.1"),
-        port=_port(values.get("CHAT_PORT", "3000")),
+        port=parse_port(values.get("CHAT_PORT", "3000")),
         origins=origins,
         base_path=base_path,
         data_dir=data_dir,
         database_url=database_url,
-        work=_truth("CHAT_WORK", values.get("CHAT_WORK", "1")),
+        work=parse_switch("CHAT_WORK", values.get("CHAT_WORK", "1")),
         engine=_engine(values.get("CHAT_ENGINE", "builtin"), database_url),
-        max_parallelism=_count("CHAT_MAX_PARALLELISM", steps),
-        tool_parallelism=_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
-        metrics=_truth("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
-        grace=_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
-        delete_after_days=_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),
+        max_parallelism=parse_count("CHAT_MAX_PARALLELISM", steps),
+        tool_parallelism=parse_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
+        metrics=parse_switch("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
+        grace=parse_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
+        delete_after_days=parse_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),
         redis_url=redis_url,
         web_workers=_web_workers(values.get("CHAT_WEB_WORKERS", "1"), redis_url),
         model=values.get("CHAT_MODEL"),
-        title_model=_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
-        openai_base_url=_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
-        log_level=_one_of("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
-        extensions=_modules(values.get("CHAT_EXTENSIONS", "")),
-        demo_speed=_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
-        demo=_truth("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
+        title_model=parse_model_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
+        openai_base_url=parse_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
+        log_level=parse_choice("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
+        extensions=parse_modules(values.get("CHAT_EXTENSIONS", "")),
+        demo_speed=parse_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
+        demo=parse_switch("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
     )
 
 
@@ -225,31 +235,6 @@ def _refuse_reflex(values: Mapping[str, str]) -> None:
     for name in _SET_BY_REDIS_URL:
         if name in values:
             raise ValidationError(f"{name} is set; remove it. CHAT_REDIS_URL sets Reflex's state to Redis.")
-
-
-def is_one_word(value: str) -> bool:
-    """Return whether a name has no spaces and no invisible characters, which copying text may add."""
-    return value.isprintable() and " " not in value
-
-
-def _name(name: str, value: str) -> str:
-    if not is_one_word(value):
-        raise ValidationError(
-            f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
-        )
-    return value
-
-
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise ValidationError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
-    return value
-
-
-def _port(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= 65535):
-        raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
-    return int(value)
 
 
 def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
@@ -294,7 +279,7 @@ def _database_url(value: str | None, data_dir: Path) -> str:
 
 
 def _engine(value: str, database_url: str) -> str:
-    engine = _one_of("CHAT_ENGINE", value, ENGINES)
+    engine = parse_choice("CHAT_ENGINE", value, ENGINES)
     if engine == "procrastinate" and not database_url.startswith("postgresql"):
         raise ValidationError(
             "CHAT_ENGINE is procrastinate, which works on PostgreSQL; set CHAT_DATABASE_URL to such a database, "
@@ -312,87 +297,10 @@ def _redis_url(value: str | None) -> str | None:
 
 
 def _web_workers(value: str, redis_url: str | None) -> int:
-    workers = _count("CHAT_WEB_WORKERS", value)
+    workers = parse_count("CHAT_WEB_WORKERS", value)
     if workers > 1 and redis_url is None:
         raise ValidationError(
             f"CHAT_WEB_WORKERS is {workers}; more than one web process needs CHAT_REDIS_URL, "
             "such as redis://127.0.0.1:6379/0, because a tab may reach any of them."
         )
     return workers
-
-
-def _http_url(name: str, value: str | None) -> str | None:
-    if value is None:
-        return None
-    if not _is_http_url(value):
-        shown = (
-            name if set(value) & set("@?#") else f"{name} is {value!r}; it"
-        )  # the value may contain a password or a key
-        raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
-    return value.rstrip("/")
-
-
-def _is_http_url(value: str) -> bool:
-    """Return whether a path can be appended to a URL; a query or a fragment would swallow the path."""
-    try:
-        parts = urlsplit(value)
-        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
-        return False
-    return named and value.isprintable() and not set(value) & set(" ?#")
-
-
-def _modules(value: str) -> tuple[str, ...]:
-    names = tuple(name for part in value.split(",") if (name := part.strip()))
-    for name in names:
-        if not all(word.isidentifier() for word in name.split(".")):
-            raise ValidationError(
-                f"CHAT_EXTENSIONS contains {name!r}; it must be a comma-separated list of Python "
-                "modules, such as examples.custom_page,mine."
-            )
-    return names
-
-
-def _truth(name: str, value: str) -> bool:
-    if value not in ("0", "1"):
-        raise ValidationError(f"{name} is {value!r}; it must be 1 for yes or 0 for no.")
-    return value == "1"
-
-
-def _count(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= _MAX_PARALLELISM):
-        raise ValidationError(
-            f"{name} is {value!r}; it must be a number from 1 to {_MAX_PARALLELISM}, such as 64."
-        )
-    return int(value)
-
-
-def _seconds(name: str, value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0.0 <= seconds < float("inf"):
-        raise ValidationError(f"{name} is {value!r}; it must be a number of seconds from 0 on, such as 30.")
-    return seconds
-
-
-def _days(name: str, value: str) -> float | None:
-    if value == "never":
-        return None
-    try:
-        return _positive(name, value)
-    except ValidationError:
-        raise ValidationError(
-            f"{name} is {value!r}; it must be a number of days above 0, such as 90, or never."
-        ) from None
-
-
-def _positive(name: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise ValidationError(f"{name} is {value!r}; it must be a number above 0, such as 1 or 2.5.")
-    return number

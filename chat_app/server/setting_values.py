@@ -1,0 +1,123 @@
+"""Parsers of the settings' values: each takes the text of a variable and names the variable in its error.
+
+Every parser raises `ValidationError` with a sentence that says what is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from agent_core.errors import ValidationError
+
+_MAX_COUNT = 10_000
+
+
+def is_one_word(value: str) -> bool:
+    """Return whether a name has no spaces and no invisible characters, which copying text may add."""
+    return value.isprintable() and " " not in value
+
+
+def parse_model_name(name: str, value: str) -> str:
+    """Return a model name, which is one word."""
+    if not is_one_word(value):
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a model name, such as openai/gpt-5-nano, or none."
+        )
+    return value
+
+
+def parse_choice(name: str, value: str, allowed: Sequence[str]) -> str:
+    """Return the value if it is one of the allowed."""
+    if value not in allowed:
+        raise ValidationError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
+    return value
+
+
+def parse_port(value: str) -> int:
+    """Return a port, from 1 to 65535."""
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= 65535):
+        raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
+    return int(value)
+
+
+def parse_http_url(name: str, value: str | None) -> str | None:
+    """Return a URL to which a path can be appended, without its last slash; None without a value."""
+    if value is None:
+        return None
+    if not _is_http_url(value):
+        shown = (
+            name if set(value) & set("@?#") else f"{name} is {value!r}; it"
+        )  # the value may contain a password or a key
+        raise ValidationError(f"{shown} must be an address such as http://127.0.0.1:1234/v1.")
+    return value.rstrip("/")
+
+
+def _is_http_url(value: str) -> bool:
+    """Return whether a path can be appended to a URL; a query or a fragment would swallow the path."""
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
+        return False
+    return named and value.isprintable() and not set(value) & set(" ?#")
+
+
+def parse_modules(value: str) -> tuple[str, ...]:
+    """Return the names of Python modules, which are separated by commas."""
+    names = tuple(name for part in value.split(",") if (name := part.strip()))
+    for name in names:
+        if not all(word.isidentifier() for word in name.split(".")):
+            raise ValidationError(
+                f"CHAT_EXTENSIONS contains {name!r}; it must be a comma-separated list of Python "
+                "modules, such as examples.custom_page,mine."
+            )
+    return names
+
+
+def parse_switch(name: str, value: str) -> bool:
+    """Return whether a switch is on; the value is 0 or 1."""
+    if value not in ("0", "1"):
+        raise ValidationError(f"{name} is {value!r}; it must be 1 for yes or 0 for no.")
+    return value == "1"
+
+
+def parse_count(name: str, value: str) -> int:
+    """Return a number from 1 to `_MAX_COUNT`."""
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= _MAX_COUNT):
+        raise ValidationError(f"{name} is {value!r}; it must be a number from 1 to {_MAX_COUNT}, such as 64.")
+    return int(value)
+
+
+def parse_seconds(name: str, value: str) -> float:
+    """Return a number of seconds, from 0."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds < float("inf"):
+        raise ValidationError(f"{name} is {value!r}; it must be a number of seconds from 0 on, such as 30.")
+    return seconds
+
+
+def parse_days(name: str, value: str) -> float | None:
+    """Return a number of days above 0; None for `never`."""
+    if value == "never":
+        return None
+    try:
+        return parse_positive(name, value)
+    except ValidationError:
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a number of days above 0, such as 90, or never."
+        ) from None
+
+
+def parse_positive(name: str, value: str) -> float:
+    """Return a number above 0."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise ValidationError(f"{name} is {value!r}; it must be a number above 0, such as 1 or 2.5.")
+    return number
