@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from agent_core.store.database.migrate import VERSION_TABLE, migrate
+from agent_core.store.database.migrate import COMPATIBILITY, VERSION_TABLE, migrate
 from agent_core.store.database.open import opened
 from agent_core.store.database.tables import metadata
 from tests.tools.postgresql import PostgreSQL
@@ -59,7 +59,8 @@ class Place:
             ).fetchall()
             as_made = {table for (table,) in found} == {*ours, VERSION_TABLE}
             if as_made:
-                connection.execute("; ".join(f"delete from {table}" for table in ours).encode())
+                emptied = (table for table in ours if table != COMPATIBILITY.name)
+                connection.execute("; ".join(f"delete from {table}" for table in emptied).encode())
         if as_made:
             self.free[server].append(name)
         else:

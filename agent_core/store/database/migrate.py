@@ -9,16 +9,19 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.open import opened, translate, write_ahead
 from agent_core.store.database.pooler import refuse_transaction_pooling
-from agent_core.store.database.tables import metadata
+from agent_core.store.database.tables import CompatibilityRow, metadata
+from agent_core.support.logs import get_logger
 
 VERSION_TABLE = "agent_schema"
+COMPATIBILITY = metadata.tables[str(CompatibilityRow.__tablename__)]
 _FOLDER = Path(__file__).parent.parent / "migrations"
+_log = get_logger(__name__)
 _LOCK = 7_236_401_885  # an arbitrary number: on PostgreSQL one process migrates at a time
 
 
@@ -27,17 +30,18 @@ def migrate_database(database_url: str) -> None:
 
     Raises:
         ValidationError: the URL is not usable.
-        DatabaseError: the database is locked, read-only, damaged, out of reach or of a newer version.
+        DatabaseError: the database is locked, read-only, damaged, out of reach, or of a newer version that
+            excludes this one.
     """
     with opened(database_url, "NORMAL") as database:
         migrate(database.writer)
 
 
 def migrate(engine: Engine) -> None:
-    """Apply every missing revision.
+    """Apply every missing revision; leave the schema of a newer version as it is, if this one may use it.
 
     Raises:
-        DatabaseError: the schema is of a newer version of this library, or the database refused, or it is behind
+        DatabaseError: the schema is of a newer version whose migrations exclude this one, or the database refused, or it is behind
             a pooler of transactions; nothing was changed.
     """
     config = Config()
@@ -49,23 +53,43 @@ def migrate(engine: Engine) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            _refuse_newer(connection, scripts)
-            _upgrade(connection, config, scripts)
+            if not _is_newer(connection, scripts):
+                _upgrade(connection, config, scripts)
     except SQLAlchemyError as error:
         cause = error.__cause__ or error.__context__
         raise translate(cause if cause is not None else error) from error
     write_ahead(engine)
 
 
-def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+def _is_newer(connection: Connection, scripts: ScriptDirectory) -> bool:
+    """Return whether a newer version has migrated the database, and this one may work on its schema.
+
+    Raises:
+        DatabaseError: this version may not.
+    """
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     known = {script.revision for script in scripts.walk_revisions()}
-    for revision in context.get_current_heads():
-        if revision not in known:
-            raise DatabaseError(
-                f"The database has schema {revision}, which this version does not know: it was written "
-                "by a newer one. Update this program, or choose another database. Nothing was changed."
-            )
+    newer = [revision for revision in context.get_current_heads() if revision not in known]
+    if not newer:
+        return False
+    found, own, oldest = newer[0], str(scripts.get_current_head()), _compatible_from(connection)
+    if oldest is None or oldest > own:
+        needed = (
+            "a newer one has written it" if oldest is None else f"it needs one of schema {oldest} or newer"
+        )
+        raise DatabaseError(
+            f"The database has schema {found}, which this version (schema {own}) does not know: {needed}. "
+            "Update this program, or choose another database. Nothing was changed."
+        )
+    _log.info("The database has schema %s, newer than this version's %s, which works on it too.", found, own)
+    return True
+
+
+def _compatible_from(connection: Connection) -> str | None:
+    """Return the oldest revision whose program may use the schema; None if the database does not say it."""
+    if not inspect(connection).has_table(COMPATIBILITY.name):
+        return None
+    return connection.scalar(select(COMPATIBILITY.c.compatible_from))
 
 
 def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:

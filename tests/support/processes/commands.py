@@ -18,12 +18,18 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Command:
-    """A running `python -m …`; what it prints is read as it comes."""
+    """A running `python -m …`; what it prints is read as it comes.
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    Args:
+        folder: where it runs, and where Python looks for its modules first.
+    """
+
+    def __init__(
+        self, *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None
+    ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=ROOT,
+            cwd=folder,
             env=os.environ | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,9 +82,10 @@ class Command:
 
 
 @contextlib.contextmanager
-def running(*arguments: str, **environment: Any) -> Generator[Command]:
-    """Run `python -m` with these arguments and variables for a block."""
-    command = Command(*arguments, environment={name: str(value) for name, value in environment.items()})
+def running(*arguments: str, folder: Path = ROOT, **environment: Any) -> Generator[Command]:
+    """Run `python -m` with these arguments and variables in a folder for a block."""
+    texts = {name: str(value) for name, value in environment.items()}
+    command = Command(*arguments, folder=folder, environment=texts)
     try:
         yield command
     finally:

@@ -8,6 +8,7 @@ deleted by it, in one transaction.
 
 from agent_core.store.database.tables.derived import SearchRow, UsageRow
 from agent_core.store.database.tables.limits import AdmissionRow, BudgetRow, CounterRow, LimitRow
+from agent_core.store.database.tables.schema import CompatibilityRow
 from agent_core.store.database.tables.threads import (
     DeltaRow,
     FileRow,
@@ -24,6 +25,7 @@ from agent_core.store.database.tables.work import ScheduleRow, WakeUpRow, Worker
 __all__ = [
     "AdmissionRow",
     "BudgetRow",
+    "CompatibilityRow",
     "CounterRow",
     "DeltaRow",
     "FileRow",

@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from agent_core import Runtime, errors
-from agent_core.store.database.migrate import VERSION_TABLE
+from agent_core.store.database.migrate import COMPATIBILITY, VERSION_TABLE
 from agent_core.store.database.tables import metadata
 from tests.chaos.worker import Plan, spawn
 from tests.support.agents import agent_on, finished, prepare, rows
@@ -37,12 +37,18 @@ def execute(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+NEWER = (
+    f"update {VERSION_TABLE} set version_num = '9999'",
+    f"update {COMPATIBILITY} set compatible_from = '9998'",
+)
+
+
 def newer(path: Path) -> None:
-    execute(path, f"update {VERSION_TABLE} set version_num = '9999'")
+    execute(path, *NEWER)
 
 
 def newer_without_wal(path: Path) -> None:
-    execute(path, f"update {VERSION_TABLE} set version_num = '9999'", "pragma journal_mode=delete")
+    execute(path, *NEWER, "pragma journal_mode=delete")
 
 
 def text(path: Path) -> None:
@@ -64,7 +70,7 @@ def headless(path: Path) -> None:
 
 
 BAD: dict[Callable[[Path], None], str] = {
-    newer: "newer",
+    newer: "it needs one of schema 9998 or newer",
     newer_without_wal: "newer",
     text: "not a SQLite database",
     cut: "damaged",

@@ -1,24 +1,27 @@
-"""Version N-1 on the schema of version N: during a deploy both write to one database.
+"""Version N-1 on the schema of version N: during a deploy both write to one database, and either may start.
 
 Migrations since 0012, the first of a schema that is in use, only add; what they add is null or has a default.
+test_rolling_upgrade.py runs processes of two versions.
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ARRAY, Boolean, Engine, Float, Integer, LargeBinary, MetaData, inspect
+from sqlalchemy import ARRAY, Boolean, Engine, Float, Integer, LargeBinary, MetaData, inspect, select, text
 from sqlalchemy.types import TypeEngine
 
-from agent_core.store.database.migrate import migrate
+from agent_core.errors import DatabaseError
+from agent_core.store.database.migrate import COMPATIBILITY, VERSION_TABLE, migrate
 from agent_core.store.database.open import opened
 from agent_core.store.database.tables import metadata
 from tests.agent_core.store.database.test_migrations import make
-from tests.support.databases import url
+from tests.support.databases import prepare, url
 
-REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017", "0018", "0019")
+REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017", "0018", "0019", "0020")
 Columns = dict[str, dict[str, Any]]
 
 
@@ -76,3 +79,35 @@ def test_the_newest_revision_before_this_schema_is_tested(path: Path) -> None:
     folder = Path(migrate.__globals__["_FOLDER"]) / "versions"
     *_, before, _ = sorted(file.name[:4] for file in folder.glob("[0-9]*.py"))
     assert before == REVISIONS[-1]
+
+
+def test_the_schema_names_the_oldest_version_that_is_tested_with_it(path: Path) -> None:
+    """A migration that excludes older versions removes their revisions from REVISIONS."""
+    with opened(url(prepare(path)), "NORMAL") as (engine, *_), engine.connect() as connection:
+        assert connection.scalars(select(COMPATIBILITY.c.compatible_from)).all() == [REVISIONS[0]]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("update {} set compatible_from = '0021'", None),
+        (
+            "update {} set compatible_from = '9998'",
+            "it needs one of schema 9998 or newer. Update this program",
+        ),
+        ("delete from {}", "a newer one has written it. Update this program"),
+        ("drop table {}", "a newer one has written it. Update this program"),
+    ],
+)
+def test_a_newer_schema_is_used_or_refused_as_it_says_and_not_migrated(
+    path: Path, statement: str, words: str | None
+) -> None:
+    with opened(url(path), "NORMAL") as (engine, *_):
+        make(engine, "head", {})
+        with engine.begin() as connection:
+            connection.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
+            connection.execute(text(statement.format(COMPATIBILITY)))
+        with pytest.raises(DatabaseError, match=words) if words else contextlib.nullcontext():
+            migrate(engine)
+        with engine.begin() as connection:
+            assert connection.scalar(text(f"select version_num from {VERSION_TABLE}")) == "9999"
