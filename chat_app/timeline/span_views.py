@@ -23,7 +23,8 @@ class SpanView:
     Attributes:
         kind: model, tool, retry (wait for the next attempt), person (wait of a tool call for an approval),
             outside (wait of an async tool for its outcome), turn (wait of a message for its turn),
-            worker (wait for a free worker) or recovery (a process took over from one that died).
+            worker (wait for a free worker), recovery (a process took over from one that died) or agent (the agent
+            of the next step is not as it was in the step before).
         start, end: in seconds since the epoch; `end` is 0 for a span that has not ended.
         until: end of a wait, in seconds since the epoch, or 0.
         process: the process that ran the span; of a recovery, the one that took over, while `before` is
@@ -112,6 +113,7 @@ def turn_views(spans: Iterable[Span], async_tools: Collection[str] = ()) -> list
     turns: dict[str, list[SpanView]] = {}
     heads: list[Span] = []
     before: dict[str, Span] = {}
+    fingerprint: str | None = None
     for span in spans:
         if span.kind == "turn":
             heads.append(span)
@@ -120,6 +122,9 @@ def turn_views(spans: Iterable[Span], async_tools: Collection[str] = ()) -> list
         lost = before.get(_attempt_key(span))
         if span.recovered and lost is not None:
             rows.append(_recovery(lost, span))
+        if span.fingerprint and fingerprint not in (None, span.fingerprint):
+            rows.append(_agent_change(span))
+        fingerprint = span.fingerprint or fingerprint
         if span.attempt and span.kind in ("model", "tool"):
             before[_attempt_key(span)] = span
         rows.append(_row(span, async_tools))
@@ -211,6 +216,12 @@ def _recovery(lost: Span, successor: Span) -> SpanView:
         before=lost.worker or "",
         deep=successor.tool_call_id is not None,
     )
+
+
+def _agent_change(successor: Span) -> SpanView:
+    """Return the row before the first step of a changed agent."""
+    at = successor.started_at.timestamp()
+    return SpanView(id=f"agent:{successor.id}", kind="agent", status="ok", start=at, end=at)
 
 
 def _end(span: Span) -> float:

@@ -78,6 +78,8 @@ export function useSentence(row, time, left) {
       return over ? say("timeline.turn", { time }) : say("timeline.turn_now", { time });
     case "worker":
       return over ? say("timeline.worker", { time }) : say("timeline.worker_now", { time });
+    case "agent":
+      return say("timeline.agent");
     default:
       return recovery(say, row, time);
   }

@@ -6,6 +6,7 @@ import Bot from "lucide-react/dist/esm/icons/bot.mjs";
 import Hourglass from "lucide-react/dist/esm/icons/hourglass.mjs";
 import LifeBuoy from "lucide-react/dist/esm/icons/life-buoy.mjs";
 import ListEnd from "lucide-react/dist/esm/icons/list-end.mjs";
+import RefreshCw from "lucide-react/dist/esm/icons/refresh-cw.mjs";
 import User from "lucide-react/dist/esm/icons/user.mjs";
 import Wrench from "lucide-react/dist/esm/icons/wrench.mjs";
 import { useLanguage, useTell, useWords } from "../i18n/words.js";
@@ -26,6 +27,7 @@ const ICONS = {
   turn: ListEnd,
   worker: ListEnd,
   recovery: LifeBuoy,
+  agent: RefreshCw,
 };
 
 /**
@@ -176,7 +178,7 @@ function Details({ row, status, numbers }) {
   const say = useWords();
   const tell = useTell();
   const lines = [
-    row.kind === "recovery" ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`,
+    ["recovery", "agent"].includes(row.kind) ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`,
   ];
   if (row.before) lines.push(say("timeline.process", { name: row.before }));
   if (row.process) lines.push(say("timeline.process", { name: row.process }));

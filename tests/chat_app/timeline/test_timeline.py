@@ -88,6 +88,22 @@ def test_waiting_rows_say_what_they_wait_for() -> None:
     ]
 
 
+def test_row_before_the_first_step_of_a_changed_agent_says_so() -> None:
+    """In a turn, and from one turn to the next; a step under way, or of an older version, has no fingerprint."""
+    prints = {1: None, 2: "a", 3: "a", 4: "b", 5: None, 6: "b", 7: "c"}
+    steps = [
+        span("model", "ok", n, n + 1, seq=n, attempt=1, message_id="m1" if n < 7 else "m2", fingerprint=made)
+        for n, made in prints.items()
+    ]
+    heads = [span("turn", "ok", 0, 7, message_id=name) for name in ("m1", "m2")]
+    newest, oldest = turn_views([heads[0], *steps[:6], heads[1], *steps[6:]])
+    assert [row.kind for row in oldest.rows] == [*["model"] * 3, "agent", *["model"] * 3]
+    assert [(row.kind, row.start, row.end) for row in newest.rows] == [
+        ("agent", at(7).timestamp(), at(7).timestamp()),
+        ("model", at(7).timestamp(), at(8).timestamp()),
+    ]
+
+
 def test_the_newest_turn_comes_first_and_is_not_endless() -> None:
     many = [span("tool", "ok", n, n + 1, tool_call_id=f"c{n}", message_id="b") for n in range(500)]
     waiting = span("queued", "waiting", 600, None, id="queued:msg_2", message_id=None, seq=0)
