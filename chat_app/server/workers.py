@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections import deque
 from typing import Any
@@ -27,6 +29,18 @@ class RespawningServer(Server):  # pyright: ignore[reportGeneralTypeIssues]  -- 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options, respawn_failed_workers=True)
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """Stop, at the first SIGTERM or SIGINT; at another one pass SIGINT on, at which the workers end at once.
+
+        Granian sends them SIGTERM at the first and then waits for them. At Ctrl+C in a terminal they get both
+        SIGINTs from the kernel, too; a service manager or a script signals this process alone.
+        """
+        if self.interrupt_signal:
+            for worker in self.wrks:
+                if worker.is_alive():
+                    os.kill(worker.inner.pid, signal.SIGINT)
+        super().signal_handler_interrupt(*args, **kwargs)
 
     def _respawn_workers(
         self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0

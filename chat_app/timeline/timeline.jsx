@@ -178,7 +178,9 @@ function Details({ row, status, numbers }) {
   const say = useWords();
   const tell = useTell();
   const lines = [
-    ["recovery", "agent"].includes(row.kind) ? numbers.clock(row.start) : `${numbers.clock(row.start)} · ${status}`,
+    ["recovery", "agent"].includes(row.kind)
+      ? numbers.clock(row.start)
+      : `${numbers.clock(row.start)} · ${status}`,
   ];
   if (row.before) lines.push(say("timeline.process", { name: row.before }));
   if (row.process) lines.push(say("timeline.process", { name: row.process }));
