@@ -50,13 +50,14 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at one model step: the request, and where its chunks go."""
+    """One attempt at one model step: the request, where its chunks go, and whether it is committed."""
 
     claim: Claim
     agent: Agent
     request: PreparedRequest
     flusher: Flusher
     files: ResponseFiles
+    is_committed: bool = False
 
     def open_turn(self, result: StepResult, calls: list[NewCall]) -> OpenTurn:
         """Return the history for the next step of this turn."""
@@ -185,7 +186,8 @@ class ModelRunner:
             while (again := await self._ask(attempt)) is not None:
                 attempt = again
         except asyncio.CancelledError:
-            self._journal.step_cancelled(claim, agent.model.name)
+            if not attempt.is_committed:  # else the journal has it
+                self._journal.step_cancelled(claim, agent.model.name)
             await self._release(claim, await flusher.close())
             raise
         except ModelError as error:
@@ -262,6 +264,7 @@ class ModelRunner:
             metered=self._admission.metered,
         )
         crash_point("commit.after")
+        attempt.is_committed = True
         self._journal.step_committed(claim, agent.model.name, len(calls), result.usage, result.finish_reason)
         if ends_turn:
             self._history_cache.put(claim.thread_id, attempt.ended_turn(result, cursor))

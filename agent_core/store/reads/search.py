@@ -23,9 +23,11 @@ from agent_core.store.database.tables import MessageRow, SearchRow, StreamRow, T
 from agent_core.store.reads.row_filters import ThreadPlace, before, not_aside
 from agent_core.store.reads.row_mapping import to_thread
 from agent_core.store.threads import search_index
+from agent_core.support.logs import get_logger
 from agent_core.text.grams import words_in
 from agent_core.text.plain_text import find_folded, search_key
 
+_log = get_logger(__name__)
 MAX_WORDS = 8
 _PER_THREAD = 3  # messages of one thread
 _BEFORE, _AFTER = 40, 120  # characters of a snippet around the first word
@@ -123,8 +125,8 @@ def text_of_thread(session: Session, thread_id: str) -> ThreadText | None:
         return None
     words = words_in(thread.title or "")
     for statement in _shown([thread_id]):
-        for _, _, _, parts in session.exec(statement):
-            words |= words_in(text_of(load(parts)))
+        for _, _, message_id, parts in session.exec(statement):
+            words |= words_in(_text_of(thread_id, message_id, parts))
     return ThreadText(thread.cursor, words)
 
 
@@ -143,9 +145,18 @@ def _messages(
     )
     for statement in statements:
         for thread_id, at, name, parts in session.exec(statement):
-            if snippet := _snippet_with(text_of(load(parts)), wanted.words):
+            if snippet := _snippet_with(_text_of(thread_id, name, parts), wanted.words):
                 found[thread_id].append(_MessageHit(at, name, snippet))
     return found
+
+
+def _text_of(thread_id: str, message_id: str, parts: str) -> str:
+    """Return the text of a row; "" for a damaged one, which must not hide the others."""
+    try:
+        return text_of(load(parts))
+    except (ValueError, TypeError, AttributeError) as error:
+        _log.warning("Thread %s: searches skip the damaged message %s: %s", thread_id, message_id, error)
+        return ""
 
 
 def _shown(threads: Sequence[str]) -> tuple[SelectOfScalar[Any], SelectOfScalar[Any]]:

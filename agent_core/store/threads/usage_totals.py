@@ -17,6 +17,9 @@ from agent_core.domain.states import IDLE, StreamStatus
 from agent_core.domain.usage import COUNTS, Tally, tally_of
 from agent_core.store.database.sql import STREAM, THREAD, USAGE, P, Statement, load, one_of, upsert
 from agent_core.store.database.transaction import Tx
+from agent_core.support.logs import get_logger
+
+_log = get_logger(__name__)
 
 UNKNOWN_MODEL = "unknown"
 """Name for the model of an attempt that ended before its model was stored."""
@@ -127,11 +130,20 @@ def _count(tx: Tx, thread: _Thread, totals: dict[_Key, Tally], is_over: Callable
     streams = [_Stream(*row) for row in tx.all(_STREAMS, thread_id=thread.id, after=thread.usage_seq)]
     over = list(takewhile(is_over, streams))
     for stream in over:
-        usage = load(stream.usage)
+        usage = _usage_of(thread.id, stream)
         key = _key(stream.started_at, usage, thread.agent, thread.user_id)
         totals[key] = totals.get(key, Tally()) + tally_of(usage)
     up_to = thread.seq if len(over) == len(streams) else streams[len(over)].seq - 1
     tx.do(_COUNTED, thread_id=thread.id, up_to=up_to)
+
+
+def _usage_of(thread_id: str, stream: _Stream) -> dict[str, Any] | None:
+    """Return the usage of a stream; None for a damaged one, which must not keep the others from being counted."""
+    try:
+        return load(stream.usage)
+    except ValueError as error:
+        _log.warning("Thread %s: the usage of step %d is damaged: %s", thread_id, stream.seq, error)
+        return None
 
 
 def _key(started_at: float, usage: Mapping[str, Any] | None, agent: str, user_id: str | None) -> _Key:

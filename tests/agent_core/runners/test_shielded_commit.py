@@ -17,21 +17,25 @@ from agent_core.testing import eventually
 from tests.support.agents import agent_on, worker_of
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
-ENDS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
-    "on_turn_complete": (steps.commit, ["Yes."]),
-    "on_retry": (steps.retry, [BUSY]),
-    "on_error": (steps.fail, [errors.ModelError("No.", kind="auth")]),
+ENDS: dict[str, tuple[Callable[..., Any], list[Any], str]] = {
+    "on_turn_complete": (steps.commit, ["Yes."], "committed"),
+    "on_retry": (steps.retry, [BUSY], "retried"),
+    "on_error": (steps.fail, [errors.ModelError("No.", kind="auth")], "failed"),
 }
 
 
 @pytest.mark.parametrize("hook", ENDS)
-async def test_a_fence_check_between_a_steps_end_and_its_hook_loses_no_hook(path: Path, hook: str) -> None:
+async def test_a_step_that_is_cancelled_while_it_ends_runs_its_hook_and_is_counted_once(
+    path: Path, hook: str
+) -> None:
     """Until its hook runs, a committed step looks like one that goes on without its fence."""
-    end, turn = ENDS[hook]
+    end, turn, outcome = ENDS[hook]
     told: list[Any] = []
     landed, go = threading.Event(), threading.Event()
     options: dict[str, Any] = {hook: lambda *args: told.append(args), "retry": RetryPolicy(initial_delay=600)}
     async with agent_on(path, [turn], **options) as api:
+        ended: list[str] = []
+        api.store.observers.add(lambda event: ended.append(getattr(event, "outcome", "")))
         writer = api.store.writer
         deliver = writer._deliver
 
@@ -50,6 +54,7 @@ async def test_a_fence_check_between_a_steps_end_and_its_hook_loses_no_hook(path
         await eventually(lambda: told)
         await eventually(lambda: not worker_of(api).pools.steps.busy)
         assert len(told) == 1
+        assert [each for each in ended if each] == [outcome]
 
 
 async def test_commit_ends_before_the_cancellation_is_raised() -> None:

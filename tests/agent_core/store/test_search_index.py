@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 
 from agent_core import AgentApi
 from agent_core.domain.messages import SearchHit
 from agent_core.store.database.sql import SEARCH, THREAD, P, Statement
+from agent_core.store.database.transaction import Tx
 from agent_core.store.reads import search
 from agent_core.store.reads.search import Search, search_batch, words_of
 from agent_core.store.threads import search_index
@@ -187,6 +188,32 @@ async def test_a_worker_indexes_threads_that_have_been_quiet(path: Path) -> None
             return len(rows(path, SEARCH)[SEARCH.name]) == 1
 
         await eventually(indexed)
+
+
+async def test_a_damaged_row_is_skipped_and_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    async with agent_on(path, lambda _: ["needle"], runtime={"clock": clock}) as api:
+        threads = [await api.create_thread(f"needle {name}") for name in ("good", "bad")]
+        for thread in threads:
+            await finished(api, thread)
+
+        def damage(tx: Tx) -> None:
+            bad = threads[1].id
+            tx.cursor.execute(f"update agent_message set parts = '[{{\"needle' where thread_id = '{bad}'")
+            tx.cursor.execute(f"update agent_stream set usage = '{{' where thread_id = '{bad}'")
+            tx.cursor.execute("update agent_thread set usage_seq = 0")
+
+        await api.store.writer.run(damage)
+
+        async def caught_up() -> bool:
+            clock.advance(search_index.QUIET)
+            counted = api.store.reads.read(lambda session: session.execute(select(THREAD.c.usage_seq)).all())
+            return counted == [(1,), (1,)] and len(rows(path, SEARCH)[SEARCH.name]) == 2
+
+        await eventually(caught_up)
+        assert {hit.thread.id for hit in await api.search("needle")} == {thread.id for thread in threads}
+    for words in ("searches skip the damaged message", "the usage of step 1 is damaged"):
+        assert f"Thread {threads[1].id}: {words}" in caplog.text
 
 
 async def test_the_index_is_not_used_while_most_threads_lack_an_entry(
