@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
@@ -56,6 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest groups first, so that all processes of a run finish at about the same time."""
     place = {group: number for number, group in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(_group_of(item.nodeid), len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of garbage collections, which look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Groups(LoadScopeScheduling):

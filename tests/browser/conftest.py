@@ -58,15 +58,24 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the production build, which all processes of a test run share, as it takes half a minute."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pages"
+
+
 @pytest.fixture(scope="package", params=["prod", "dev"])
 def server(
     request: pytest.FixtureRequest,
     chromium_path: Path,
     provider: Provider,
+    pages: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
     mode: Mode = request.param
-    with running(mode, tmp_path_factory.mktemp(mode), _model(provider)) as server:
+    shared = pages if mode == "prod" else None
+    with running(mode, tmp_path_factory.mktemp(mode), _model(provider), pages=shared) as server:
         yield server
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -93,11 +92,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the build and the data, which all servers share."""
-    folder = tmp_path_factory.mktemp("processes")
-    yield folder
-    shutil.rmtree(folder / "web", ignore_errors=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the data, which all servers share."""
+    return tmp_path_factory.mktemp("processes")
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +104,9 @@ def environment(provider: Provider, redis_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """Run a server for a block; its build stays for the next one."""
-    server = Server("prod", folder, environment)
+def started(folder: Path, environment: dict[str, str], pages: Path) -> Iterator[Server]:
+    """Run a server for a block."""
+    server = Server("prod", folder, environment, pages=pages)
     try:
         server.start()
         yield server
@@ -119,10 +116,14 @@ def started(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
 
 @pytest.fixture(scope="module", params=["two servers", "two servers on PostgreSQL", "two workers"])
 def server(
-    request: pytest.FixtureRequest, chromium_path: Path, folder: Path, environment: dict[str, str]
+    request: pytest.FixtureRequest,
+    chromium_path: Path,
+    folder: Path,
+    environment: dict[str, str],
+    pages: Path,
 ) -> Iterator[Site]:
     if request.param == "two workers":
-        with started(folder, environment | {"CHAT_WEB_WORKERS": "2"}) as one:
+        with started(folder, environment | {"CHAT_WEB_WORKERS": "2"}, pages) as one:
             yield Site(one.url, one)
         return
     if "PostgreSQL" in request.param:
@@ -132,7 +133,7 @@ def server(
             "CHAT_DATABASE_URL": postgresql.url("web_processes").replace("+psycopg", "")
         }
     with ExitStack() as stack:
-        servers = [stack.enter_context(started(folder, environment)) for _ in range(2)]
+        servers = [stack.enter_context(started(folder, environment, pages)) for _ in range(2)]
         port = stack.enter_context(nginx.balancing((servers[0].port, servers[1].port)))
         yield Site(f"http://127.0.0.1:{port}", *servers)
 

@@ -41,18 +41,26 @@ class Server:
 
     Args:
         mode: "prod" serves as `make run`, "dev" as `make dev`.
-        folder: the folder of the build, the data and the log.
+        folder: the folder of the data, the log and, without `pages`, the build.
         environment: further variables, such as CHAT_MODEL.
         root: the checkout.
+        pages: the folder of the build, which servers of the same checkout share; the first one builds.
     """
 
-    def __init__(self, mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        folder: Path,
+        environment: dict[str, str],
+        root: Path = ROOT,
+        pages: Path | None = None,
+    ) -> None:
         self.root = root
         self.mode = mode
         self.port = free_port_pair()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "data"
-        self.web = folder / "web"
+        self.web = pages or folder / "web"
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -178,9 +186,11 @@ def free_port_pair() -> int:
 
 
 @contextlib.contextmanager
-def running(mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT) -> Iterator[Server]:
-    """Run a server for a block; its build and data are deleted afterwards."""
-    server = Server(mode, folder, environment, root)
+def running(
+    mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT, pages: Path | None = None
+) -> Iterator[Server]:
+    """Run a server for a block; its own build, not one that is shared, is deleted afterwards."""
+    server = Server(mode, folder, environment, root, pages)
     try:
         server.start()
         yield server
