@@ -127,15 +127,16 @@ def _is_blank(content: object) -> bool:
 
 
 def _steps(parts: Iterable[Part]) -> Iterable[list[Part]]:
-    """Split a message at each step-start."""
+    """Split a message at each step-start; steps without parts are left out."""
     step: list[Part] = []
     for part in parts:
-        if part.get("type") == "step-start":
+        if part.get("type") != "step-start":
+            step.append(part)
+        elif step:
             yield step
             step = []
-        else:
-            step.append(part)
-    yield step
+    if step:
+        yield step
 
 
 def _from_step(step: list[Part]) -> list[ProviderMessage]:

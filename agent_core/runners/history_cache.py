@@ -137,11 +137,11 @@ class HistoryCache:
         self.turns: ThreadCache[OpenTurn | EndedTurn] = ThreadCache()
 
     def put(self, thread_id: str, turn: OpenTurn | EndedTurn) -> None:
-        """Store a turn whose tools are about to run, or one that has just ended."""
-        size = turn.history.size
-        if isinstance(turn, OpenTurn):
-            size += size_of(turn.parts)
-        self.turns.put(thread_id, turn, size)
+        """Store a turn whose tools are about to run, or one that has just ended.
+
+        The parts of an open turn's step are counted when the next step adds them to the history.
+        """
+        self.turns.put(thread_id, turn, turn.history.size)
 
     def add_outcome(self, thread_id: str, call_id: str, fields: Part) -> None:
         """Add the outcome of a tool call that this process has just committed."""

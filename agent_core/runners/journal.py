@@ -100,6 +100,8 @@ class Journal:
 
     def tool_ended(self, call: ClaimedCall, outcome: ToolOutcome, error: str | None = None) -> None:
         """Publish that an attempt at a tool call has ended."""
+        if not self._observers:
+            return
         self._observers.publish(
             ToolEnded(
                 *(call.thread_id, call.message_id, call.id, call.name, call.agent, call.attempt),
@@ -121,6 +123,8 @@ class Journal:
         finish_reason: str | None = None,
         error: str | None = None,
     ) -> None:
+        if not self._observers:
+            return
         self._observers.publish(
             StepEnded(
                 *(claim.thread_id, claim.message_id, claim.seq, claim.agent, model, claim.attempt),

@@ -25,6 +25,10 @@ class Observers(Generic[EventT]):
         """Call `observer` no more."""
         self._observers.remove(observer)
 
+    def __bool__(self) -> bool:
+        """Whether anybody observes; if nobody does, an event need not be built."""
+        return bool(self._observers)
+
     def publish(self, event: EventT) -> None:
         """Call the observers with an event."""
         for observer in tuple(self._observers):

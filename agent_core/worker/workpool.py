@@ -76,12 +76,16 @@ class Workpool:
         """Run `handler(key)` as soon as there is room, as the work of a user. Call it on the event loop."""
         if key in self._known or not self._open:
             return
-        self._known.add(key)
-        if key not in self._running:
-            self._wait(key, user_id or key.thread_id, handler)
-            self._fill()
+        person = user_id or key.thread_id
+        if key in self._running:
+            self._known.add(key)  # runs again when it has ended
+        elif len(self._running) < self.max_parallelism:
+            self._start(key, person, handler)
+        else:
+            self._wait(key, person, handler)
 
     def _wait(self, key: WakeUpKey, person: str, handler: Handler) -> None:
+        self._known.add(key)
         self._waiting.put(person, key.thread_id, _Waiting(key, person, handler, time.monotonic()))
 
     @property
@@ -194,10 +198,13 @@ class Workpool:
         while self._waiting and len(self._running) < self.max_parallelism:
             key, person, handler, _since = self._waiting.pop()
             self._known.discard(key)
-            self._last_start = time.monotonic()
-            self._running[key] = task = asyncio.create_task(_run(key, handler), name=str(key))
-            # Not in the task: if it is cancelled before it starts, its code never runs.
-            task.add_done_callback(functools.partial(self._ended, key, person, handler))
+            self._start(key, person, handler)
+
+    def _start(self, key: WakeUpKey, person: str, handler: Handler) -> None:
+        self._last_start = time.monotonic()
+        self._running[key] = task = asyncio.create_task(_run(key, handler), name=str(key))
+        # Not in the task: if it is cancelled before it starts, its code never runs.
+        task.add_done_callback(functools.partial(self._ended, key, person, handler))
 
     def _ended(self, key: WakeUpKey, person: str, handler: Handler, _task: asyncio.Task[None]) -> None:
         del self._running[key]
