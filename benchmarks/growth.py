@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -63,11 +62,9 @@ def main() -> None:
     row("agent_core", own / 1e6, "MB")
     for name, size in parts[:6]:
         row(f"    {name}", size / 1e6, "MB")
-    try:
-        peer = peers.run_langgraph("growth", turns=TURNS, size=SIZE)["bytes"]
-        row("LangGraph, AsyncSqliteSaver", peer / 1e6, "MB", f"{peer / own:.0f} times ours")
-    except subprocess.CalledProcessError as error:
-        print(f"  LangGraph was not measured: {error}")
+    if peer := peers.run_langgraph("growth", turns=TURNS, size=SIZE):
+        note = f"{peer['bytes'] / own:.0f} times ours"
+        row("LangGraph, AsyncSqliteSaver", peer["bytes"] / 1e6, "MB", note)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -20,9 +18,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from benchmarks import peers
-from benchmarks.report import Figures, heading, interleaved, row
-from benchmarks.steps import ROUNDS, STEPS, THREADS, converse
+from benchmarks.report import Figures, heading, interleaved
+from benchmarks.steps import ROUNDS, STEPS, THREADS, converse, langgraph_figures, print_steps
 from tests.tools.postgresql import PostgreSQL
 
 TIMES = 5
@@ -72,14 +69,8 @@ def bare_psycopg(server: PostgreSQL, source: str) -> Figures:
 
 
 def langgraph(server: PostgreSQL) -> Figures:
-    """Return LangGraph's seconds, or NaN where it could not be installed."""
-    url = plain(server, fresh(server))
-    try:
-        measured = peers.run_langgraph("steps", threads=THREADS, rounds=ROUNDS, url=url)
-    except subprocess.CalledProcessError as error:
-        print(f"  LangGraph was not measured: {error}", file=sys.stderr)
-        return float("nan"), float("nan")
-    return measured["seconds"], measured["cpu"]
+    """Return LangGraph's seconds and CPU seconds, or NaN where it could not be installed."""
+    return langgraph_figures(url=plain(server, fresh(server)))
 
 
 def plain(server: PostgreSQL, database: str) -> str:
@@ -95,12 +86,7 @@ def main() -> None:
         asyncio.run(converse(server.url(kept)))
         runs = [lambda: ours(server), lambda: bare_psycopg(server, kept), lambda: langgraph(server)]
         figures = interleaved(runs, TIMES)
-    for unit, own, bare, peer in zip(("steps/s", "steps/CPU s"), *figures, strict=True):
-        row("agent_core", STEPS / own, unit)
-        note = f"we reach {bare / own:.1%} of it"
-        row("bare psycopg, the same rows, a commit a step", STEPS / bare, unit, note)
-        note = f"we do {peer / own:.1f} times as many"
-        row("LangGraph, AsyncPostgresSaver, sync", STEPS / peer, unit, note)
+    print_steps(figures, "psycopg", "LangGraph, AsyncPostgresSaver, sync")
 
 
 if __name__ == "__main__":
