@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
-from dataclasses import replace
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -33,20 +30,6 @@ async def worker(folder: Path, **more: str) -> AsyncGenerator[Command]:
         yield command
 
 
-async def test_worker_answers_for_pages_that_only_send(tmp_path: Path) -> None:
-    settings = replace(read_settings(environment(tmp_path)), work=False)
-    async with app_runtime(settings, OFFERS, work=settings.work) as (runtime, api):
-        assert runtime.worker is None
-        thread = await api.create_thread("Hello")
-        async with worker(tmp_path) as command:
-            done = await api.wait_until_idle(thread.id, 60)
-            command.send(signal.SIGTERM)
-            assert await command.ended() == 0
-        assert done.status == "completed"
-        (step,) = [span for span in await api.timeline(thread.id) if span.kind == "model"]
-        assert str(step.worker).startswith(f"{command.pid}-")
-
-
 async def test_worker_runs_the_agents_of_extensions(tmp_path: Path) -> None:
     extension = tmp_path / "my_extension.py"
     extension.write_text(
@@ -66,14 +49,6 @@ async def test_worker_ends_with_a_sentence_if_it_cannot_start(tmp_path: Path) ->
         assert await command.ended() == 1
     assert "not a SQLite database" in command.output
     assert command.output.count("\n") == 1
-
-
-async def test_migrate_creates_the_schema_and_starts_nothing(tmp_path: Path) -> None:
-    with running("chat_app", "migrate", **environment(tmp_path)) as command:
-        assert await command.ended() == 0
-    assert "agents.db has this version's schema" in command.output
-    with closing(sqlite3.connect(tmp_path / "agents.db")) as connection:
-        assert connection.execute("select count(*) from agent_thread").fetchone() == (0,)
 
 
 def test_engine_that_is_not_installed_is_refused_with_a_remedy() -> None:
