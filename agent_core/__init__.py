@@ -10,7 +10,9 @@ from agent_core.api.reminder_tools import cancel_reminder, list_reminders, remin
 from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.limits import Budget, BudgetUse, Limit, LimitUse
 from agent_core.domain.messages import Message, SearchHit, Thread, Update
+from agent_core.domain.outbox_events import DeadLetter, OutboxEvent, OutboxStatus
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
+from agent_core.outbox import Outbox, Webhook
 from agent_core.public_api import define_agent_api
 from agent_core.runtime import Runtime
 from agent_core.schedules.schedule import Schedule
@@ -39,11 +41,15 @@ __all__ = [
     "Budget",
     "BudgetUse",
     "CallContext",
+    "DeadLetter",
     "Limit",
     "LimitUse",
     "McpServer",
     "Message",
     "ModelTitle",
+    "Outbox",
+    "OutboxEvent",
+    "OutboxStatus",
     "RetryPolicy",
     "Runtime",
     "Schedule",
@@ -56,6 +62,7 @@ __all__ = [
     "ToolOverrides",
     "Trigger",
     "Update",
+    "Webhook",
     "Worker",
     "Workpool",
     "action_tool",

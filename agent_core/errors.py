@@ -89,6 +89,10 @@ class ScheduleNotFoundError(AgentCoreError):
     """No schedule has this id; it may have been deleted."""
 
 
+class DeadLetterNotFoundError(AgentCoreError):
+    """No dead letter has this id; it may have been redelivered or discarded."""
+
+
 class ValidationError(AgentCoreError):
     """An argument is invalid; the message says which, and what is valid."""
 
@@ -161,6 +165,21 @@ class ModelError(AgentCoreError):
         """The provider's whole answer; some providers name a limit outside of the message."""
         self.usage: object = None
         """Usage of the failed request, a `model_adapter.Usage`, if the provider reported it before the failure."""
+
+
+class DeliveryError(AgentCoreError):
+    """An event was not delivered; the handler of an `Outbox` may raise it.
+
+    Args:
+        sentence: the reason.
+        retryable: whether another attempt may succeed; False: the event becomes a dead letter at once.
+        retry_after: minimum number of seconds until the next attempt, or None.
+    """
+
+    def __init__(self, sentence: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retryable = retryable
+        self.retry_after = retry_after
 
 
 def note_attempt(error: Exception, attempt: int, max_attempts: int) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, check_agent
-from agent_core.api import AgentApi
-from agent_core.api.base import Authorize, HasStore, StatusHook, store_of
-from agent_core.api.limits import MayLimit, only_the_application
+from agent_core.api import AgentApi, limits, outbox
+from agent_core.api.base import Authorize, HasStore, MayCall, StatusHook, store_of
 from agent_core.store.store import Store
 from agent_core.store.turns.turns import WhenBusy
 from agent_core.support.argument_checks import check_arguments
@@ -76,7 +75,8 @@ def define_agent_api(
     on_status_change: StatusHook | None = None,
     exclude_system_messages: bool = True,
     *,
-    limits_callback: MayLimit | None = None,
+    limits_callback: MayCall | None = None,
+    outbox_callback: MayCall | None = None,
     replace: bool = False,
 ) -> PublicAgentApi:
     """Register an agent with a runtime and return its API for pages.
@@ -94,6 +94,7 @@ def define_agent_api(
         exclude_system_messages: whether readers get threads without system messages.
         limits_callback: `(ctx)`, sync or async, called before every method of `api.limits`; it raises
             (AccessDeniedError) to deny. None: only calls without a user are allowed, those of the application.
+        outbox_callback: like `limits_callback`, for `api.outbox`.
         replace: whether the agent replaces another agent of its name.
 
     Raises:
@@ -103,5 +104,8 @@ def define_agent_api(
     check_arguments(define_agent_api, (), given)
     store = store_of(runtime, "define_agent_api")
     store.agents.add(check_agent(agent), on_status_change, replace=replace)
-    may_limit = limits_callback or only_the_application
-    return PublicAgentApi(store, agent, authorization_callback, exclude_system_messages, may_limit)
+    may_limit = limits_callback or limits.only_the_application
+    may_operate = outbox_callback or outbox.only_the_application
+    return PublicAgentApi(
+        store, agent, authorization_callback, exclude_system_messages, may_limit, may_operate
+    )

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent_core.agent import AnyAgent, check_agent
 from agent_core.domain.messages import Thread
+from agent_core.outbox import Outbox
 from agent_core.store.store import Store
 from agent_core.store.wake_ups import due_work
 from agent_core.support.argument_checks import check_arguments, check_has
@@ -39,6 +40,8 @@ class Runtime:
         tool_workpool: the workpool of tools; by default a separate one, as large as `workpool`.
         delete_after: seconds without activity after which a thread is deleted; None: never. An agent may have its
             own (`Agent(delete_after=…)`).
+        outbox: receives the events of all threads. It switches the outbox of the database on, for every process and until
+            `api.outbox.switch_off`; it delivers if this process runs work.
         settings: durations; only tests need others than the defaults.
         clock: the time.
         work: whether this process runs work; False: it only sends and reads.
@@ -59,6 +62,7 @@ class Runtime:
         tool_workpool: Workpool | None = None,
         *,
         delete_after: float | None = None,
+        outbox: Outbox | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
         work: bool = True,
@@ -73,6 +77,7 @@ class Runtime:
             settings = replace(settings or Settings(), delete_after=delete_after)
         self.store = Store(database_url, settings=settings, clock=clock, defer_for=self._pools.defer_for)
         self.worker: Worker | None = None
+        self._outbox = outbox
         self._work = work
         self._stack = contextlib.AsyncExitStack()
 
@@ -109,7 +114,7 @@ class Runtime:
         Raises:
             ValidationError: the runtime is not open, or runs work already.
         """
-        self.worker = await self._stack.enter_async_context(Worker(self.store, self._pools))
+        self.worker = await self._stack.enter_async_context(self._new_worker())
 
     async def drain(self, grace: float, *, until: Iterable[signal.Signals] = ()) -> bool:
         """Take no more work, and wait until the running steps and tools have ended; then close the runtime.
@@ -158,8 +163,10 @@ class Runtime:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self.store)
             stack.enter_context(EventLoopWatchdog(self.store.settings.stall, self._describe))
+            if self._outbox is not None:
+                await self.store.outbox.switch_on(self._outbox.events)
             if self._work:
-                self.worker = await stack.enter_async_context(Worker(self.store, self._pools))
+                self.worker = await stack.enter_async_context(self._new_worker())
             else:
                 await asyncio.to_thread(
                     self._pools.prepare
@@ -173,6 +180,9 @@ class Runtime:
         """Release running work and close the database."""
         self.store.feeds.close()  # first, so that a tool that follows a thread ends in time
         await self._stack.aclose()
+
+    def _new_worker(self) -> Worker:
+        return Worker(self.store, self._pools, outbox=self._outbox)
 
     def leave(self) -> None:
         """Note that this process ends on purpose, so that its running work is not suspected of a crash."""

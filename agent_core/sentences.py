@@ -132,6 +132,14 @@ TEMPLATES = {
     "amount_usd": "${usd}",
     "amount_tokens": "{tokens} tokens",
     "limits_forbidden": "You may not see or change limits and budgets.",
+    # the outbox
+    "delivery_timed_out": "The receiver did not answer within {seconds} s.",
+    "delivery_unreachable": "The receiver could not be reached: {words}",
+    "delivery_refused": "The receiver answered with status {status}.",
+    "delivery_redirected": "The receiver answered with a redirect (status {status}), which is not followed.",
+    "delivery_process_ended": "The process ended during each of {count} deliveries.",
+    "dead_letter_not_found": "There is no dead letter '{event}'; it may have been redelivered or discarded.",
+    "outbox_forbidden": "You may not see or change the outbox.",
     # the database
     "database_busy": "The database is busy with another program; try again.",
     "database_closed": "The runtime is closed, and with it the database.",

@@ -15,6 +15,7 @@ from agent_core.api.base import (
     ApiBase,
     Authorize,
     HasStore,
+    MayCall,
     StatusHook,
     checked_metadata,
     store_of,
@@ -22,8 +23,9 @@ from agent_core.api.base import (
 )
 from agent_core.api.branches import BranchMethods
 from agent_core.api.insight import Insight, TimelineMethods
-from agent_core.api.limits import Limits, MayLimit
+from agent_core.api.limits import Limits
 from agent_core.api.messages import MessageMethods
+from agent_core.api.outbox import OutboxMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.search import SearchMethods
 from agent_core.api.shares import Shares
@@ -88,6 +90,7 @@ class AgentApi(
         insight: methods for current work, and usage.
         preferences: methods for preferences of users.
         limits: methods for limits of models, and budgets.
+        outbox: methods for the events that are delivered, and for dead letters.
     """
 
     def __init__(
@@ -96,7 +99,8 @@ class AgentApi(
         agent: AnyAgent,
         authorize: Authorize | None,
         exclude_system_messages: bool,
-        may_limit: MayLimit | None = None,
+        may_limit: MayCall | None = None,
+        may_operate: MayCall | None = None,
     ) -> None:
         shared = store, agent, authorize, exclude_system_messages
         super().__init__(*shared)
@@ -105,6 +109,7 @@ class AgentApi(
         self.insight = Insight(*shared)
         self.preferences = Preferences(*shared)
         self.limits = Limits(*shared, may_limit)
+        self.outbox = OutboxMethods(*shared, may_operate)
 
     if not TYPE_CHECKING:
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 from agent_core.agent import AnyAgent, CallContext
-from agent_core.api.base import ApiBase, Authorize, storable
+from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
 from agent_core.domain.limits import EACH, Budget, BudgetUse, Kind, Limit, LimitUse, Period, Scope
 from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.limits import changes
 from agent_core.store.store import Store
-
-MayLimit = Callable[[CallContext | None], Any]
-"""Callback `(ctx)`, sync or async, that raises to deny access to limits and budgets."""
 
 
 def only_the_application(ctx: CallContext | None) -> None:
@@ -41,7 +34,7 @@ class Limits(ApiBase):
         agent: AnyAgent,
         authorize: Authorize | None,
         exclude_system_messages: bool,
-        may_limit: MayLimit | None = None,
+        may_limit: MayCall | None = None,
     ) -> None:
         super().__init__(store, agent, authorize, exclude_system_messages)
         self._may_limit = may_limit
@@ -137,13 +130,7 @@ class Limits(ApiBase):
 
     async def _check(self, ctx: CallContext | None) -> None:
         """Raise if the caller may not see and change limits and budgets."""
-        if self._may_limit is None:
-            return
-        answer = self._may_limit(ctx)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        if answer is False:  # a callback denies by raising, but False does not mean yes
-            raise AccessDeniedError(sentence("limits_forbidden"))
+        await check_may(self._may_limit, ctx, "limits_forbidden")
 
     async def _scope(
         self, ctx: CallContext | None, user_id: str | None, agent: str | None, thread_id: str | None

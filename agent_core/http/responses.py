@@ -22,6 +22,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.ToolCallNotFoundError: 404,
     errors.MessageNotFoundError: 404,  # before its base class ValidationError
     errors.ScheduleNotFoundError: 404,
+    errors.DeadLetterNotFoundError: 404,
     errors.ThreadBusyError: 409,
     errors.DuplicateMessageError: 409,
     errors.ToolCallFinishedError: 409,

@@ -63,6 +63,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {"trigger": trigger, "ids": names}
 
 _THREADS, _THREAD = "/threads", "/threads/{thread_id}"
 _MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
+_DEAD_LETTERS = "/outbox/dead-letters"
 _SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
 _NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
 _CHANGES = ("title", "pinned", "archived", "metadata", "agent")
@@ -159,6 +160,16 @@ PATHS = (
     Path("POST", _SCHEDULE + "/run", "schedules.run_now"),
     Path("GET", _SCHEDULE + "/runs", "schedules.runs", query={"limit": count}, name="runs"),
     Path("DELETE", _SCHEDULE, "schedules.delete"),
+    Path("GET", "/outbox", "outbox.status"),
+    Path("DELETE", "/outbox", "outbox.switch_off"),
+    Path(
+        *("GET", _DEAD_LETTERS, "outbox.dead_letters"),
+        query={"limit": count, "before": str},
+        name="dead_letters",
+    ),
+    Path("POST", _DEAD_LETTERS + "/redeliver", "outbox.redeliver_all", name="redelivered"),
+    Path("POST", _DEAD_LETTERS + "/{event_id}/redeliver", "outbox.redeliver"),
+    Path("DELETE", _DEAD_LETTERS + "/{event_id}", "outbox.discard"),
     Path("GET", "/preferences", "preferences.get", name="preferences"),
     Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )

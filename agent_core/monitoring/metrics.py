@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from agent_core.domain.run_events import RunEvent, StepEnded, ToolEnded, TurnEnded, WorkerLost
 from agent_core.runtime import Runtime
+from agent_core.store.outbox import dead_letters
 from agent_core.store.wake_ups import due_work
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -57,6 +58,12 @@ _OLDEST = _Metric(
 _RUNNING = _Metric("agent_core_running", "gauge", "Steps and tools that run in this process.")
 _WAITING = _Metric("agent_core_waiting", "gauge", "Steps and tools that wait for a slot in this process.")
 _SLOTS = _Metric("agent_core_max_parallelism", "gauge", "Slots for steps and tools in this process.")
+_EVENTS = _Metric("agent_core_outbox_events", "gauge", "Events of the outbox in the database, by state.")
+_OLDEST_EVENT = _Metric(
+    "agent_core_oldest_outbox_event_seconds",
+    "gauge",
+    "How long the oldest pending event in the database waits.",
+)
 _KINDS = ("schedule", "step", "timeout", "tool")
 _TOKEN_TYPES = ("input", "output", "cached", "cache_write", "reasoning")
 
@@ -92,12 +99,16 @@ class Metrics:
         now = self._runtime.store.clock.now()
         due = await self._runtime.store.read(due_work.unleased, now)
         queues = await self._runtime.queue()
+        outbox = await self._runtime.store.read(dead_letters.counts)
+        waits = 0.0 if outbox.oldest_at is None else max(0.0, now - outbox.oldest_at)
         gauges = [
             _Series(_DUE, {_labels(kind=kind): _work(due, kind).wake_ups for kind in _KINDS}),
             _Series(_OLDEST, {_labels(kind=kind): _work(due, kind).oldest_wait for kind in _KINDS}),
             _Series(_RUNNING, {_labels(kind=kind[:-1]): each.running for kind, each in queues.items()}),
             _Series(_WAITING, {_labels(kind=kind[:-1]): each.waiting for kind, each in queues.items()}),
             _Series(_SLOTS, {_labels(kind=kind[:-1]): each.max_parallelism for kind, each in queues.items()}),
+            _Series(_EVENTS, {_labels(state=name): getattr(outbox, name) for name in ("pending", "dead")}),
+            _Series(_OLDEST_EVENT, {(): waits}),
         ]
         with self._lock:
             counters = [_Series(metric, dict(values)) for metric, values in self._counts.items()]

@@ -11,6 +11,7 @@ import asyncio
 from agent_core.agent import Agent
 from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.model_adapter import ProviderMessage
+from agent_core.domain.outbox_events import EventType
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
 from agent_core.runners.admission import StepAdmission
@@ -66,8 +67,8 @@ class TitleRunner:
         used = usage_numbers(made.usage)
         if made.words or used:
             try:
-                counted = model.name if self._admission.metered else None
-                await self._writer.run(_write, claim, was, made.words, used, counted)
+                metered = self._admission.metered
+                await self._writer.run(_write, claim, was, made.words, model.name, used, metered=metered)
             except AgentCoreError as error:
                 _log.info(
                     "Thread %s: the new title was not written; the thread keeps its old one: %s",
@@ -82,9 +83,13 @@ def _has_one_question(history: list[ProviderMessage]) -> bool:
 
 
 def _write(
-    tx: Tx, claim: Claim, was: str, title: str, used: dict[str, float | None], counted: str | None
+    tx: Tx, claim: Claim, was: str, title: str, model: str, used: dict[str, float | None], *, metered: bool
 ) -> None:
-    """Set a title; `counted` is the model whose usage counts against limits and budgets."""
+    """Set a title; what its request has used counts against limits and budgets if `metered`."""
     thread_row.write_title(tx, claim.thread_id, claim.seq, was, title, used)
-    if counted is not None:
-        admissions.end_title(tx, claim, {**used, "model": counted})
+    if used:
+        tx.emit(
+            EventType.USAGE_RECORDED, claim.thread_id, step=claim.seq, purpose="title", model=model, **used
+        )
+    if metered:
+        admissions.end_title(tx, claim, {**used, "model": model})

@@ -26,6 +26,7 @@ from agent_core.store.database.server_clock import ServerClock
 from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
 from agent_core.store.limits.in_use import LimitsInUse
+from agent_core.store.outbox.in_use import OutboxInUse
 from agent_core.store.reads.reader import Reads
 from agent_core.store.wake_ups.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
 from agent_core.streaming.change_feeds import ChangeFeeds
@@ -62,6 +63,7 @@ class Store:
         feeds: the changes of threads, for their followers.
         wake_ups: writes the wake-ups.
         limits: whether there are limits or budgets.
+        outbox: the events that this process writes.
         engine: (while it is open) the SQLAlchemy engine for readers.
         path: (while it is open) the SQLite file; None for PostgreSQL.
 
@@ -96,6 +98,7 @@ class Store:
         self.feeds = ChangeFeeds(self._updates)
         self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
         self.limits = LimitsInUse(self.read, self.hooks)
+        self.outbox = OutboxInUse(self.read, self._run, self.hooks)
         self._stack = contextlib.ExitStack()
         self._is_open = False
 
@@ -158,6 +161,9 @@ class Store:
                 if not updates:
                     await reader.wait()
 
+    async def _run(self, function: Callable[..., R], *args: Any) -> R:
+        return await self.writer.run(function, *args)
+
     def _check_open(self) -> None:
         if not self._is_open:
             raise ValidationError("The database is not open; use the runtime inside `async with runtime:`.")
@@ -178,6 +184,7 @@ class Store:
                 database.writer,
                 self.clock,
                 self.wake_ups,
+                self.outbox,
                 watch=self.settings.watch,
                 on_touch=self.feeds.notify,
                 on_move=self._on_move,
@@ -189,6 +196,7 @@ class Store:
         if isinstance(self.clock, ServerClock):
             await self._writer.run(_connect)
         await self.limits.check()
+        await self.outbox.check()
         return self
 
     async def __aexit__(
@@ -197,6 +205,7 @@ class Store:
         """End followers, finish pending writes and close the database."""
         self.feeds.close()
         self.limits.close()
+        self.outbox.close()
         await self.hooks.close(_HOOKS_TIMEOUT)
         self._is_open = False
         await self._writer.close()
@@ -235,6 +244,7 @@ class Store:
         else:
             self.feeds.notify(touched)
         self.limits.on_foreign_commit(touched)
+        self.outbox.on_foreign_commit(touched)
         if (worker := self.wake_ups.worker) is not None:
             worker.on_foreign_commit(touched)
 

@@ -29,6 +29,9 @@ CRASH_POINTS = (
 SCHEDULE_POINTS = ("schedule.taken", "schedule.inside", "schedule.after")
 """Crash points of a schedule's run, before those of the turn that it starts."""
 
+OUTBOX_POINTS = ("outbox.claim.inside", "outbox.claimed", "outbox.received", "outbox.delivered.inside")
+"""Crash points of the delivery of an event, in order."""
+
 _actions: dict[str, Callable[[], None]] = {}
 
 
@@ -44,7 +47,7 @@ def install(name: str, action: Callable[[], None]) -> None:
     Raises:
         ValueError: no crash point has this name.
     """
-    if name not in (names := CRASH_POINTS + SCHEDULE_POINTS):
+    if name not in (names := CRASH_POINTS + SCHEDULE_POINTS + OUTBOX_POINTS):
         raise ValueError(f"There is no crash point {name!r}; the names are {', '.join(names)}.")
     _actions[name] = action
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
@@ -33,6 +34,11 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(item) for item in cast("list[Any]", value)]
     return value
+
+
+def dump_json(value: Any) -> str:
+    """Return a value as compact JSON text; see `as_json`."""
+    return json.dumps(as_json(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def fields_of(value: object) -> Json:

@@ -10,14 +10,16 @@ import asyncio
 import inspect
 import math
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_fixed
 
-from agent_core.errors import ModelError, ValidationError, as_exception, words_of
+from agent_core.errors import DeliveryError, ModelError, ValidationError, as_exception, words_of
 from agent_core.support.argument_checks import shown
 from agent_core.support.logs import get_logger
 from agent_core.support.settings import MAX_TIMEOUT
@@ -115,7 +117,7 @@ class RetryPolicy:
 
         Args:
             attempt: number of attempts so far, at least 1.
-            error: the error of the last attempt. A ModelError that is not retryable, a
+            error: the error of the last attempt. A ModelError or DeliveryError that is not retryable, a
                 ValidationError and a BaseException that is no Exception are final. `retry_after` is a lower
                 bound, even above max_delay.
         """
@@ -125,7 +127,7 @@ class RetryPolicy:
 
     def _after(self, attempt: int, error: BaseException) -> float:
         wait = self._wait(_state(attempt))
-        retry_after = getattr(error, "retry_after", None) if isinstance(error, ModelError) else None
+        retry_after = error.retry_after if isinstance(error, ModelError | DeliveryError) else None
         return max(wait, retry_after or 0.0)
 
     def _wait(self, state: RetryCallState) -> float:
@@ -138,7 +140,7 @@ class RetryPolicy:
     def _is_retryable(self, error: BaseException) -> bool:
         if not isinstance(error, Exception) or isinstance(error, ValidationError):
             return False
-        if isinstance(error, ModelError) and not error.retryable:
+        if isinstance(error, ModelError | DeliveryError) and not error.retryable:
             return False
         if self.should_retry is None:
             return True
@@ -147,6 +149,24 @@ class RetryPolicy:
         except Exception:
             _log.exception("should_retry failed; the error is not retried.")
             return False
+
+
+def parse_retry_after(value: str | None, unit: float = 1.0) -> float | None:
+    """Return the seconds of a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3).
+
+    Args:
+        unit: seconds that a number counts.
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value) * unit)
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError):
+        return None
 
 
 def _state(attempt: int) -> RetryCallState:

@@ -18,6 +18,7 @@ from agent_core.domain.run_events import WorkerLost
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError, DatabaseError
 from agent_core.store.database.transaction import Tx
+from agent_core.store.outbox import dead_letters, events
 from agent_core.store.reads import search
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
@@ -195,4 +196,6 @@ def _tidy(tx: Tx, keep: float, lease: float) -> int:
     workers.tidy(tx, lease)
     files.forget(tx, tx.now - _UNSENT_FILE_LIFETIME)
     search_index.remove_orphans(tx)
+    events.repair(tx)
+    dead_letters.expire(tx)
     return deltas.tidy(tx, tx.now - keep)

@@ -29,6 +29,7 @@ from sqlalchemy import Engine
 
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.tables import metadata
+from agent_core.store.wake_ups import due_work
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -54,6 +55,11 @@ class _LeasedJobStore(SQLAlchemyJobStore):
     def get_due_jobs(self, now: datetime) -> list[Job]:
         """Lease the due rows."""
         return [self._job(key, now) for key in self._take()]
+
+    def get_next_run_time(self) -> datetime | None:
+        """Return when the next row is due, without the outbox's: a process may not deliver, and they can wait a poll."""
+        due = due_work.next_run(self.engine)
+        return None if due is None else datetime.fromtimestamp(due, UTC)
 
     def remove_job(self, job_id: str) -> None:
         """Do nothing: the scheduler calls this when the job is submitted, before its work is done."""

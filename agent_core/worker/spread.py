@@ -101,7 +101,7 @@ class Spread:
         if not fleet.peers:
             return dict(room)
         shares = dict(room)
-        for kind in room.keys() - {"other"}:
+        for kind in room.keys() - {"other", "outbox"}:
             due, others = fleet.due_of(kind, suspect=suspect), [peer.load(kind) for peer in fleet.peers]
             share = max(fair_share(due.wake_ups, Load(fleet.held, room[kind]), others), due.overdue)
             shares[kind] = min(room[kind], share)
@@ -117,6 +117,8 @@ class Spread:
             return False
         if fresh:
             return self._keeps_turn(key)
+        if key.kind is WakeUpKind.OUTBOX:
+            return self._pools.delivers and self._pools.room_for(key) > 0
         view = self._view
         if key.kind is not WakeUpKind.STEP or view.fleet.held + view.kept <= view.most:
             return True

@@ -14,8 +14,10 @@ from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_ups.suspects import Admission
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError
+from agent_core.outbox import Outbox
 from agent_core.runners.history_cache import HistoryCache
 from agent_core.runners.model_runner import ModelRunner
+from agent_core.runners.outbox_runner import OutboxRunner
 from agent_core.runners.tool_runner import ToolRunner
 from agent_core.sentences import sentence
 from agent_core.store.database.open import parse_url
@@ -57,14 +59,16 @@ class Worker:
     Args:
         store: the open store; a store has at most one worker.
         pools: the workpools; by default one for model steps and one for tools.
+        outbox: receives the events; None: this process delivers none.
 
     Attributes:
         pools: the workpools.
     """
 
-    def __init__(self, store: Store, pools: Workpools | None = None) -> None:
+    def __init__(self, store: Store, pools: Workpools | None = None, *, outbox: Outbox | None = None) -> None:
         self._store = store
         self.pools = pools or Workpools(None, None)
+        self.pools.delivers = outbox is not None
         self._deliveries = Deliveries(self._take_up, self.pools)
         self._spread = Spread(store, self.pools, self._deliveries.delay)
         self._is_short_of_room = False  # whether due work has found no place here
@@ -90,6 +94,8 @@ class Worker:
             WakeUpKind.TIMEOUT: self._tools.expire,
             WakeUpKind.SCHEDULE: self._run_schedule,
         }
+        if outbox is not None:
+            self._runners[WakeUpKind.OUTBOX] = OutboxRunner(store, outbox).deliver
         self._loop = asyncio.get_running_loop()
         self._put_backs: set[asyncio.Task[None]] = set()
         self._began = time.monotonic()
@@ -268,8 +274,8 @@ class Worker:
     def _take(self) -> list[WakeUpKey]:
         if self._spread.is_leaving:
             return []
-        delay = self._deliveries.delay
-        fresh, suspect = self._store.reads.read(due_work.anything_due, self._store.clock.now(), delay)
+        delay, now = self._deliveries.delay, self._store.clock.now()
+        fresh, suspect = self._store.reads.read(due_work.anything_due, now, delay, outbox=self.pools.delivers)
         if not (fresh or suspect):
             return []
         most = self.pools.steps.max_per_user

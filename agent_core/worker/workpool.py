@@ -22,6 +22,7 @@ Handler = Callable[[WakeUpKey], Awaitable[None]]
 STANDSTILL_TIMEOUT = 30.0
 """Seconds after which a full workpool that starts nothing is reported."""
 
+_DELIVERY_PARALLELISM = 16  # threads whose events are delivered at once
 _OTHER_PARALLELISM = 16  # of timeouts and schedules, each of which is one short transaction
 _EXPECTED_TIMEOUT = 30.0  # seconds; the transaction that was to lease a key has failed then
 _MAX_USERS = 10_000  # threads whose users are remembered; another one counts as a user of its own
@@ -251,7 +252,7 @@ class QueueStats:
 
 
 class Workpools:
-    """The workpools of a worker: one for model steps, one for tools, one for timeouts and schedules.
+    """The workpools of a worker: for model steps, for tools, for timeouts and schedules, and for the outbox.
 
     Tools have a workpool of their own by default, of the same size and with the same engine: a tool that waits
     for another thread's answer would otherwise hold the slot that the answer needs.
@@ -263,14 +264,21 @@ class Workpools:
         if tools is None:
             self.tools.engine = self.steps.engine
         self.others = Workpool(_OTHER_PARALLELISM)
-        self._by_kind = {WakeUpKind.STEP: self.steps, WakeUpKind.TOOL: self.tools}
+        self.outbox = Workpool(_DELIVERY_PARALLELISM)
+        self.delivers = False
+        """Whether this process delivers events."""
+        self._by_kind = {
+            WakeUpKind.STEP: self.steps,
+            WakeUpKind.TOOL: self.tools,
+            WakeUpKind.OUTBOX: self.outbox,
+        }
         # Leased in another thread, and not yet submitted on the event loop; with the moment, in monotonic seconds.
         self._expected: dict[WakeUpKey, float] = {}
         self._user_of: OrderedDict[str, str] = OrderedDict()  # by thread, of those with recent work
 
     def __iter__(self) -> Iterator[Workpool]:
         """Iterate over the workpools, each once."""
-        return iter({self.steps, self.tools, self.others})
+        return iter({self.steps, self.tools, self.others, self.outbox})
 
     def of(self, key: WakeUpKey) -> Workpool:
         """Return the workpool of a key."""
@@ -293,6 +301,8 @@ class Workpools:
             found["work"] = self.steps
         else:
             found |= {"step": self.steps, "tool": self.tools}
+        if self.delivers:
+            found["outbox"] = self.outbox
         return {kind: free for kind, pool in found.items() if (free := self._room_of(pool)) > 0}
 
     def room_for(self, key: WakeUpKey) -> int:
@@ -307,8 +317,8 @@ class Workpools:
 
     @property
     def is_short_of_room(self) -> bool:
-        """Whether one of the workpools of steps and tools is full."""
-        return self.steps.free == 0 or self.tools.free == 0
+        """Whether one of the workpools of steps, tools and deliveries is full."""
+        return 0 in (self.steps.free, self.tools.free, self.outbox.free)
 
     @property
     def busy(self) -> bool:
@@ -340,8 +350,8 @@ class Workpools:
         return self.of(key).holds(key)
 
     def cancel(self, thread_id: str) -> None:
-        """Cancel the running keys of a thread and drop the waiting ones."""
-        for pool in self:
+        """Cancel the running keys of a thread and drop the waiting ones, but for the delivery of its events."""
+        for pool in {self.steps, self.tools, self.others}:
             pool.cancel(thread_id)
 
     def threads(self) -> set[str]:

@@ -6,9 +6,14 @@ Every parser raises `ValidationError` with a sentence that says what is valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 from urllib.parse import urlsplit
 
+from agent_core import Webhook
 from agent_core.errors import ValidationError
+
+WebhookSetting = Webhook | Literal["off"] | None
+"""The webhook of the app; "off": the database's outbox is switched off; None: it is left as it is."""
 
 _MAX_COUNT = 10_000
 
@@ -121,3 +126,20 @@ def parse_positive(name: str, value: str) -> float:
     if not 0.0 < number < float("inf"):
         raise ValidationError(f"{name} is {value!r}; it must be a number above 0, such as 1 or 2.5.")
     return number
+
+
+def parse_webhook(url: str | None, secrets: str | None) -> WebhookSetting:
+    """Return the webhook with a URL and its secrets, which are separated by blanks."""
+    if url == "off":
+        return "off"
+    if url is None and secrets is None:
+        return None
+    if url is None or secrets is None:
+        missing, given = ("URL", "SECRET") if url is None else ("SECRET", "URL")
+        raise ValidationError(
+            f"CHAT_WEBHOOK_{given} is set without CHAT_WEBHOOK_{missing}; set both, or neither for no webhooks."
+        )
+    try:
+        return Webhook(url, secrets.split())
+    except ValidationError as error:  # it contains neither the URL nor a secret
+        raise ValidationError(f"CHAT_WEBHOOK_URL or CHAT_WEBHOOK_SECRET is invalid: {error}") from None

@@ -19,6 +19,7 @@ from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 from chat_app.server.redis_url import is_redis_url
 from chat_app.server.setting_values import (
+    WebhookSetting,
     parse_choice,
     parse_count,
     parse_days,
@@ -29,6 +30,7 @@ from chat_app.server.setting_values import (
     parse_positive,
     parse_seconds,
     parse_switch,
+    parse_webhook,
 )
 
 ENGINES = ("builtin", "procrastinate")
@@ -89,6 +91,16 @@ VARIABLES = (
         "redis://host:6379/0, where several web processes share the tabs' state; rediss:// and unix:// work too.",
     ),
     _Variable("CHAT_WEB_WORKERS", "1", "Web processes of this server; more than one needs CHAT_REDIS_URL."),
+    _Variable(
+        "CHAT_WEBHOOK_URL",
+        "none",
+        "Address that gets the events of all chats as signed webhooks; https://, or http:// on this machine. off ends them.",
+    ),
+    _Variable(
+        "CHAT_WEBHOOK_SECRET",
+        "none",
+        "whsec_ and 24 to 64 bytes in Base64, which sign the webhooks; several with spaces between them.",
+    ),
     _Variable("CHAT_MODEL", "found at start", "A litellm model name, such as openai/gpt-5-mini, or demo."),
     _Variable(
         "CHAT_TITLE_MODEL",
@@ -127,6 +139,7 @@ class Settings:
         delete_after_days: days without activity after which a chat is deleted; None: never.
         redis_url: URL of the Redis that holds the tabs' state; None to hold it in the process.
         web_workers: number of web processes; 1 without `redis_url`.
+        webhook: receives the events of all chats; "off" switches them off for the database; None changes nothing.
         model: value of CHAT_MODEL; None to choose an available model.
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
@@ -151,6 +164,7 @@ class Settings:
     delete_after_days: float | None = None
     redis_url: str | None = None
     web_workers: int = 1
+    webhook: WebhookSetting = None
     model: str | None = None
     title_model: str = "own"
     openai_base_url: str | None = None
@@ -200,6 +214,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         delete_after_days=parse_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),
         redis_url=redis_url,
         web_workers=_web_workers(values.get("CHAT_WEB_WORKERS", "1"), redis_url),
+        webhook=parse_webhook(values.get("CHAT_WEBHOOK_URL"), values.get("CHAT_WEBHOOK_SECRET")),
         model=values.get("CHAT_MODEL"),
         title_model=parse_model_name("CHAT_TITLE_MODEL", values.get("CHAT_TITLE_MODEL", "own")),
         openai_base_url=parse_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),

@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from agent_core import (
     AgentApi,
     CallContext,
+    Outbox,
     Runtime,
     Thread,
+    Webhook,
     Workpool,
     create_workpool_bridge,
     define_agent_api,
@@ -50,13 +52,18 @@ async def app_runtime(
 
     steps, tools = workpools(settings)
     keep = None if settings.delete_after_days is None else settings.delete_after_days * _DAY
-    async with Runtime(settings.database_url, steps, tools, delete_after=keep, work=False) as runtime:
+    outbox = Outbox(settings.webhook) if isinstance(settings.webhook, Webhook) else None
+    async with Runtime(
+        settings.database_url, steps, tools, delete_after=keep, outbox=outbox, work=False
+    ) as runtime:
         api = define_agent_api(
             runtime,
             agent or app_agent(settings, models, runtime.get_thread),
             authorization_callback=authorize if IDENTITY else None,
             limits_callback=check_may_limit,
         )
+        if settings.webhook == "off":
+            await api.outbox.switch_off()
         for other in AGENTS.values():
             runtime.register(other)
         if work:

@@ -25,6 +25,7 @@ from agent_core import (
 from agent_core.api import Preferences
 from agent_core.api.insight import Insight
 from agent_core.api.limits import Limits
+from agent_core.api.outbox import OutboxMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.shares import Shares
 from agent_core.domain.messages import Message, Thread
@@ -82,7 +83,7 @@ async def agent_on(
 def api_methods() -> dict[str, Callable[..., Any]]:
     """Return every public method of an API by its name, such as "send_message" or "schedules.create"."""
     rooms: dict[str, type[Any]] = {"": AgentApi, "schedules.": Schedules, "shares.": Shares}
-    rooms |= {"insight.": Insight, "preferences.": Preferences, "limits.": Limits}
+    rooms |= {"insight.": Insight, "preferences.": Preferences, "limits.": Limits, "outbox.": OutboxMethods}
     return {
         room + name: function
         for room, kind in rooms.items()

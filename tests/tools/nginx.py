@@ -6,22 +6,16 @@ nginx serves the example in docs/how-to/proxy.md, with other ports and a certifi
 from __future__ import annotations
 
 import contextlib
-import datetime
 import re
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 from tests.support.browser.server import ROOT, free_port_pair
+from tests.tools.certificate import write_certificate
 from tests.tools.debian import NGINX
 
 PATIENCE = 30.0  # seconds until nginx answers
@@ -88,7 +82,7 @@ def _running(server: str, tls: bool) -> Iterator[int]:
     program = NGINX.require()
     port = free_port_pair()
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
-        _write_certificate(Path(folder))
+        write_certificate(Path(folder))
         changes = {
             "listen 443 ssl": f"listen 127.0.0.1:{port}{' ssl' if tls else ''}",
             "/etc/ssl/agents": f"{folder}/agents",
@@ -113,19 +107,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "nginx has ended"
         assert time.monotonic() < deadline, "nginx does not listen"
         time.sleep(0.05)
-
-
-def _write_certificate(folder: Path) -> None:
-    """Make a self-signed certificate that is valid for a day."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "agents.example")])
-    names: list[x509.GeneralName] = [x509.DNSName("agents.example"), x509.IPAddress(ip_address("127.0.0.1"))]
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
-    certificate = builder.add_extension(x509.SubjectAlternativeName(names), critical=False).sign(
-        key, hashes.SHA256()
-    )
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    (folder / "agents.pem").write_bytes(certificate.public_bytes(encoding))
-    (folder / "agents.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))

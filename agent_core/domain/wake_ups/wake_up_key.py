@@ -13,6 +13,7 @@ class WakeUpKind(StrEnum):
     TOOL = "tool"
     TIMEOUT = "timeout"
     SCHEDULE = "schedule"
+    OUTBOX = "outbox"
 
 
 class WakeUpKey(NamedTuple):
@@ -65,3 +66,8 @@ def timeout_key(thread_id: str, call_id: str) -> WakeUpKey:
 def schedule_key(schedule_id: str) -> WakeUpKey:
     """Return the key of a schedule's next run."""
     return WakeUpKey(WakeUpKind.SCHEDULE, schedule_id)
+
+
+def outbox_key(thread_id: str) -> WakeUpKey:
+    """Return the key of the delivery of a thread's events."""
+    return WakeUpKey(WakeUpKind.OUTBOX, thread_id)

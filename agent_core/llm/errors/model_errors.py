@@ -8,9 +8,7 @@ Classes are identified by name, so that this module does not import litellm.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from agent_core.errors import ModelError, ModelErrorKind
@@ -18,6 +16,7 @@ from agent_core.llm.errors.error_reports import ReportedError, reported
 from agent_core.llm.errors.network_errors import causes, is_transport
 from agent_core.llm.errors.provider_message import provider_sentence
 from agent_core.sentences import sentence
+from agent_core.support.retry import parse_retry_after
 from agent_core.text.redaction import hide_secrets
 
 _RETRYABLE: frozenset[ModelErrorKind] = frozenset({"network", "rate_limited", "provider_5xx", "truncated"})
@@ -256,9 +255,9 @@ def _retry_after(chain: list[BaseException]) -> float | None:
     """Return the seconds that a provider asked to wait, from `retry-after-ms` or `retry-after`."""
     for headers in _headers(chain):
         fields = {str(name).lower(): str(value) for name, value in headers.items()}
-        if (seconds := _seconds(fields.get("retry-after-ms"), 0.001)) is not None:
+        if (seconds := parse_retry_after(fields.get("retry-after-ms"), 0.001)) is not None:
             return seconds
-        if (seconds := _seconds(fields.get("retry-after"), 1.0)) is not None:
+        if (seconds := parse_retry_after(fields.get("retry-after"))) is not None:
             return seconds
     return None
 
@@ -270,17 +269,3 @@ def _headers(chain: list[BaseException]) -> Iterator[Mapping[Any, Any]]:
             found: object = getattr(owner, name, None)
             if isinstance(found, Mapping):
                 yield cast("Mapping[Any, Any]", found)
-
-
-def _seconds(value: str | None, unit: float) -> float | None:
-    """Return the seconds of a Retry-After value: a number, or an HTTP date (RFC 9110, section 10.2.3)."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value) * unit)
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, IndexError):
-        return None

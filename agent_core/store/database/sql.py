@@ -44,6 +44,8 @@ BUDGET: Table = tables.metadata.tables["agent_budget"]
 COUNTER: Table = tables.metadata.tables["agent_counter"]
 ADMISSION: Table = tables.metadata.tables["agent_admission"]
 WORKER: Table = tables.metadata.tables["agent_worker"]
+OUTBOX: Table = tables.metadata.tables["agent_outbox"]
+OUTBOX_EVENT: Table = tables.metadata.tables["agent_outbox_event"]
 
 P: Callable[[str], BindParameter[Any]] = bindparam
 # Values from outside were checked before; looking for circles again would take a third of the time.
@@ -138,6 +140,9 @@ WORK_FEED = "work"
 
 LIMITS_FEED = "limits"
 """The feed that is touched when a limit or a budget changes."""
+
+OUTBOX_FEED = "outbox"
+"""The feed that is touched when the outbox is switched on or off."""
 
 
 def idle_feed(thread_id: str) -> str:

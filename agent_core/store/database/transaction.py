@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Dialect
 
+from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import RUNNING
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.sql import Statement, idle_feed
@@ -39,6 +40,10 @@ class WakeUps(Protocol):
         """
         ...
 
+    def ensure(self, tx: Tx, key: WakeUpKey) -> None:
+        """Write the wake-up `key`, due at once, unless there is one; lock it until the end of the transaction."""
+        ...
+
     def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
         """Delete the wake-up `key`, whose work this transaction finishes; with `mine` only a lease of this worker."""
         ...
@@ -46,6 +51,31 @@ class WakeUps(Protocol):
     def drop(self, tx: Tx, thread_id: str) -> None:
         """Delete every wake-up of a thread and cancel its work in this process."""
         ...
+
+
+class Outbox(Protocol):
+    """Protocol of the outbox to which a transaction writes its events."""
+
+    @property
+    def types(self) -> Container[str]:
+        """Types of the events that it takes."""
+        ...
+
+    def write(self, tx: Tx, kind: EventType, thread_id: str, data: dict[str, Any]) -> None:
+        """Write an event of a thread, whose row this transaction has locked."""
+        ...
+
+
+class NoOutbox:
+    """An outbox that takes no events."""
+
+    types: Container[str] = frozenset[str]()
+
+    def write(self, tx: Tx, kind: EventType, thread_id: str, data: dict[str, Any]) -> None:
+        """Do nothing."""
+
+
+_NO_OUTBOX = NoOutbox()
 
 
 class StatusChange(NamedTuple):
@@ -64,13 +94,16 @@ class FenceLost(Exception):  # noqa: N818  # not an error: the work has another 
 class Tx:
     """A write transaction, or one caller's part of a group commit."""
 
-    __slots__ = ("cursor", "dialect", "effects", "moves", "now", "touched", "wake")
+    __slots__ = ("cursor", "dialect", "effects", "moves", "now", "outbox", "touched", "wake")
 
-    def __init__(self, cursor: Any, dialect: Dialect, wake: WakeUps, now: float) -> None:
+    def __init__(
+        self, cursor: Any, dialect: Dialect, wake: WakeUps, now: float, outbox: Outbox = _NO_OUTBOX
+    ) -> None:
         self.cursor = cursor
         self.dialect = dialect
         self.wake = wake
         self.now = now
+        self.outbox = outbox
         self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.touched: set[str] = set()
         self.moves: list[StatusChange] = []
@@ -131,10 +164,16 @@ class Tx:
         return self.cursor.execute(sql, defaults | values).fetchall()
 
     def moved(self, thread_id: str, previous: str, status: str, agent: str) -> None:
-        """Record that a thread of `agent` changed its status, for the hooks."""
+        """Record that a thread of `agent` changed its status, for the hooks and the outbox."""
+        self.emit(EventType.STATUS_CHANGED, thread_id, status=status, previous_status=previous)
         self.moves.append(StatusChange(thread_id, str(status), str(previous), agent))  # plain text for hooks
         if status not in RUNNING:
             self.touched.add(idle_feed(thread_id))
+
+    def emit(self, kind: EventType, thread_id: str, **data: Any) -> None:
+        """Write an event of a thread, whose row this transaction has locked, if the outbox takes its type."""
+        if kind in self.outbox.types:
+            self.outbox.write(self, kind, thread_id, data)
 
     def after(self, effect: Callable[..., object], *args: Any) -> None:
         """Call `effect(*args)` on the event loop after the commit."""

@@ -26,7 +26,7 @@ from agent_core.errors import DatabaseError
 from agent_core.sentences import sentence
 from agent_core.store.database.connection import connection_for
 from agent_core.store.database.open import translate
-from agent_core.store.database.transaction import OnForeignCommit, Tx, WakeUps
+from agent_core.store.database.transaction import OnForeignCommit, Outbox, Tx, WakeUps
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 
@@ -68,6 +68,7 @@ class Writer:
         engine: a SQLAlchemy engine with a named paramstyle.
         clock: gives every transaction its `now`.
         wake: writes the wake-ups of transactions.
+        outbox: writes the events of transactions.
         watch: seconds between checks for commits of other processes (SQLite only; PostgreSQL notifies).
         on_touch: called on the event loop with the ids of threads that a commit changed.
         on_move: called on the event loop with (thread id, status, previous status, agent).
@@ -80,6 +81,7 @@ class Writer:
         engine: Engine,
         clock: Clock,
         wake: WakeUps,
+        outbox: Outbox,
         *,
         watch: float,
         on_touch: Callable[[set[str]], None],
@@ -89,6 +91,7 @@ class Writer:
         self._dialect = engine.dialect
         self._clock = clock
         self._wake = wake
+        self._outbox = outbox
         self._watch = watch
         self._on_touch = on_touch
         self._on_move = on_move
@@ -213,7 +216,7 @@ class Writer:
 
         def perform(chain: list[_Write[Any]]) -> None:
             for write in chain:
-                write.perform(Tx(self._connection.cursor, self._dialect, self._wake, now))
+                write.perform(Tx(self._connection.cursor, self._dialect, self._wake, now, self._outbox))
 
         for write in group:
             if write.thread_id is not None:

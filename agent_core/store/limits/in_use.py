@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
+from agent_core.store.database.feed_check import FeedCheck
 from agent_core.store.database.sql import LIMITS_FEED
 from agent_core.store.limits import rules
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
-_CHECK_INTERVAL = 1.0  # seconds; SQLite does not say what another process has written
 
 
 class LimitsInUse:
@@ -27,12 +26,10 @@ class LimitsInUse:
     def __init__(self, read: Callable[..., Awaitable[Any]], hooks: Hooks) -> None:
         self.active = False
         self._read = read
-        self._hooks = hooks
-        self._timer: asyncio.TimerHandle | None = None
+        self._feed = FeedCheck(LIMITS_FEED, self.check, hooks)
 
     async def check(self) -> None:
         """Look whether there is any limit or budget."""
-        self._timer = None
         try:
             self.active = self.active or await self._read(rules.exist)
         except AgentCoreError as error:  # the next change makes another check
@@ -40,12 +37,9 @@ class LimitsInUse:
 
     def on_foreign_commit(self, touched: Collection[str] | None) -> None:
         """Check soon, because another process has committed to these feeds (None: to any)."""
-        if self.active or self._timer is not None or not (touched is None or LIMITS_FEED in touched):
-            return
-        delay = _CHECK_INTERVAL if touched is None else 0.0
-        self._timer = asyncio.get_running_loop().call_later(delay, self._hooks.soon, "limits", self.check)
+        if not self.active:
+            self._feed.on_foreign_commit(touched)
 
     def close(self) -> None:
         """Make no further check."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._feed.close()

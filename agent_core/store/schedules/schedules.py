@@ -40,7 +40,9 @@ _MAX_WAIT = (
 _w = WAKE_UP.c
 _SHORTEN = Statement(
     update(WAKE_UP)
-    .where(_w.next_run_time > P("until"), one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL]))
+    .where(
+        _w.next_run_time > P("until"), one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL, WakeUpKind.OUTBOX])
+    )
     .values(next_run_time=P("until"))
 )
 _MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
+from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import RUNNING, ThreadStatus
 from agent_core.domain.usage import COUNTS
 from agent_core.domain.wake_ups.wake_up_key import schedule_key
@@ -134,6 +135,7 @@ def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
         files.delete_all(tx, files.kept_by(schedule_id))
     usage_totals.count(tx, thread_id, deleted=True)
     search_index.remove(tx, thread_id)
+    tx.emit(EventType.THREAD_DELETED, thread_id)  # reads the row
     for statement in (*_DELETES, *_OF_LIMITS):
         tx.do(statement, thread_id=thread_id)
     tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}

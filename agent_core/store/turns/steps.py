@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from agent_core.domain.end_reasons import RELEASED, End, EndReason, failed
 from agent_core.domain.messages import Chunk, Part, StoredFile
+from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import ThreadStatus
 from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
-from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info
+from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info, load
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, files, refusals, suspects
@@ -124,6 +125,7 @@ def commit(
     refusals.forget_files(tx, thread_id, *accepted)
     if unsigned is not None:
         imports.forget_signatures(tx, thread_id, unsigned)
+    _emit(tx, claimed, usage, ends_turn=status is _COMPLETED)
     _wake_next(tx, claimed, status)
     suspects.after_completion(tx, claimed.suspicion)
     if metered:
@@ -146,6 +148,15 @@ def _wake_next(tx: Tx, claimed: Claim, status: ThreadStatus) -> None:
     else:
         tx.wake.done(tx, step_key(claimed.thread_id))
         tx.moved(claimed.thread_id, _STREAMING, status, claimed.agent)
+
+
+def _emit(tx: Tx, claimed: Claim, usage: str | None, *, ends_turn: bool = False) -> None:
+    """Write the events of a step; `usage` is its tokens and cost, as JSON, if there was a request."""
+    thread_id, step = claimed.thread_id, claimed.seq
+    if usage is not None and EventType.USAGE_RECORDED in tx.outbox.types:
+        tx.emit(EventType.USAGE_RECORDED, thread_id, step=step, purpose="step", **load(usage))
+    if ends_turn:
+        tx.emit(EventType.TURN_COMPLETED, thread_id, step=step, message_id=claimed.message_id)
 
 
 def keep_file(tx: Tx, claimed: Claim, file: StoredFile) -> None:
@@ -240,6 +251,7 @@ def _cut(
     usage: str | None = None,
     more: Sequence[Chunk] = (),
 ) -> None:
+    _emit(tx, claimed, usage)
     place = (claimed.thread_id, claimed.seq, claimed.position)
     ends = streams.cut(tx, *place, why, rest, usage, fingerprint=claimed.fingerprint) or []
     deltas.append(

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import Engine, Select, bindparam, exists, func, or_, select
 from sqlmodel import Session
 
+from agent_core.domain.wake_ups.wake_up_key import WakeUpKind
 from agent_core.store.database.sql import WAKE_UP
 
 _w = WAKE_UP.c
 _free = select(_w.id).where(_w.worker.is_(None))
-_DUE = select(
-    exists(_free.where(_w.company.is_(None), _w.next_run_time <= bindparam("since"))),
-    exists(_free.where(_w.company.is_not(None), _w.next_run_time <= bindparam("now"))),
-)
+_of_runs = or_(_w.kind.is_(None), _w.kind != WakeUpKind.OUTBOX.value)
+
+
+def _due(*where: Any) -> Select[bool, bool]:
+    """Build whether fresh work is due for which `where` holds, and whether a suspect is."""
+    return select(
+        exists(_free.where(_w.company.is_(None), _w.next_run_time <= bindparam("since"), *where)),
+        exists(_free.where(_w.company.is_not(None), _w.next_run_time <= bindparam("now"))),
+    )
+
+
+_DUE = {True: _due(), False: _due(_of_runs)}
+"""Whether work is due, by whether that includes deliveries of the outbox."""
+
+_NEXT_RUN = select(func.min(_w.next_run_time)).where(_of_runs)
 _EXPIRED = select(_w.worker).where(_w.worker.is_not(None), _w.next_run_time <= bindparam("now")).distinct()
 _BACKLOG = (
     select(_w.kind, func.count(), func.min(_w.next_run_time))
@@ -39,10 +51,21 @@ class DueWork(NamedTuple):
     oldest_wait: float
 
 
-def anything_due(session: Session, now: float, delay: float = 0.0) -> DueKinds:
-    """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due."""
-    fresh, suspect = session.connection().execute(_DUE, {"since": now - delay, "now": now}).one()
+def anything_due(session: Session, now: float, delay: float = 0.0, *, outbox: bool = False) -> DueKinds:
+    """Return whether fresh work has been due for `delay` seconds, and whether a suspect is due.
+
+    Args:
+        outbox: whether deliveries of the outbox count.
+    """
+    moments = {"since": now - delay, "now": now}
+    fresh, suspect = session.connection().execute(_DUE[outbox], moments).one()
     return DueKinds(bool(fresh), bool(suspect))
+
+
+def next_run(engine: Engine) -> float | None:
+    """Return when the next wake-up is due, leases included and deliveries of the outbox not; None: none is."""
+    with engine.begin() as connection:
+        return connection.execute(_NEXT_RUN).scalar()
 
 
 def expired(session: Session, now: float) -> list[str]:

@@ -93,6 +93,7 @@ _TAKE = {
     "tool": _take(WakeUpKind.TOOL),
     "work": _take(WakeUpKind.STEP, WakeUpKind.TOOL),
     "other": _take(WakeUpKind.TIMEOUT, WakeUpKind.SCHEDULE),
+    "outbox": _take(WakeUpKind.OUTBOX),
 }
 # Of two workers that count at once, each would start a person's last thread.
 _ALONE = Statement(
@@ -107,7 +108,7 @@ def take(
     """Lease wake-ups that have been due for `delay` seconds, without suspects.
 
     Args:
-        kind: "step", "tool", "work" for both, or "other" for timeouts and schedules.
+        kind: "step", "tool", "work" for both, "outbox", or "other" for timeouts and schedules.
         most: maximum number of wake-ups.
         until: when the lease expires, in seconds since the epoch.
         most_of_person: maximum number of threads of one person that all workers together run; tools of turns that have

@@ -40,10 +40,15 @@ _person = select(THREAD.c.user_id).where(THREAD.c.id == P("thread_id")).scalar_s
 _columns = ("id", "kind", "call_id", "next_run_time", "thread_id", "worker", "job_state", "scheduled")
 _values = {name: P(name) for name in _columns} | {"user_id": _person}
 _PUT = upsert(WAKE_UP, _values, ["id"], {"next_run_time": P("next_run_time"), "worker": P("worker")})
+# The update that changes nothing locks the row, if there is one.
+_ENSURE = upsert(WAKE_UP, _values, ["id"], {"thread_id": P("thread_id")})
 _DELETE = Statement(delete(WAKE_UP).where(_w.id == P("key")))
 _DELETE_MINE = Statement(delete(WAKE_UP).where(_w.id == P("key"), _w.worker == P("by")))
-# A schedule's id may equal a thread's; rows without a kind are written by versions before 0013.
-_of_thread = or_(_w.kind.is_(None), _w.kind != WakeUpKind.SCHEDULE.value)
+# A schedule's id may equal a thread's, and events outlive stops; rows without a kind are written by versions before
+# 0013.
+_of_thread = or_(
+    _w.kind.is_(None), and_(*(_w.kind != kind.value for kind in (WakeUpKind.SCHEDULE, WakeUpKind.OUTBOX)))
+)
 _DROP = Statement(delete(WAKE_UP).where(_w.thread_id == P("thread_id"), _of_thread))
 
 
@@ -219,6 +224,31 @@ class LeasedWakeUps:
             if (run_at or tx.now) <= tx.now:
                 tx.touched.add(WORK_FEED)
 
+    def ensure(self, tx: Tx, key: WakeUpKey) -> None:
+        """Write the wake-up `key`, due at once, unless there is one; lock it until the end of the transaction.
+
+        It is leased to this process, if the worker keeps it.
+        """
+        worker = self.worker
+        mine = worker is not None and worker.keeps(key, fresh=False)
+        tx.do(
+            _ENSURE,
+            id=str(key),
+            kind=key.kind.value,
+            call_id=key.call_id or None,
+            next_run_time=tx.now + self._lease if mine else tx.now,
+            thread_id=key.thread_id,
+            worker=self.process if mine else None,
+            job_state=_JOB_STATE,
+            scheduled=None,
+        )
+        if worker is not None and mine:
+            tx.after(worker.dispatch, key)
+        else:
+            tx.touched.add(WORK_FEED)
+            if worker is not None:
+                tx.after(worker.notify)
+
     def done(self, tx: Tx, key: WakeUpKey | str, *, mine: bool = True) -> None:
         """Delete the wake-up `key`; with `mine` only if this worker holds its lease."""
         if mine:
@@ -227,7 +257,7 @@ class LeasedWakeUps:
             tx.do(_DELETE, key=str(key))
 
     def drop(self, tx: Tx, thread_id: str) -> None:
-        """Delete every wake-up of a thread and cancel its local work."""
+        """Delete every wake-up of a thread's work and cancel that in this process; its events stay."""
         tx.do(_DROP, thread_id=thread_id)
         if self.worker is not None:
             tx.after(self.worker.cancel, thread_id)

@@ -156,6 +156,36 @@ def test_password_in_a_refused_redis_url_is_not_shown():
     assert "secret" not in str(caught.value)
 
 
+WHSEC = "whsec_" + "A" * 43 + "="
+
+
+def test_webhook_needs_a_url_and_a_secret_and_may_have_several():
+    given = {
+        "CHAT_WEBHOOK_URL": "https://me:hunter2@example.org/T0K3N",
+        "CHAT_WEBHOOK_SECRET": f"{WHSEC} {WHSEC}",
+    }
+    settings = read_settings(given)
+    assert repr(settings.webhook) == "Webhook('example.org')"
+    assert not [word for word in ("hunter2", "T0K3N", "AAAA") if word in repr(settings)]
+    assert read_settings({"CHAT_WEBHOOK_URL": "off"}).webhook == "off"
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("https://example.org", ""),
+        ("", WHSEC),
+        ("http://example.org/T0K3N", WHSEC),
+        ("T0K3N", WHSEC),
+        ("https://example.org/T0K3N", "hunter2"),
+    ],
+)
+def test_an_invalid_webhook_is_refused_and_not_shown(url: str, secret: str):
+    with pytest.raises(ValidationError, match=r"^CHAT_WEBHOOK_") as caught:
+        read_settings({"CHAT_WEBHOOK_URL": url, "CHAT_WEBHOOK_SECRET": secret})
+    assert not [word for word in ("hunter2", "T0K3N", "AAAA") if word in str(caught.value)]
+
+
 @pytest.mark.parametrize(
     "url", ["redis://:secret@10.0.0.7:6379/1", "rediss://redis.example", "unix:///run/redis.sock"]
 )

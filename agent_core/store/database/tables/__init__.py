@@ -8,6 +8,7 @@ deleted by it, in one transaction.
 
 from agent_core.store.database.tables.derived import SearchRow, UsageRow
 from agent_core.store.database.tables.limits import AdmissionRow, BudgetRow, CounterRow, LimitRow
+from agent_core.store.database.tables.outbox import OutboxEventRow, OutboxRow
 from agent_core.store.database.tables.schema import CompatibilityRow
 from agent_core.store.database.tables.threads import (
     DeltaRow,
@@ -31,6 +32,8 @@ __all__ = [
     "FileRow",
     "LimitRow",
     "MessageRow",
+    "OutboxEventRow",
+    "OutboxRow",
     "PersonRow",
     "RefusedFileRow",
     "ScheduleRow",

@@ -1,0 +1,1 @@
+"""Write, deliver and keep the events of the outbox."""

@@ -1,0 +1,447 @@
+"""Delivery of events: at least once, in order per thread, through failures, crashes and other workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import (
+    CallContext,
+    Outbox,
+    OutboxEvent,
+    RetryPolicy,
+    create_workpool_bridge,
+    define_agent_api,
+    errors,
+)
+from agent_core.domain.model_adapter import Usage
+from agent_core.domain.wake_ups.wake_up_key import outbox_key
+from agent_core.monitoring import Metrics
+from agent_core.store.database.sql import OUTBOX, OUTBOX_EVENT, WAKE_UP
+from agent_core.support import faults
+from agent_core.support.faults import OUTBOX_POINTS
+from agent_core.testing import FakeClock, ToolUse, eventually
+from agent_core.tools import action_tool
+from agent_core.worker.procrastinate import ProcrastinateEngine
+from tests.support.agents import AT_ONCE, EAGER, QUICK, agent_on, finished, lose_leases, rows, runtime_of
+from tests.support.databases import url
+from tests.support.http_server import served
+from tests.support.processes.children import FORKED
+
+STATUS = "thread.status_changed"
+
+
+@action_tool
+async def ping() -> str:
+    """Ping."""
+    return "pong"
+
+
+def answer(messages: list[dict[str, Any]]) -> list[Any]:
+    last = messages[-1]
+    if last["role"] == "tool" or last["content"] != "Use it":
+        return ["Grüße 🙂", Usage(10, 5, 15, cost=0.5)]
+    return [ToolUse("ping", {}), Usage(1, 1, 2, cost=0.25)]
+
+
+class Receiver:
+    """Handler that notes what it receives, and fails as often as a test wants."""
+
+    def __init__(self, fails: Callable[[OutboxEvent], BaseException | None] = lambda event: None) -> None:
+        self.seen: list[OutboxEvent] = []
+        self.tried: list[OutboxEvent] = []
+        self._fails = fails
+
+    async def __call__(self, event: OutboxEvent) -> None:
+        self.tried.append(event)
+        if (error := self._fails(event)) is not None:
+            raise error
+        self.seen.append(event)
+
+    def of(self, thread_id: str) -> list[OutboxEvent]:
+        return [event for event in self.seen if event.thread_id == thread_id]
+
+
+def on(path: Path, receiver: Any, turns: Any = answer, **more: Any) -> Any:
+    outbox = Outbox(receiver, retry=more.pop("policy", AT_ONCE), **more.pop("outbox", {}))
+    runtime = {"outbox": outbox} | more.pop("runtime", {})
+    return agent_on(path, turns, tools=[ping], settings=more.pop("settings", EAGER), runtime=runtime, **more)
+
+
+async def emptied(path: Path) -> None:
+    """Wait until no event and no delivery is left."""
+
+    async def empty() -> bool:
+        found = rows(path, OUTBOX_EVENT, WAKE_UP)
+        return not found["agent_outbox_event"] and not found["agent_wake_up"]
+
+    await eventually(empty)
+
+
+def shown(event: OutboxEvent) -> tuple[Any, ...]:
+    data = event.data
+    return event.type, data.get("status") or data.get("usage", {}).get("requests") or data.get("cost")
+
+
+async def test_a_turn_is_delivered_in_order_with_its_message_and_its_usage(path: Path) -> None:
+    receiver = Receiver()
+    async with on(path, receiver) as api:
+        thread = await api.create_thread("Use it")
+        await finished(api, thread)
+        await emptied(path)
+        events = receiver.of(thread.id)
+        assert [shown(event) for event in events] == [
+            (STATUS, "streaming"),
+            ("usage.recorded", 0.25),
+            (STATUS, "awaiting_tool_results"),
+            (STATUS, "streaming"),
+            ("usage.recorded", 0.5),
+            ("turn.completed", 2),
+            (STATUS, "completed"),
+        ]
+        assert len({event.id for event in events}) == len(events)
+        assert {(event.agent, event.user_id, event.attempt) for event in events} == {("assistant", None, 1)}
+        turn = events[-2].data
+        assert turn["usage"]["cost"] == 0.75
+        assert turn["message"]["parts"][-1] == {"type": "text", "text": "Grüße 🙂", "state": "done"}
+        assert events[1].data["purpose"] == "step"
+        assert (events[1].data["model"], events[1].data["input_tokens"]) == ("scripted", 1)
+        await api.delete_thread(thread.id)
+        await emptied(path)
+        assert shown(receiver.seen[-1]) == ("thread.deleted", None)
+
+
+async def test_a_failing_event_delays_its_thread_only_and_keeps_the_order(path: Path) -> None:
+    slow, go, clock = "", asyncio.Event(), FakeClock()
+
+    def fails(event: OutboxEvent) -> BaseException | None:
+        is_second = event.thread_id == slow and event.data.get("status") == "completed"
+        return None if go.is_set() or not is_second else RuntimeError("down, with password=hunter2secret")
+
+    receiver = Receiver(fails)
+    policy = RetryPolicy(max_attempts=9, initial_delay=60.0, jitter=0)
+    events = {"events": [STATUS]}
+    async with on(path, receiver, policy=policy, outbox=events, runtime={"clock": clock}) as api:
+        slow = (await api.create_thread(thread_id="slow")).id
+        await api.send_message(slow, "Hi")
+        await finished(api, slow)
+        await eventually(lambda: [event.attempt for event in receiver.tried if event not in receiver.seen])
+        await api.send_message(slow, "And?")  # its events wait behind the one that failed
+        other = await api.create_thread("Hi")
+        await finished(api, other)
+        await eventually(lambda: len(receiver.of(other.id)) == 2)
+        assert len(receiver.of(slow)) == 1
+
+        async def waits() -> bool:
+            status = await api.outbox.status()
+            return (status.pending, status.dead) == (3, 0)
+
+        await eventually(waits)
+        (row,) = [row for row in rows(path, OUTBOX_EVENT)["agent_outbox_event"] if "[hidden]" in str(row)]
+        assert "hunter2" not in str(row)
+        go.set()
+        assert len(receiver.of(slow)) == 1, "the clock has not moved"
+        clock.advance(61)
+        await emptied(path)
+        statuses = [event.data["status"] for event in receiver.of(slow)]
+        assert statuses == ["streaming", "completed"] * 2
+        assert receiver.of(slow)[1].attempt == 2
+
+
+async def test_what_is_given_up_is_a_dead_letter_until_it_is_redelivered_or_discarded(path: Path) -> None:
+    accepts = False
+
+    def fails(event: OutboxEvent) -> BaseException | None:
+        if accepts or event.data["status"] == "completed":
+            return None
+        if event.thread_id == "final":
+            return errors.DeliveryError("Gone.", retryable=False)
+        return RuntimeError("down")
+
+    receiver = Receiver(fails)
+    async with on(path, receiver, outbox={"events": [STATUS]}) as api:
+        for name in ("final", "retried"):
+            await api.create_thread("Hi", thread_id=name)
+            await finished(api, name)
+        await eventually(lambda: len(receiver.seen) == 2)  # later events go on
+
+        async def dead() -> Any:
+            found = await api.outbox.dead_letters()
+            return found if len(found) == 2 else None
+
+        letters = {letter.thread_id: letter for letter in await eventually(dead)}
+        assert (letters["final"].attempts, letters["final"].error) == (1, "Gone.")
+        assert letters["retried"].attempts == 3
+        assert [each.id for each in await api.outbox.dead_letters(1)] == [letters["retried"].id]
+        older = await api.outbox.dead_letters(before=letters["retried"].id)
+        assert [each.id for each in older] == [letters["final"].id]
+        accepts = True
+        await api.outbox.redeliver(letters["retried"].id)
+        await eventually(lambda: receiver.seen[-1].id == letters["retried"].id)
+        assert receiver.seen[-1].attempt == 1
+        await api.outbox.discard(letters["final"].id)
+        await emptied(path)
+        for method in (api.outbox.redeliver, api.outbox.discard):
+            with pytest.raises(errors.DeadLetterNotFoundError):
+                await method(letters["final"].id)
+        assert await api.outbox.redeliver_all() == 0
+
+
+@pytest.mark.parametrize("point", OUTBOX_POINTS)
+async def test_a_delivery_that_breaks_off_is_repeated_with_the_same_id(point: str, path: Path) -> None:
+    left = [1]
+
+    def break_off() -> None:
+        if left:
+            left.pop()
+            raise RuntimeError("broken off")
+
+    receiver = Receiver()
+    faults.install(point, break_off)
+    try:
+        async with on(path, receiver, outbox={"events": [STATUS]}) as api:
+            thread = await api.create_thread("Hi")
+            await finished(api, thread)
+            await emptied(path)
+    finally:
+        faults.clear()
+    ids = [event.id for event in receiver.seen]
+    assert [event.data["status"] for event in receiver.seen][-2:] == ["streaming", "completed"]
+    again = {
+        "outbox.received": (3,),
+        "outbox.delivered.inside": (2, 3),
+    }  # the writer may repeat a transaction
+    assert len(ids) in again.get(point, (2,))
+    assert len(set(ids)) == 2
+
+
+def _deliver_and_hang(database: str, reached: Any) -> None:
+    """Run a turn in a child, and tell the parent once an event is being delivered."""
+
+    async def hang(event: OutboxEvent) -> None:
+        reached.put(event.id)
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        outbox = Outbox(hang, events=[STATUS])
+        async with agent_on(Path(database), answer, settings=QUICK, runtime={"outbox": outbox}) as api:
+            await finished(api, await api.create_thread("Hi"))
+            await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+@pytest.mark.sqlite  # the child names its database by a path
+async def test_an_event_whose_process_is_killed_is_delivered_by_the_next(path: Path) -> None:
+    reached = FORKED.Queue()
+    child = FORKED.Process(target=_deliver_and_hang, args=(str(path), reached))
+    child.start()
+    killed = await asyncio.to_thread(reached.get, True, 60)
+
+    async def written() -> bool:
+        return len(rows(path, OUTBOX_EVENT)["agent_outbox_event"]) == 2
+
+    await eventually(written)
+    child.kill()
+    await asyncio.to_thread(child.join)
+    assert child.exitcode == -signal.SIGKILL
+    receiver = Receiver()
+    async with on(path, receiver, outbox={"events": [STATUS]}):
+        await emptied(path)
+    assert (receiver.seen[0].id, receiver.seen[0].attempt) == (killed, 2)
+    assert [event.data["status"] for event in receiver.seen] == ["streaming", "completed"]
+
+
+async def test_a_worker_that_lost_its_lease_neither_goes_on_nor_undoes_the_other_ones_work(
+    path: Path,
+) -> None:
+    held, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(event: OutboxEvent) -> None:
+        held.set()
+        await go.wait()
+
+    second = Receiver()
+    async with on(path, slow, outbox={"events": [STATUS]}, settings=QUICK) as api:
+        thread = await api.create_thread("Hi")
+        await finished(api, thread)
+        await held.wait()
+        await lose_leases(api)
+        async with on(path, second, outbox={"events": [STATUS]}, settings=QUICK):
+            await emptied(path)
+            go.set()
+            pool = runtime_of(api).worker.pools.outbox  # pyright: ignore[reportOptionalMemberAccess]
+            await eventually(lambda: not pool.holds(outbox_key(thread.id)))
+    assert [event.data["status"] for event in second.seen] == ["streaming", "completed"]
+    assert [event.attempt for event in second.seen] == [2, 1]
+
+
+async def test_a_process_that_does_not_deliver_writes_events_and_leaves_them(path: Path) -> None:
+    """The outbox is on for all processes of the database, those that were open before and those that open later."""
+    receiver = Receiver()
+    async with agent_on(path, answer, tools=[ping], settings=EAGER) as other:
+        await finished(other, await other.create_thread("Hi"))
+        assert not rows(path, OUTBOX_EVENT)["agent_outbox_event"]
+        async with on(path, receiver, outbox={"events": ["turn.completed"]}, runtime={"work": False}):
+            await eventually(lambda: other.store.outbox.types == {"turn.completed"})
+            thread = await other.create_thread("Hi")
+            await finished(other, thread)
+            await other.stop_thread(thread.id)
+            await other.delete_thread(thread.id)
+        assert len(rows(path, OUTBOX_EVENT)["agent_outbox_event"]) == 1
+    assert not receiver.seen
+    async with on(path, receiver, outbox={"events": ["turn.completed"]}) as api:
+        await emptied(path)
+        (event,) = receiver.seen
+        assert (event.thread_id, event.data["message"]) == (thread.id, None)
+        assert event.data["message_omitted"] == "deleted"
+        await api.outbox.switch_off()
+        assert not rows(path, OUTBOX)["agent_outbox"]
+        await finished(api, await api.create_thread("Hi"))
+        assert (await api.outbox.status()).to_dict() == {
+            **{"events": [], "pending": 0, "oldest_at": None, "dead": 0}
+        }
+
+
+async def test_a_long_message_is_left_out_and_a_lost_wake_up_written_again(path: Path) -> None:
+    receiver = Receiver()
+    more: Any = {"outbox": {"events": ["turn.completed"]}}
+    async with on(path, receiver, lambda _: ["🙂" * 300_000], **more, runtime={"work": False}) as api:
+        thread = await api.create_thread("Hi")
+    async with agent_on(path, lambda _: ["🙂" * 300_000], settings=EAGER) as api:
+        await finished(api, thread)
+        drop = f"delete from agent_wake_up where id = '{outbox_key(thread.id)}'"  # as an older version does
+        await api.store.writer.run(lambda tx: tx.cursor.execute(drop))
+    async with on(path, receiver, **more):
+        await emptied(path)
+    (event,) = receiver.seen
+    assert (event.data["message"], event.data["message_omitted"]) == (None, "too_long")
+
+
+async def test_a_sync_handler_runs_in_a_thread_and_a_late_one_fails(path: Path) -> None:
+    seen: list[str] = []
+
+    def receive(event: OutboxEvent) -> None:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        seen.append(event.type)
+
+    async with on(path, receive, outbox={"events": [STATUS]}) as api:
+        await finished(api, await api.create_thread("Hi"))
+        await emptied(path)
+    assert seen == [STATUS, STATUS]
+    late = Outbox(lambda event: asyncio.Event().wait(), timeout=0.01)
+    with pytest.raises(errors.DeliveryError, match=r"within 0\.01 s") as caught:
+        await late.deliver(Any)  # pyright: ignore[reportArgumentType]
+    assert caught.value.code == "delivery_timed_out"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"events": []}, {"events": ["turn.ended"]}, {"timeout": 0}, {"retry": 3}, {"handler": None}],
+    ids=str,
+)
+def test_an_invalid_argument_of_an_outbox_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(errors.ValidationError, match="of Outbox must be"):
+        Outbox(**{"handler": print, **wrong})
+
+
+async def test_two_workers_deliver_the_events_of_each_thread_in_order(path: Path) -> None:
+    await _share(path, dict)
+
+
+@pytest.mark.postgresql  # Procrastinate requires it
+async def test_two_workers_with_procrastinate_deliver_the_events_of_each_thread_in_order(path: Path) -> None:
+    await _share(path, lambda: {"workpool": create_workpool_bridge(ProcrastinateEngine(url(path)))})
+
+
+async def _share(path: Path, runtime: Callable[[], dict[str, Any]]) -> None:
+    """Let two workers write and deliver at once; only a restart would repair an event without a wake-up."""
+    seen = list[OutboxEvent]()
+
+    async def receive(event: OutboxEvent) -> None:
+        await asyncio.sleep(0)
+        seen.append(event)
+
+    workers = [on(path, receive, outbox={"events": [STATUS]}, runtime=runtime()) for _ in range(2)]
+    async with workers[0] as one, workers[1] as other:
+        threads = [(await one.create_thread()).id for _ in range(6)]
+        for turn in range(3):
+            for thread_id in threads:
+                await (one, other)[turn % 2].send_message(thread_id, f"Turn {turn}", when_busy="queue")
+        for thread_id in threads:
+            await finished(other, thread_id)
+        await emptied(path)
+    for thread_id in threads:
+        events = [event for event in seen if event.thread_id == thread_id]
+        assert [event.data["status"] for event in events] == ["streaming", "completed"] * 3
+        assert [event.id for event in events] == sorted({event.id for event in events}), "ids sort by time"
+
+
+async def test_users_have_no_access_to_the_outbox_unless_a_callback_allows_it(path: Path) -> None:
+    def admins(ctx: CallContext | None) -> None:
+        if ctx is None or ctx.user_id != "admin":
+            raise errors.AccessDeniedError("Admins only.")
+
+    ann = CallContext("ann")
+    async with agent_on(path, []) as internal:
+        agent: Any = internal.agent
+        calls: list[tuple[str, Any]] = [("redeliver", "e"), ("discard", "e"), ("dead_letters", 1)]
+        calls += [(name, None) for name in ("status", "redeliver_all", "switch_off")]
+        for name, argument in calls:
+            arguments = () if argument is None else (argument,)
+            api = define_agent_api(internal.store, agent)
+            with pytest.raises(errors.AccessDeniedError, match="may not see or change the outbox"):
+                await getattr(api.outbox, name)(*arguments, ctx=ann)
+            api = define_agent_api(internal.store, agent, outbox_callback=admins)
+            for ctx in (ann, None):
+                with pytest.raises(errors.AccessDeniedError, match="Admins only"):
+                    await getattr(api.outbox, name)(*arguments, ctx=ctx)
+            with contextlib.suppress(errors.DeadLetterNotFoundError):
+                await getattr(api.outbox, name)(*arguments, ctx=CallContext("admin"))
+
+
+async def test_the_outbox_is_operated_over_http_and_shown_in_the_metrics(path: Path) -> None:
+    accepts = False
+
+    def fails(event: OutboxEvent) -> BaseException | None:
+        return None if accepts else errors.DeliveryError("No.", retryable=False)
+
+    receiver = Receiver(fails)
+    async with on(path, receiver, outbox={"events": ["turn.completed"]}) as internal:
+        metrics = Metrics(runtime_of(internal))
+        api = define_agent_api(internal.store, internal.agent)
+        async with served(api.http_app()) as client:
+            for _ in range(3):
+                await finished(api, await api.create_thread("Hi"))
+
+            async def dead() -> Any:
+                found = (await client.get("/outbox/dead-letters")).json()["dead_letters"]
+                return found if len(found) == 3 else None
+
+            letters = await eventually(dead)
+            assert 'agent_core_outbox_events{state="dead"} 3\n' in await metrics.text()
+            assert "agent_core_oldest_outbox_event_seconds 0\n" in await metrics.text()
+            status = (await client.get("/outbox")).json()
+            assert status == {"events": ["turn.completed"], "pending": 0, "oldest_at": None, "dead": 3}
+            assert (await client.delete(f"/outbox/dead-letters/{letters[0]['id']}")).status_code == 204
+            missing = await client.post(f"/outbox/dead-letters/{letters[0]['id']}/redeliver")
+            assert (missing.status_code, missing.json()["error"]["code"]) == (404, "dead_letter_not_found")
+            accepts = True
+            assert (
+                await client.post(f"/outbox/dead-letters/{letters[1]['id']}/redeliver")
+            ).status_code == 204
+            assert (await client.post("/outbox/dead-letters/redeliver")).json() == {"redelivered": 1}
+            await eventually(
+                lambda: {event.id for event in receiver.seen} == {each["id"] for each in letters[1:]}
+            )
+            assert (await client.get("/outbox/dead-letters?limit=0")).status_code == 422
+            assert (await client.delete("/outbox")).status_code == 204
+            assert (await client.get("/outbox")).json()["events"] == []
+        metrics.close()
