@@ -129,10 +129,16 @@ def postgresql() -> Generator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Generator[str]:
-    """Run one Redis server for all tests, and return its URL; in CI a missing server is an error."""
-    with redis.running() as url:
-        yield url
+def redis_server() -> Generator[redis.RedisServer]:
+    """Run one Redis server for all tests; in CI a missing server is an error."""
+    with redis.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: redis.RedisServer) -> str:
+    """The URL of the Redis server of the tests."""
+    return redis_server.url
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

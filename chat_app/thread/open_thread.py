@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -34,6 +35,8 @@ class OpenThread(ThreadState, rx.State):
         model: the name of the model, if the agent is the app's own.
         instructions, temperature: the values of the form.
         answers_error: the sentence that says why the form was rejected.
+        unsent_choice: what the user has chosen for a new chat, as JSON; "" for nothing. It is in the browser, as the
+            draft is, because this state may be lost with its process.
     """
 
     history: list[MessageView] = []
@@ -45,7 +48,7 @@ class OpenThread(ThreadState, rx.State):
     instructions: str = ""
     temperature: str = ""
     answers_error: str = ""
-    _chosen: bool = False  # for the new chat, so the user's preferences must not overwrite it
+    unsent_choice: str = rx.SessionStorage("", name="chat:unsent_choice")
 
     @rx.var
     def may_choose_model(self) -> bool:
@@ -82,8 +85,11 @@ class OpenThread(ThreadState, rx.State):
 
     def _apply_defaults(self, agent: str, answers: AnswerOptions) -> None:
         """Apply the user's preferences to a new chat, unless the user has already chosen options for it."""
-        if not self.open_id and not self._chosen:
-            self._show_answers(agent, answers)
+        if not self.open_id:
+            self._show_answers(*(_choice_in(self.unsent_choice) or (agent, answers)))
+
+    def _keep_choice(self) -> None:
+        self.unsent_choice = json.dumps([self.agent, self.model, self.instructions, self.temperature])
 
     def _answers(self) -> AnswerOptions:
         return parse_options(self.model, self.instructions, self.temperature)
@@ -102,7 +108,8 @@ class OpenThread(ThreadState, rx.State):
     async def choose_agent(self, name: str):
         """Change the agent of the thread; takes effect with the next turn."""
         if not self.open_id:
-            self.agent, self._chosen = name, True
+            self.agent = name
+            self._keep_choice()
             return
         await self._do("update_thread", agent=name)
 
@@ -127,8 +134,8 @@ class OpenThread(ThreadState, rx.State):
     async def _change(self, **chosen: Any) -> None:
         """Change some answer options and leave the other metadata of the thread unchanged."""
         if not self.open_id:
-            self._chosen = True
             self._show_answers(self.agent, replace(self._answers(), **chosen))
+            self._keep_choice()
             return
         self.notice = ""
         try:
@@ -138,6 +145,17 @@ class OpenThread(ThreadState, rx.State):
             self._show_answers(self.agent, changed)
         except AgentCoreError as error:
             self.notice = words_of(error)
+
+
+def _choice_in(text: str) -> tuple[str, AnswerOptions] | None:
+    """Return the agent and the options in a browser's `unsent_choice`; None if there is none that can be used."""
+    try:
+        agent, *options = map(str, json.loads(text))
+        answers = parse_options(*options)
+    except (ValueError, TypeError, ValidationError):
+        return None
+    models = {"", *(model.name for model in service().models)}
+    return (agent, answers) if (agent == ASSISTANT or agent in OFFERED) and answers.model in models else None
 
 
 class OpenThreadText(LiveText, rx.State):

@@ -1,4 +1,4 @@
-"""Test several web processes with Redis: a tab's thread runs in another process, and a process is killed."""
+"""Test several web processes with Redis: a tab's thread runs in another process; a process or Redis is killed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.support.browser.server import Server
 from tests.support.providers.provider import Provider
 from tests.tools import nginx
 from tests.tools.postgresql import PostgreSQL
+from tests.tools.redis import RedisServer
 
 OpenTab = Callable[..., Chat]
 
@@ -192,4 +193,40 @@ def test_a_tab_whose_process_is_killed_goes_on_at_another(
     expect(tab.prompts).to_have_count(1)
     server.start_killed()
     eventually(server.processes, lambda alive: len(alive) == 2)
+    forgive_outage(page_errors)
+
+
+@pytest.mark.parametrize("server", ["two servers"], indirect=True)
+def test_tabs_go_on_when_redis_is_back(
+    provider: Provider,
+    gate: threading.Event,
+    server: Site,
+    redis_server: RedisServer,
+    open_tab: OpenTab,
+    page_errors: list[str],
+) -> None:
+    """Redis is killed with the states of all tabs, while one tab is sent an answer and another has a choice to keep."""
+    provider.answer("Count", counting(gate))
+    provider.answer("Again", ["Here."])
+    tab, new = open_tab(), open_tab()
+    new.by("answers-open").click()
+    new.by("answers-temperature").fill("0.5")
+    new.by("answers-save").click()
+    expect(new.by("answers-temperature")).to_have_value("0.5")
+    tab.send("Count")
+    tab.wait_for_half()
+
+    redis_server.kill()
+    gate.set()
+    new.by("composer").fill("Half a thou")
+    redis_server.start()
+
+    tab.wait_until("completed")
+    eventually(tab.words, lambda words: words == WORDS)
+    tab.send("Again")
+    expect(tab.answer).to_have_text("Here.")
+    new.reload()
+    expect(new.by("composer")).to_have_value("Half a thou")
+    new.by("answers-open").click()
+    expect(new.by("answers-temperature")).to_have_value("0.5")
     forgive_outage(page_errors)

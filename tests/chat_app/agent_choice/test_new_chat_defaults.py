@@ -130,3 +130,45 @@ async def test_defaults_outlive_a_restart_but_for_models_no_longer_offered(
         assert (settings.agent, here.agent, here.model) == ("assistant", "assistant", "")
         await service.api.preferences.change({KEY: "nonsense"})
         assert stored_defaults(await service.api.preferences.get()) == ("assistant", AnswerOptions())
+
+
+async def test_choice_for_a_new_chat_outlives_the_process_of_its_tab(shared: Service, tab: Tabs) -> None:
+    """The browser has it: a reconnected tab sends it to its new state, before the page's events."""
+    settings, here = await tab()
+    await settings.save(FORM)
+    await here.choose_agent("poet")
+    await here.choose_model("a")
+    again, there = await tab()
+    there.unsent_choice = here.unsent_choice
+    await again.open()
+    assert (there.agent, there.model, there.instructions, there.temperature) == (
+        "poet",
+        "a",
+        "Be brief.",
+        "0.5",
+    )
+    there.agent = "assistant"
+    await there.send("Hi", "msg_1", [])
+    assert there.unsent_choice == "", "the next new chat begins with the defaults"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        "",
+        "{",
+        "null",
+        "7",
+        "[]",
+        '["nobody", "a", "", ""]',
+        '["poet", "z", "", ""]',
+        '["poet", "a", "", "hot"]',
+        "[[], {}, 1, null]",
+    ],
+)
+async def test_choice_that_cannot_be_used_is_passed_over(shared: Service, tab: Tabs, found: str) -> None:
+    settings, here = await tab()
+    await settings.save(FORM)
+    here.unsent_choice = found
+    await settings.open()
+    assert (here.agent, here.model, here.instructions) == ("assistant", "b", "Be brief.")
