@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.browser.server import ROOT, free_port_pair
+from tests.support.processes import lifeline
 from tests.tools.certificate import write_certificate
 from tests.tools.debian import NGINX
 
@@ -90,13 +91,14 @@ def _running(server: str, tls: bool) -> Iterator[int]:
         configuration = Path(folder) / "nginx.conf"
         configuration.write_text(MAIN.format(folder=folder, server=changed(server, changes)))
         command = [program, "-p", folder, "-e", f"{folder}/error.log", "-c", str(configuration)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        process = lifeline.start(command, stdin=subprocess.DEVNULL)
         try:
             _wait_for(port, process)
             yield port
         finally:
             process.terminate()
             process.wait()
+            lifeline.ended(process)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from tests.support.browser.server import free_port_pair
+from tests.support.processes import lifeline
 from tests.tools.debian import PGBOUNCER
 from tests.tools.postgresql import PostgreSQL
 
@@ -52,13 +53,14 @@ def running(server: PostgreSQL, mode: str, *, round_robin: bool = False) -> Iter
         user = (
             ["-u", "nobody"] if os.name == "posix" and os.geteuid() == 0 else []
         )  # it refuses to run as root
-        process = subprocess.Popen([program, "-q", *user, str(settings)], stdin=subprocess.DEVNULL)
+        process = lifeline.start([program, "-q", *user, str(settings)], stdin=subprocess.DEVNULL)
         try:
             _wait_for(port, process)
             yield port
         finally:
             process.terminate()
             process.wait()
+            lifeline.ended(process)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

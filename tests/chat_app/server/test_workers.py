@@ -16,6 +16,7 @@ from agent_core.support.signals import received
 from agent_core.testing import eventually
 from chat_app.server.workers import MAX_DEATHS
 from tests.support.browser.server import ROOT, free_port_pair
+from tests.support.processes import lifeline
 
 PROGRAM = """
 import sys
@@ -42,11 +43,12 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 def server(tmp_path: Path) -> Iterator[psutil.Popen]:
     command = [sys.executable, "-c", PROGRAM, str(free_port_pair())]
     with (tmp_path / "output").open("w") as output:
-        process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.DEVNULL)
+        process = lifeline.start(command, psutil.Popen, cwd=ROOT, stdout=output, stderr=subprocess.DEVNULL)
     yield process
     for each in [*process.children(recursive=True), process] if process.is_running() else []:
         each.kill()
     process.wait()
+    lifeline.ended(process)
 
 
 async def workers(server: psutil.Popen) -> list[psutil.Process]:

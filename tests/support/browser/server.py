@@ -20,6 +20,8 @@ from typing import Literal
 
 import psutil
 
+from tests.support.processes import lifeline
+
 Mode = Literal["prod", "dev"]
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -96,12 +98,12 @@ class Server:
         how = ["--demo"] if supervised else ["--dev"] if self.mode == "dev" else []
         command = [sys.executable, "-m", "chat_app", *how]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self.root, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            self._process = process = lifeline.start(
+                command, cwd=self.root, env=self._environment, stdout=log, stderr=log
             )
         deadline = time.monotonic() + START[self.mode]
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise AssertionError(f"The server did not start:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.1)
@@ -119,6 +121,7 @@ class Server:
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        lifeline.ended(self._process)
         self._process = None
 
     def stop(self) -> None:
@@ -131,6 +134,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        lifeline.ended(self._process)
         self._process = None
 
     @contextlib.contextmanager

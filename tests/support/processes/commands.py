@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_core.testing import eventually
+from tests.support.processes import lifeline
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,7 +28,7 @@ class Command:
     def __init__(
         self, *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None
     ) -> None:
-        self._process = subprocess.Popen(
+        self._process = lifeline.start(
             [sys.executable, "-m", *arguments],
             cwd=folder,
             env=os.environ | (environment or {}),
@@ -78,6 +79,7 @@ class Command:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        lifeline.ended(self._process)
         self._reader.join(10)
 
 
