@@ -24,6 +24,7 @@ from chat_app.server.preflight import (
     require_redis,
 )
 from chat_app.server.settings import Settings, load_settings
+from chat_app.server.telemetry import require_tracing
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +48,7 @@ def main() -> None:
         extensions.require(settings.extensions)
         check_names(settings)
         require_engine(settings.engine)
+        require_tracing(os.environ)
         if arguments.command != "worker":
             require_port(settings.host, settings.port)
             require_redis(settings.redis_url)

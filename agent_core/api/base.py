@@ -120,7 +120,9 @@ class ApiBase:
         """
         parts = prompt_parts(prompt)
         sources = await self._sources(ctx, parts)
-        return NewMessage(checked_id(message_id, "msg"), "user", parts, message_metadata(metadata), sources)
+        trace = self.store.tracing.sender() if self.store.tracing is not None else None
+        given = checked_id(message_id, "msg"), "user", parts, message_metadata(metadata), sources
+        return NewMessage(*given, trace=trace)
 
     async def _message(self, ctx: CallContext | None, message: dict[str, Any]) -> NewMessage:
         """Return a message that the application wrote; see `_new_message`."""

@@ -122,8 +122,8 @@ class Metrics:
                 self._count_tool(event)
             elif isinstance(event, TurnEnded):
                 self._add(_TURNS, 1, end=event.status)
-            else:
-                self._count_takeover(event)
+            elif isinstance(event, WorkerLost):
+                self._add(_TAKEOVERS, event.wake_ups)
 
     def _count_step(self, step: StepEnded) -> None:
         self._add(_STEPS, 1, model=step.model, outcome=step.outcome)
@@ -144,9 +144,6 @@ class Metrics:
         extra = {"retried": _RETRIES, "in_doubt": _IN_DOUBT, "sealed": _SEALED}.get(tool.outcome)
         if extra is not None:
             self._add(extra, 1)
-
-    def _count_takeover(self, lost: WorkerLost) -> None:
-        self._add(_TAKEOVERS, lost.wake_ups)
 
     def _add(self, metric: _Metric, number: float, **labels: str) -> None:
         values, key = self._counts[metric], _labels(**labels)

@@ -2,16 +2,26 @@
 
 INFO is for progress: a commit, a retry, a takeover. WARNING is for what an operator may want to look into:
 one line for each turn that failed, and for each tool that raised. Errors of agents' own code, of tools and
-of adapters are logged with a traceback; what people and models wrote is neither logged nor published.
+of adapters are logged with a traceback; what people and models wrote is not logged, and published only as the
+`content` of an event.
 """
 
 from __future__ import annotations
 
-from agent_core.domain.model_adapter import Usage
-from agent_core.domain.run_events import RunEvent, StepEnded, StepOutcome, ToolEnded, ToolOutcome
+from agent_core.domain.model_adapter import ModelRequest, Usage
+from agent_core.domain.run_events import (
+    RunEvent,
+    StepContent,
+    StepEnded,
+    StepOutcome,
+    ToolContent,
+    ToolEnded,
+    ToolOutcome,
+)
 from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, ToolServerError, words_of
 from agent_core.store.tool_calls.calls import ClaimedCall
 from agent_core.store.turns.claims import Claim
+from agent_core.streaming.model_step import StepResult
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 from agent_core.support.observers import Observers
@@ -41,27 +51,36 @@ class Journal:
         )
 
     def step_committed(
-        self, claim: Claim, model: str, calls: int, usage: Usage | None, finish_reason: str | None
+        self,
+        claim: Claim,
+        model: str,
+        calls: int,
+        result: StepResult,
+        request: ModelRequest,
+        ended_at: float,
     ) -> None:
-        """Log that a step is committed."""
-        tokens = usage.total_tokens if usage is not None else 0
+        """Log that a step is committed, whose answer was complete at `ended_at`."""
+        tokens = result.usage.total_tokens if result.usage is not None else 0
         then = f"{calls} tool calls follow" if calls else "the turn has its answer"
         _log.info(
             "Thread %s: step %d of the agent %s is committed after attempt %d, with %d tokens; %s.",
             *(claim.thread_id, claim.seq, claim.agent, claim.attempt, tokens, then),
         )
-        self._step_ended(claim, model, "committed", usage, finish_reason=finish_reason)
+        self._step_ended(claim, model, "committed", result.usage, ended_at, result=result, request=request)
 
-    def attempt_failed(self, claim: Claim, model: str, error: ModelError, delay: float, most: int) -> None:
+    def attempt_failed(
+        self, claim: Claim, model: str, error: ModelError, delay: float, most: int, ended_at: float
+    ) -> None:
         """Log that a model request failed and when it is retried."""
         _log.info(
             "Thread %s: step %d failed in attempt %d of %d; retry in %.1f s (%s): %s",
             *(claim.thread_id, claim.seq, claim.attempt, most, delay, error.kind, error),
             exc_info=None if error.kind in _KNOWN else error,
         )
-        self._step_ended(claim, model, "retried", error.usage, error=error.kind)
+        words = words_of(error)
+        self._step_ended(claim, model, "retried", error.usage, ended_at, error=error.kind, words=words)
 
-    def turn_failed(self, claim: Claim, model: str, error: Exception, kind: str) -> None:
+    def turn_failed(self, claim: Claim, model: str, error: Exception, kind: str, ended_at: float) -> None:
         """Log that a turn has failed, and why."""
         ours = isinstance(error, AgentCoreError) and error.__cause__ is None
         _log.warning(
@@ -70,11 +89,12 @@ class Journal:
             exc_info=None if ours else error,
         )
         outcome: StepOutcome = "sealed" if isinstance(error, PoisonedStepError) else "failed"
-        self._step_ended(claim, model, outcome, getattr(error, "usage", None), error=kind)
+        usage, words = getattr(error, "usage", None), words_of(error)
+        self._step_ended(claim, model, outcome, usage, ended_at, error=kind, words=words)
 
     def step_cancelled(self, claim: Claim, model: str) -> None:
         """Publish that a step was stopped or released."""
-        self._step_ended(claim, model, "cancelled")
+        self._step_ended(claim, model, "cancelled", None, self._clock.now())
 
     def tool_taken_over(self, call: ClaimedCall, runs: bool) -> None:
         """Log that the worker of a running tool is gone, and whether the tool runs again."""
@@ -96,10 +116,19 @@ class Journal:
             *(call.thread_id, call.name, call.id, call.attempt, then, words_of(error)),
             exc_info=None if isinstance(error, AgentCoreError) else error,
         )
-        self.tool_ended(call, "failed" if delay is None else "retried", type(error).__name__)
+        outcome = "failed" if delay is None else "retried"
+        self.tool_ended(call, outcome, type(error).__name__, words=words_of(error))
 
-    def tool_ended(self, call: ClaimedCall, outcome: ToolOutcome, error: str | None = None) -> None:
-        """Publish that an attempt at a tool call has ended."""
+    def tool_ended(
+        self,
+        call: ClaimedCall,
+        outcome: ToolOutcome,
+        error: str | None = None,
+        *,
+        words: str | None = None,
+        result: str | None = None,
+    ) -> None:
+        """Publish that an attempt at a tool call has ended; `result` is JSON."""
         if not self._observers:
             return
         self._observers.publish(
@@ -110,6 +139,9 @@ class Journal:
                 outcome=outcome,
                 error=error,
                 recovered=call.in_doubt,
+                words=words,
+                turn=call.turn,
+                content=ToolContent(call.input, result),
             )
         )
 
@@ -118,22 +150,30 @@ class Journal:
         claim: Claim,
         model: str,
         outcome: StepOutcome,
-        usage: object = None,
+        usage: object,
+        ended_at: float,
         *,
-        finish_reason: str | None = None,
         error: str | None = None,
+        words: str | None = None,
+        result: StepResult | None = None,
+        request: ModelRequest | None = None,
     ) -> None:
         if not self._observers:
             return
+        content = StepContent(request.messages, result.parts) if result and request else None
         self._observers.publish(
             StepEnded(
                 *(claim.thread_id, claim.message_id, claim.seq, claim.agent, model, claim.attempt),
                 started_at=claim.claimed_at,
-                ended_at=self._clock.now(),
+                ended_at=ended_at,
                 outcome=outcome,
                 usage=usage if isinstance(usage, Usage) else None,
-                finish_reason=finish_reason,
+                finish_reason=result.finish_reason if result else None,
                 error=error,
                 recovered=claim.taken_from is not None,
+                words=words,
+                metadata=result.metadata if result else {},
+                turn=claim.turn,
+                content=content,
             )
         )

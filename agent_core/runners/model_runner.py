@@ -93,6 +93,7 @@ class ModelRunner:
         self._settings = store.settings
         self._clock = store.clock
         self._journal = Journal(store.observers, store.clock)
+        self._executing = store.executing
         self.closing = False
         self.live: dict[str, Claim] = {}
         """The claims of the running steps, by thread; `StopWatch` compares their fences with the rows."""
@@ -183,8 +184,9 @@ class ModelRunner:
         claim, agent, flusher = attempt.claim, attempt.agent, attempt.flusher
         self._flushers[claim.thread_id] = flusher
         try:
-            while (again := await self._ask(attempt)) is not None:
-                attempt = again
+            with self._executing(claim.turn, f"model:{claim.seq}"):
+                while (again := await self._ask(attempt)) is not None:
+                    attempt = again
         except asyncio.CancelledError:
             if not attempt.is_committed:  # else the journal has it
                 self._journal.step_cancelled(claim, agent.model.name)
@@ -239,7 +241,7 @@ class ModelRunner:
                 await self._writer.run(steps.release, claim, rest, now, metered=metered)
 
     async def _commit(self, attempt: _Attempt, result: StepResult) -> None:
-        claim, agent = attempt.claim, attempt.agent
+        claim, agent, ended_at = attempt.claim, attempt.agent, self._clock.now()
         if (more := attempt.request.usage) is not None:
             result = replace(result, usage=more if result.usage is None else result.usage + more)
         rest = await attempt.flusher.close()
@@ -265,7 +267,8 @@ class ModelRunner:
         )
         crash_point("commit.after")
         attempt.is_committed = True
-        self._journal.step_committed(claim, agent.model.name, len(calls), result.usage, result.finish_reason)
+        request = attempt.request.request
+        self._journal.step_committed(claim, agent.model.name, len(calls), result, request, ended_at)
         if ends_turn:
             self._history_cache.put(claim.thread_id, attempt.ended_turn(result, cursor))
             self._titles.start(claim, agent, attempt.request.history.messages)
@@ -281,7 +284,7 @@ class ModelRunner:
             await call_hook(agent.on_turn_complete, claim.thread_id, message)
 
     async def _retry_or_fail(self, attempt: _Attempt, error: ModelError, rest: list[Chunk]) -> None:
-        claim, agent = attempt.claim, attempt.agent
+        claim, agent, ended_at = attempt.claim, attempt.agent, self._clock.now()
         note_attempt(error, claim.attempt, agent.retry.max_attempts)
         failure, delay = error, None
         try:
@@ -308,7 +311,8 @@ class ModelRunner:
         await self._writer.run(steps.retry, claim, rest, state, usage, metered=metered)
         crash_point("retry.commit.after")
         await self._admission.learn(agent, error)
-        self._journal.attempt_failed(claim, agent.model.name, error, delay, agent.retry.max_attempts)
+        most = agent.retry.max_attempts
+        self._journal.attempt_failed(claim, agent.model.name, error, delay, most, ended_at)
         if agent.on_retry is not None:
             self._hooks.soon(claim.thread_id, call_hook, agent.on_retry, claim.thread_id, state)
 
@@ -319,14 +323,14 @@ class ModelRunner:
         if isinstance(error, FenceLost):
             raise error
         kind = error.kind if isinstance(error, ModelError) else type(error).__name__
-        words = clean_words(error)
+        words, ended_at = clean_words(error), self._clock.now()
         model = agent.model.name if isinstance(agent, Agent) else ""
         await self._writer.run(
             *(steps.fail, claim, words, kind, rest, usage_of_failure(agent, error)),
             refused=ModelFiles(model, refused),
             metered=self._admission.metered,
         )
-        self._journal.turn_failed(claim, model, error, kind)
+        self._journal.turn_failed(claim, model, error, kind, ended_at)
         if isinstance(agent, Agent) and agent.on_error is not None:
             note_attempt(error, claim.attempt, agent.retry.max_attempts)
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)

@@ -52,6 +52,7 @@ class ToolRunner:
         self._settings = store.settings
         self._clock = store.clock
         self._journal = Journal(store.observers, store.clock)
+        self._executing = store.executing
         self._reports: set[asyncio.Task[None]] = set()
         self.live: dict[WakeUpKey, ClaimedCall] = {}
         """The claims of the running calls, by the key of their wake-up; see `ModelRunner.live`."""
@@ -130,7 +131,8 @@ class ToolRunner:
             # Readers are shown that a call runs, unless it ends soon.
             timer = asyncio.get_running_loop().call_later(_REPORT_DELAY, self._start_report, call)
             try:
-                result = await execute(tool, call.input, context)
+                with self._executing(call.turn, f"tool:{call.id}:{call.attempt}"):
+                    result = await execute(tool, call.input, context)
             finally:
                 timer.cancel()
             result, pictures = take_pictures(result)
@@ -144,7 +146,7 @@ class ToolRunner:
             await self._retry_or_end(call, tool, error)
             return
         crash_point("tool.ran")
-        self._journal.tool_ended(call, "handed_over" if output is None else "succeeded")
+        self._journal.tool_ended(call, "handed_over" if output is None else "succeeded", result=output)
         if output is None:
             await self._write(call.thread_id, timeouts.hand_over, call, tool.timeout)
         else:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine
 
 from agent_core.domain.messages import Thread, Update
-from agent_core.domain.run_events import RunEvent, TurnEnded
+from agent_core.domain.run_events import RunEvent, Tracing, TurnEnded, TurnStart
 from agent_core.domain.states import RUNNING
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
@@ -23,7 +23,7 @@ from agent_core.registry import AgentRegistry
 from agent_core.store.database.migrate import migrate
 from agent_core.store.database.open import opened, parse_url
 from agent_core.store.database.server_clock import ServerClock
-from agent_core.store.database.transaction import Tx
+from agent_core.store.database.transaction import StatusChange, Tx
 from agent_core.store.database.writer import Writer
 from agent_core.store.limits.in_use import LimitsInUse
 from agent_core.store.outbox.in_use import OutboxInUse
@@ -60,6 +60,7 @@ class Store:
         agents: the agents that this process knows.
         hooks: runs the application's hooks.
         observers: get the events of the work that runs in this process.
+        tracing: connects this process to traces, if there is one.
         feeds: the changes of threads, for their followers.
         wake_ups: writes the wake-ups.
         limits: whether there are limits or budgets.
@@ -94,6 +95,7 @@ class Store:
         self.process = f"{os.getpid()}-{new_id('w')[-10:].lower()}"
         self.hooks = Hooks()
         self.observers = Observers[RunEvent]()
+        self.tracing: Tracing | None = None
         self.agents = AgentRegistry(self.hooks)
         self.feeds = ChangeFeeds(self._updates)
         self.wake_ups = LeasedWakeUps(self.process, self.settings.lease, defer_for)
@@ -164,6 +166,12 @@ class Store:
     async def _run(self, function: Callable[..., R], *args: Any) -> R:
         return await self.writer.run(function, *args)
 
+    def executing(self, turn: TurnStart | None, work: str) -> contextlib.AbstractContextManager[None]:
+        """Return a context manager for code of a turn, such as a request to its model; see `Tracing`."""
+        if self.tracing is None or turn is None:
+            return contextlib.nullcontext()
+        return self.tracing.executing(turn, work)
+
     def _check_open(self) -> None:
         if not self._is_open:
             raise ValidationError("The database is not open; use the runtime inside `async with runtime:`.")
@@ -188,6 +196,7 @@ class Store:
                 watch=self.settings.watch,
                 on_touch=self.feeds.notify,
                 on_move=self._on_move,
+                on_event=self.observers.publish,
                 on_foreign=self._on_foreign_commit,
             )
             self._stack = stack.pop_all()
@@ -232,10 +241,11 @@ class Store:
         if (worker := self.wake_ups.worker) is not None:
             await worker.flush(thread_id)
 
-    def _on_move(self, thread_id: str, status: str, previous: str, agent: str) -> None:
+    def _on_move(self, change: StatusChange) -> None:
+        thread_id, status, previous, agent, ended_at, turn, error, words = change
         self.agents.moved(thread_id, status, previous, agent)
-        if status not in RUNNING:
-            self.observers.publish(TurnEnded(thread_id, agent, status))
+        if status not in RUNNING and previous in RUNNING:  # a thread that shows another branch was idle
+            self.observers.publish(TurnEnded(thread_id, agent, status, ended_at, turn, error, words))
 
     def _on_foreign_commit(self, touched: Collection[str] | None) -> None:
         """Pass on another process's commit, which may have written deltas, due work or a stop."""

@@ -27,6 +27,7 @@ from chat_app import extensions
 from chat_app.extensions import AGENTS, IDENTITY, check_may_limit
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.settings import Settings
+from chat_app.server.telemetry import exported_traces
 from chat_app.session.app_agent import app_agent
 
 _DAY = 86_400.0  # seconds
@@ -53,9 +54,8 @@ async def app_runtime(
     steps, tools = workpools(settings)
     keep = None if settings.delete_after_days is None else settings.delete_after_days * _DAY
     outbox = Outbox(settings.webhook) if isinstance(settings.webhook, Webhook) else None
-    async with Runtime(
-        settings.database_url, steps, tools, delete_after=keep, outbox=outbox, work=False
-    ) as runtime:
+    given = {"delete_after": keep, "outbox": outbox, "work": False}
+    async with Runtime(settings.database_url, steps, tools, **given) as runtime, exported_traces(runtime):
         api = define_agent_api(
             runtime,
             agent or app_agent(settings, models, runtime.get_thread),

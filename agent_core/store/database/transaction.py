@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Dialect
 
 from agent_core.domain.outbox_events import EventType
+from agent_core.domain.run_events import RunEvent, TurnStart
 from agent_core.domain.states import RUNNING
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.sql import Statement, idle_feed
@@ -79,12 +80,22 @@ _NO_OUTBOX = NoOutbox()
 
 
 class StatusChange(NamedTuple):
-    """A change of a thread's status, for the hooks of its agent."""
+    """A change of a thread's status, for the hooks of its agent.
+
+    Attributes:
+        changed_at: when, in seconds since the epoch.
+        turn: the turn that ends with it.
+        error, words: kind and message of the error with which it ends; see `TurnEnded`.
+    """
 
     thread_id: str
     status: str
     previous_status: str
     agent: str
+    changed_at: float
+    turn: TurnStart | None = None
+    error: str | None = None
+    words: str | None = None
 
 
 class FenceLost(Exception):  # noqa: N818  # not an error: the work has another owner
@@ -94,7 +105,7 @@ class FenceLost(Exception):  # noqa: N818  # not an error: the work has another 
 class Tx:
     """A write transaction, or one caller's part of a group commit."""
 
-    __slots__ = ("cursor", "dialect", "effects", "moves", "now", "outbox", "touched", "wake")
+    __slots__ = ("cursor", "dialect", "effects", "events", "moves", "now", "outbox", "touched", "wake")
 
     def __init__(
         self, cursor: Any, dialect: Dialect, wake: WakeUps, now: float, outbox: Outbox = _NO_OUTBOX
@@ -107,6 +118,7 @@ class Tx:
         self.effects: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.touched: set[str] = set()
         self.moves: list[StatusChange] = []
+        self.events: list[RunEvent] = []
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute and return the number of rows it changed."""
@@ -163,12 +175,26 @@ class Tx:
         sql, defaults = statement.compiled(self.dialect)
         return self.cursor.execute(sql, defaults | values).fetchall()
 
-    def moved(self, thread_id: str, previous: str, status: str, agent: str) -> None:
-        """Record that a thread of `agent` changed its status, for the hooks and the outbox."""
+    def moved(
+        self,
+        thread_id: str,
+        previous: str,
+        status: str,
+        agent: str,
+        turn: TurnStart | None = None,
+        error: str | None = None,
+        words: str | None = None,
+    ) -> None:
+        """Record that a thread of `agent` changed its status, for the hooks and the outbox, and the `turn` that ends."""
         self.emit(EventType.STATUS_CHANGED, thread_id, status=status, previous_status=previous)
-        self.moves.append(StatusChange(thread_id, str(status), str(previous), agent))  # plain text for hooks
+        change = StatusChange(thread_id, str(status), str(previous), agent, self.now, turn, error, words)
+        self.moves.append(change)  # with plain text for hooks
         if status not in RUNNING:
             self.touched.add(idle_feed(thread_id))
+
+    def publish(self, event: RunEvent) -> None:
+        """Publish an event after the commit."""
+        self.events.append(event)
 
     def emit(self, kind: EventType, thread_id: str, **data: Any) -> None:
         """Write an event of a thread, whose row this transaction has locked, if the outbox takes its type."""

@@ -22,11 +22,12 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
 
+from agent_core.domain.run_events import RunEvent
 from agent_core.errors import DatabaseError
 from agent_core.sentences import sentence
 from agent_core.store.database.connection import connection_for
 from agent_core.store.database.open import translate
-from agent_core.store.database.transaction import OnForeignCommit, Outbox, Tx, WakeUps
+from agent_core.store.database.transaction import OnForeignCommit, Outbox, StatusChange, Tx, WakeUps
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 
@@ -71,7 +72,8 @@ class Writer:
         outbox: writes the events of transactions.
         watch: seconds between checks for commits of other processes (SQLite only; PostgreSQL notifies).
         on_touch: called on the event loop with the ids of threads that a commit changed.
-        on_move: called on the event loop with (thread id, status, previous status, agent).
+        on_move: called on the event loop with each change of a thread's status.
+        on_event: called on the event loop with each event that a transaction publishes.
         on_foreign: called on the event loop after another process has committed, with the touched feeds;
             None: any feed.
     """
@@ -85,7 +87,8 @@ class Writer:
         *,
         watch: float,
         on_touch: Callable[[set[str]], None],
-        on_move: Callable[[str, str, str, str], None],
+        on_move: Callable[[StatusChange], None],
+        on_event: Callable[[RunEvent], None],
         on_foreign: OnForeignCommit,
     ) -> None:
         self._dialect = engine.dialect
@@ -95,6 +98,7 @@ class Writer:
         self._watch = watch
         self._on_touch = on_touch
         self._on_move = on_move
+        self._on_event = on_event
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign), clock)
@@ -254,7 +258,8 @@ class Writer:
             self._on_touch(touched)
 
     def _run_effects(self, tx: Tx) -> None:
-        effects = tx.effects + [(self._on_move, move) for move in tx.moves]
+        effects = tx.effects + [(self._on_move, (move,)) for move in tx.moves]
+        effects += [(self._on_event, (event,)) for event in tx.events]
         for effect, args in effects:
             try:
                 effect(*args)

@@ -63,6 +63,7 @@ class NewMessage:
     Attributes:
         parts: validated parts.
         files: holders from which its sender may take the files that it names, by the ids of the files.
+        trace: the trace context of its sender, for the turn that it begins.
     """
 
     id: str
@@ -70,6 +71,7 @@ class NewMessage:
     parts: list[Part]
     metadata: dict[str, Any]
     files: Mapping[str, str] = field(default_factory=dict[str, str])
+    trace: str | None = None
 
     @property
     def is_scheduled(self) -> bool:

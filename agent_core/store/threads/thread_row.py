@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
 from agent_core.domain.outbox_events import EventType
+from agent_core.domain.run_events import TurnStart
 from agent_core.domain.states import RUNNING, ThreadStatus
 from agent_core.domain.usage import COUNTS
 from agent_core.domain.wake_ups.wake_up_key import schedule_key
@@ -49,7 +50,7 @@ _SHARED = select(_t.id).where(_t.delete_at.is_(None))
 _LOCK = Statement(
     select(
         *(_t.status, _t.reply_position, _t.cursor, _t.turn_cursor, _t.reply_id, _t.title, _t.seq, _t.agent),
-        *(_t.delete_at, _t.user_id),
+        *(_t.delete_at, _t.user_id, _t.turn_started_at, _t.trace),
     )
     .where(_t.id == P("thread_id"))
     .with_for_update()
@@ -96,11 +97,19 @@ class LockedThread(NamedTuple):
     agent: str
     delete_at: float | None
     user_id: str | None
+    turn_started_at: float | None
+    trace: str | None
 
     @property
     def running(self) -> bool:
         """Whether a turn is in progress."""
         return self.status in RUNNING
+
+    def turn(self, thread_id: str) -> TurnStart | None:
+        """Return the start of the newest turn; None if there was none."""
+        if self.reply_id is None:
+            return None
+        return TurnStart(thread_id, self.reply_id, self.turn_cursor, self.turn_started_at, self.trace)
 
 
 def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> LockedThread:

@@ -13,6 +13,7 @@ from sqlalchemy import exists, insert, select, update
 
 from agent_core.domain.end_reasons import PROCESS_ENDED, End, EndReason, failed
 from agent_core.domain.messages import Chunk
+from agent_core.domain.run_events import TurnStart
 from agent_core.domain.states import CALL as MOVES
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus, sources
 from agent_core.domain.wake_ups.suspects import Suspicion
@@ -70,6 +71,7 @@ class ClaimedCall(NamedTuple):
         seq: the step that created it: the thread's fence for as long as the call is open.
         message_id: the reply of its turn.
         claimed_at: seconds since the epoch.
+        turn: the start of the turn, for traces.
     """
 
     thread_id: str
@@ -84,6 +86,7 @@ class ClaimedCall(NamedTuple):
     suspicion: Suspicion | None = None
     message_id: str = ""
     claimed_at: float = 0.0
+    turn: TurnStart | None = None
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -116,6 +119,9 @@ class _FoundCall(NamedTuple):
     worker: str | None
     started_at: float | None
     earlier: str | None
+    turn_cursor: int
+    turn_started_at: float | None
+    trace: str | None
 
 
 _INSERT = Statement(
@@ -134,6 +140,7 @@ _LOOK = Statement(
     select(
         *(_c.status, _c.attempt, _c.name, _c.input, _t.agent, _t.user_id, _c.seq),
         *(_t.retry_state, _c.message_id, _c.worker, _c.started_at, _c.attempts),
+        *(_t.turn_cursor, _t.turn_started_at, _t.trace),
     )
     .where(*_this, _t.id == _c.thread_id)
     .with_for_update()
@@ -277,6 +284,7 @@ def claim(tx: Tx, thread_id: str, call_id: str, worker: str, agents: Container[s
         suspicion=suspects.read(tx, key) if company is not None else None,
         message_id=call.message_id,
         claimed_at=tx.now,
+        turn=TurnStart(thread_id, call.message_id, call.turn_cursor, call.turn_started_at, call.trace),
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from agent_core.domain.end_reasons import End, failed
 from agent_core.domain.messages import Chunk, StoredFile
+from agent_core.domain.run_events import OutcomeReceived, ToolContent, TurnStart
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.wake_ups.suspects import Suspicion
 from agent_core.domain.wake_ups.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
-from agent_core.store.database.sql import CALL, LIST_FEED, P, Statement, dump_info, load, one_of
+from agent_core.store.database.sql import CALL, LIST_FEED, THREAD, P, Statement, dump_info, load, one_of
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.threads import deltas, files, suspects
 from agent_core.store.tool_calls.calls import (
@@ -28,7 +29,7 @@ from agent_core.store.tool_calls.calls import (
 from agent_core.streaming.fold import error_chunk
 from agent_core.support.faults import crash_point
 
-_c = CALL.c
+_c, _t = CALL.c, THREAD.c
 _this = (_c.thread_id == P("thread_id"), _c.id == P("call_id"))
 _mine = _c.attempt == P("at_attempt")
 _ended = {
@@ -39,11 +40,33 @@ _END = {event: move(event, **_ended) for event in ("succeed", "fail")}
 _END_MINE = {event: move(event, _mine, **_ended) for event in ("succeed", "fail")}
 _CLOSE = move("close", **_ended)
 _OPEN = Statement(
-    select(_c.id, _c.seq, _c.message_id)
+    select(_c.id, _c.status)
     .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
     .order_by(_c.seq, _c.position)
 )
+_RAN = Statement(
+    select(
+        *(_c.message_id, _c.name, _t.agent, _c.attempt, _c.started_at, _c.ended_at, _c.end_reason, _c.error),
+        *(_t.turn_cursor, _t.turn_started_at, _t.trace, _c.input, _c.output),
+    ).where(*_this, _t.id == _c.thread_id)
+)
 _STATUS = Statement(select(_c.status).where(*_this))
+
+
+class _RanCall(NamedTuple):
+    message_id: str
+    name: str
+    agent: str
+    attempt: int
+    started_at: float | None
+    ended_at: float
+    end_reason: str | None
+    error: str | None
+    turn_cursor: int
+    turn_started_at: float | None
+    trace: str | None
+    input: str
+    output: str | None
 
 
 def finish(
@@ -86,6 +109,8 @@ def finish(
     suspects.after_completion(tx, suspicion)
     if timed:
         tx.wake.done(tx, timeout_key(thread_id, call_id), mine=False)
+    if attempt is None:
+        _publish(tx, thread_id, call_id)
     chunk: Chunk = {"type": "tool-output-available", "toolCallId": call_id, "output": load(output)}
     if error is not None:
         chunk = error_chunk(call_id, error)
@@ -174,9 +199,28 @@ def why_closed(call_id: str, status: str | None) -> str:
 def close_open(tx: Tx, thread_id: str, why: End) -> list[Chunk]:
     """Close every open call of a stopped thread; return the chunks for readers."""
     chunks: list[Chunk] = []
-    for call_id, *_ in tx.all(_OPEN, thread_id=thread_id):
+    for call_id, status in tx.all(_OPEN, thread_id=thread_id):
         values = {"thread_id": thread_id, "call_id": call_id, "new_output": None, "now": tx.now}
         values |= {"new_error": why.text, "new_reason": why.reason.value, "new_info": dump_info(why.text)}
         tx.one(_CLOSE, **values)
+        if status == CallStatus.WAITING:  # the worker of one that runs publishes its end itself
+            _publish(tx, thread_id, call_id)
         chunks.append(error_chunk(call_id, why))
     return chunks
+
+
+def _publish(tx: Tx, thread_id: str, call_id: str) -> None:
+    """Publish the outcome that a call has got from outside or by a stop, if it ever ran."""
+    ran = _RanCall(*tx.must(_RAN, thread_id=thread_id, call_id=call_id))
+    if ran.started_at is None:
+        return
+    tx.publish(
+        OutcomeReceived(
+            *(thread_id, ran.message_id, call_id, ran.name, ran.agent, ran.attempt, ran.started_at),
+            ended_at=ran.ended_at,
+            error=ran.end_reason,
+            words=ran.error,
+            turn=TurnStart(thread_id, ran.message_id, ran.turn_cursor, ran.turn_started_at, ran.trace),
+            content=ToolContent(load(ran.input), ran.output),
+        )
+    )

@@ -138,7 +138,8 @@ def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
     chunk = insert_message(tx, thread_id, message, place.position)
     at = lock(tx, thread_id)
     title = at.title or title_of(message.parts)
-    turns.start(tx, thread_id, at, [chunk], place.position + 1, new_id("msg"), title)
+    new = place.position + 1, new_id("msg"), title
+    turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace)
     crash_point("send.inside")
 
 
@@ -167,9 +168,8 @@ def send_after(
         position = _show_up_to(tx, thread_id, after, at)
         chunk = insert_message(tx, thread_id, message, position)
         at = lock(tx, thread_id)
-        turns.start(
-            tx, thread_id, at, [chunk], position + 1, new_id("msg"), at.title or title_of(message.parts)
-        )
+        new = position + 1, new_id("msg"), at.title or title_of(message.parts)
+        turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace)
     crash_point("send.inside")
     return tx.now
 

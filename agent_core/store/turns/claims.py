@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, exists, literal_column, select, update
 
 from agent_core.domain.end_reasons import PROCESS_ENDED
+from agent_core.domain.run_events import TurnStart
 from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import ThreadStatus, sources
 from agent_core.domain.wake_ups.suspects import Suspicion
@@ -33,6 +34,7 @@ class Claim(NamedTuple):
         follows_commit: whether the last attempt was committed, in the same reply: no lost text is left then.
         claimed_at: seconds since the epoch.
         fingerprint: of the agent, once it is made.
+        turn: the start of the turn, for traces.
     """
 
     thread_id: str
@@ -48,6 +50,7 @@ class Claim(NamedTuple):
     follows_commit: bool = False
     claimed_at: float = 0.0
     fingerprint: str | None = None
+    turn: TurnStart | None = None
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -72,6 +75,9 @@ class _ClaimedRow(NamedTuple):
     retry_state: str | None
     open_worker: str | None
     follows_commit: bool
+    turn_cursor: int
+    turn_started_at: float | None
+    trace: str | None
 
 
 # In SQL, because SQLAlchemy omits the tables' names in SQLite's RETURNING, and both tables have a `seq`.
@@ -103,6 +109,7 @@ _CLAIM = Statement(
             _t.retry_state,
             _open_attempt,  # the worker of the last attempt, if that is still open
             _follows_commit,
+            *(_t.turn_cursor, _t.turn_started_at, _t.trace),
         )
     )
 )
@@ -167,6 +174,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         taken_from=thread.open_worker,
         follows_commit=bool(thread.follows_commit),
         claimed_at=tx.now,
+        turn=TurnStart(thread_id, thread.reply_id, thread.turn_cursor, thread.turn_started_at, thread.trace),
     )
 
 

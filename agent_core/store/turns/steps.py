@@ -147,7 +147,7 @@ def _wake_next(tx: Tx, claimed: Claim, status: ThreadStatus) -> None:
         tx.wake.enqueue(tx, step_key(claimed.thread_id))
     else:
         tx.wake.done(tx, step_key(claimed.thread_id))
-        tx.moved(claimed.thread_id, _STREAMING, status, claimed.agent)
+        tx.moved(claimed.thread_id, _STREAMING, status, claimed.agent, claimed.turn)
 
 
 def _emit(tx: Tx, claimed: Claim, usage: str | None, *, ends_turn: bool = False) -> None:
@@ -211,7 +211,7 @@ def fail(
     """
     values = {"new_error": error, "new_kind": kind, "new_info": dump_info(error)}
     (cursor,) = tx.fenced(_FAIL, **claimed.fence, **values, now=tx.now)
-    tx.moved(claimed.thread_id, _STREAMING, ThreadStatus.FAILED, claimed.agent)
+    tx.moved(claimed.thread_id, _STREAMING, ThreadStatus.FAILED, claimed.agent, claimed.turn, kind, error)
     refusals.note_files(tx, claimed.thread_id, *refused, error)
     tx.wake.done(tx, step_key(claimed.thread_id), mine=False)
     poisoned = kind == PoisonedStepError.__name__

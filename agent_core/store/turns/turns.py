@@ -60,6 +60,8 @@ _BEGIN = Statement(
         trimmed_cursor=_t.turn_cursor,
         cursor=_t.cursor + 1,
         updated_at=P("now"),
+        turn_started_at=P("now"),
+        trace=P("new_trace"),
         stop_signal=False,
         **dict.fromkeys(("attempt", "crashes", "steps"), 0),
         **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
@@ -144,8 +146,9 @@ def create(
     for message in messages:
         _add(tx, thread_id, message)
     if run:
-        is_scheduled = bool(messages) and messages[-1].is_scheduled
-        begin(tx, thread_id, lock(tx, thread_id), is_scheduled=is_scheduled)
+        last = messages[-1] if messages else None
+        is_scheduled, trace = (last.is_scheduled, last.trace) if last else (False, None)
+        begin(tx, thread_id, lock(tx, thread_id), is_scheduled=is_scheduled, trace=trace)
     tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
@@ -257,6 +260,7 @@ def begin(
     message: NewMessage | None = None,
     *,
     is_scheduled: bool = False,
+    trace: str | None = None,
 ) -> None:
     """Begin a turn, with a new message or with those at the end of the thread.
 
@@ -264,6 +268,7 @@ def begin(
 
     Args:
         is_scheduled: whether a schedule has sent the message at the end.
+        trace: the trace context of the sender of the message at the end.
     """
     keep(tx, thread_id)
     chunks = queued_messages.take(tx, thread_id, at.reply_position)
@@ -272,8 +277,9 @@ def begin(
         position += 1
         title = title or title_of(message.parts)
         chunks.append(insert_message(tx, thread_id, message, position))
-        is_scheduled = message.is_scheduled
-    start(tx, thread_id, at, chunks, position + 1, new_id("msg"), title, is_scheduled=is_scheduled)
+        is_scheduled, trace = message.is_scheduled, message.trace
+    new = position + 1, new_id("msg"), title
+    start(tx, thread_id, at, chunks, *new, is_scheduled=is_scheduled, trace=trace)
 
 
 def start(
@@ -286,17 +292,18 @@ def start(
     title: str | None,
     *,
     is_scheduled: bool = False,
+    trace: str | None = None,
 ) -> None:
     """Start the turn of an idle thread, with a reply at a position, and append the chunks of its new messages.
 
     Args:
         is_scheduled: whether a schedule has sent the message, which people's messages may pass.
+        trace: the trace context of who starts it.
     """
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
-    (cursor,) = tx.must(
-        _BEGIN, thread_id=thread_id, new_position=position, new_reply=reply, new_title=title, now=tx.now
-    )
+    values = {"new_position": position, "new_reply": reply, "new_title": title, "new_trace": trace}
+    (cursor,) = tx.must(_BEGIN, thread_id=thread_id, **values, now=tx.now)
     chunks.append(
         deltas.thread_chunk(
             status=ThreadStatus.STREAMING,
@@ -341,7 +348,7 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
         begin(tx, thread_id, at)
     else:
         assert at.reply_id is not None, "a turn that failed or stopped has its reply's id"
-        start(tx, thread_id, at, [], at.reply_position, at.reply_id, at.title)
+        start(tx, thread_id, at, [], at.reply_position, at.reply_id, at.title, trace=at.trace)
     return True
 
 
@@ -353,7 +360,7 @@ def stop(tx: Tx, thread_id: str, why: End = STOPPED) -> bool:
         return False
     turn = _StoppedTurn(*row)
     cut_seq = turn.seq - 1
-    tx.moved(thread_id, at.status, ThreadStatus.STOPPED, at.agent)
+    tx.moved(thread_id, at.status, ThreadStatus.STOPPED, at.agent, at.turn(thread_id))
     chunks = streams.cut(tx, thread_id, cut_seq, turn.reply_position, STOPPED) or []
     chunks += [*outcomes.close_open(tx, thread_id, why), *streams.close_hosted(tx, thread_id)]
     tx.wake.drop(tx, thread_id)

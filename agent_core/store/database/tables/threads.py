@@ -30,6 +30,8 @@ class ThreadRow(Table, table=True):
     delete_at       when the thread, which is in the bin, is deleted; null: it is not in the bin
     usage_seq       the usage of streams up to this seq is counted in agent_usage
     search_cursor   the text up to this cursor is indexed in agent_search
+    turn_started_at when the current turn, or its resumption, began; null: with a version before 0023
+    trace           the trace context of who began it; see `TurnStart`
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
@@ -83,6 +85,8 @@ class ThreadRow(Table, table=True):
     error_info: str | None = Field(default=None, sa_column=Column(Text))
     usage_seq: int = count()
     search_cursor: int = count(-1)
+    turn_started_at: float | None = None
+    trace: str | None = None
 
 
 class MessageRow(Table, table=True):

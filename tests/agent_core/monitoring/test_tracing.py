@@ -1,0 +1,373 @@
+"""Traces of turns, written with OpenTelemetry's own SDK."""
+
+# The library is optional:
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_core import AgentApi, ToolContext, action_tool, async_tool
+from agent_core.domain.model_adapter import Usage
+from agent_core.domain.run_events import TurnEnded
+from agent_core.errors import ModelError, ValidationError
+from agent_core.testing import ToolUse, eventually
+from tests.support.agents import AT_ONCE, agent_on, finished, live, runtime_of, waiting
+
+pytest.importorskip(
+    "opentelemetry.sdk", reason="opentelemetry-sdk is not installed: requirements-dev.txt has it"
+)
+
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import StatusCode
+
+from agent_core.monitoring.tracing import Tracing
+
+
+@async_tool
+def ask() -> None:
+    """Ask somebody."""
+
+
+class Traces:
+    """The spans that were written, and the provider that writes them."""
+
+    def __init__(self, **options: Any) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(**options)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    @property
+    def spans(self) -> Sequence[ReadableSpan]:
+        return self.exporter.get_finished_spans()
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.spans if span.name == name]
+
+    async def some(self, name: str, count: int) -> list[ReadableSpan]:
+        await eventually(lambda: len(self.named(name)) == count)
+        return self.named(name)
+
+    async def one(self, name: str) -> ReadableSpan:
+        (span,) = await self.some(name, 1)
+        return span
+
+
+@asynccontextmanager
+async def traced(
+    path: Path, turns: Any, *, traces: Traces | None = None, content: bool | None = None, **options: Any
+) -> AsyncGenerator[tuple[AgentApi, Traces]]:
+    traces = traces or Traces()
+    async with agent_on(path, turns, **options) as api:
+        tracing = Tracing(runtime_of(api), tracer_provider=traces.provider, capture_content=content)
+        yield api, traces
+        tracing.close()
+
+
+def at(span: ReadableSpan, name: str) -> Any:
+    return (span.attributes or {}).get(name)
+
+
+def parent(span: ReadableSpan) -> int | None:
+    return None if span.parent is None else span.parent.span_id
+
+
+async def test_turn_is_a_trace_of_its_attempts(path: Path) -> None:
+    @action_tool
+    async def works(secret: str) -> str:
+        """Work."""
+        with trace.get_tracer("app", tracer_provider=traces.provider).start_as_current_span("inner"):
+            return "private result"
+
+    @action_tool
+    async def fails() -> str:
+        """Fail."""
+        raise RuntimeError("no, token=abcdef123456")
+
+    traces = Traces()
+    turns = [
+        [ModelError("busy", kind="rate_limited", retryable=True)],
+        [ToolUse("works", {"secret": "private argument"}), ToolUse("fails")],
+        ["private answer", Usage(10, 2, 12, cached_tokens=4)],
+    ]
+    async with traced(path, turns, traces=traces, tools=[works, fails], retry=AT_ONCE) as (api, _):
+        thread = await api.create_thread("private prompt", title="private title")
+        await finished(api, thread)
+        root = await traces.one("invoke_agent assistant")
+        (reply,) = [m for m in await api.list_messages(thread.id) if m.role == "assistant"]
+        turn = (await api.timeline(thread.id))[0]
+    assert {span.context.trace_id for span in traces.spans if span.context} == {root.context.trace_id}
+    retried, asked, answered = sorted(traces.named("chat scripted"), key=lambda span: span.start_time or 0)
+    (worked,), (failed,), (inner,) = (
+        traces.named(name) for name in ("execute_tool works", "execute_tool fails", "inner")
+    )
+    assert root.parent is None
+    assert {parent(span) for span in (retried, asked, answered, worked, failed)} == {root.context.span_id}
+    assert parent(inner) == worked.context.span_id
+    for span in traces.spans:
+        if span is not inner:
+            assert at(span, "gen_ai.conversation.id") == thread.id
+            assert at(span, "gen_ai.agent.name") == "assistant"
+            assert root.start_time <= span.start_time <= span.end_time <= root.end_time
+    assert abs(turn.started_at.timestamp() * 1e9 - (root.start_time or 0)) < 1e9
+    assert (at(retried, "error.type"), retried.status.status_code) == ("rate_limited", StatusCode.ERROR)
+    assert [at(span, "agent_core.attempt") for span in (retried, asked, answered)] == [1, 2, 1]
+    assert at(answered, "gen_ai.usage.input_tokens") == 10
+    assert at(answered, "gen_ai.usage.cache_read.input_tokens") == 4
+    assert at(answered, "gen_ai.response.finish_reasons") == ("stop",)
+    assert at(answered, "gen_ai.operation.name") == "chat"
+    assert (at(failed, "error.type"), failed.status.status_code) == ("RuntimeError", StatusCode.ERROR)
+    assert failed.status.description == "no, token=[hidden]"
+    assert at(worked, "gen_ai.tool.call.id").startswith("call")
+    assert worked.status.status_code == StatusCode.UNSET
+    assert "private" not in "".join(span.to_json() for span in traces.spans)
+    assert reply.text == "private answer"
+
+
+async def test_turn_that_a_tool_begins_is_part_of_the_tools_trace_and_others_have_a_link(path: Path) -> None:
+    @action_tool
+    async def delegate(ctx: ToolContext) -> str:
+        """Ask another agent."""
+        return (await api.create_thread("Do it", thread_id="inner")).id
+
+    def answers(messages: list[dict[str, Any]]) -> Any:
+        return [ToolUse("delegate")] if messages[-1]["content"] == "Please" else ["Done."]
+
+    async with traced(path, answers, tools=[delegate]) as (api, traces):
+        own = trace.get_tracer("app", tracer_provider=traces.provider)
+        with own.start_as_current_span("request") as request:
+            await api.create_thread("Please", thread_id="outer")
+        await finished(api, "outer")
+        await finished(api, "inner")
+        both = await traces.some("invoke_agent assistant", 2)
+        outer, inner = sorted(both, key=lambda span: at(span, "gen_ai.conversation.id") == "inner")
+        (tool,) = traces.named("execute_tool delegate")
+        (answer,) = [
+            span for span in traces.named("chat scripted") if at(span, "gen_ai.conversation.id") == "inner"
+        ]
+    assert [link.context.span_id for link in outer.links] == [request.get_span_context().span_id]
+    assert outer.parent is None
+    assert outer.context.trace_id != request.get_span_context().trace_id
+    assert inner.context.trace_id == answer.context.trace_id == outer.context.trace_id
+    assert parent(inner) == tool.context.span_id
+    assert parent(answer) == inner.context.span_id
+    assert not inner.links
+
+
+async def test_stopped_and_resumed_turn_stays_in_one_trace(path: Path) -> None:
+    turns = [["Begin. ", 600.0], [ToolUse("ask")], ["Done."]]
+    async with traced(path, turns, tools=[ask]) as (api, traces):
+        thread = await api.create_thread("Hi")
+        await live(api, thread.id, "Begin.")
+        await api.stop_thread(thread.id)
+        stopped = await traces.one("invoke_agent assistant")
+        cut = await traces.one("chat scripted")
+        await api.resume_thread(thread.id)
+        (call,) = await waiting(api, thread.id)
+        assert not traces.named("execute_tool ask")
+        await api.add_tool_result(call, "Yes", thread_id=thread.id)
+        await finished(api, thread)
+        asked = await traces.one("execute_tool ask")
+        _, completed = await traces.some("invoke_agent assistant", 2)
+    assert (at(stopped, "agent_core.turn.status"), stopped.status.status_code) == (
+        "stopped",
+        StatusCode.UNSET,
+    )
+    assert (at(cut, "agent_core.outcome"), parent(cut)) == ("cancelled", stopped.context.span_id)
+    assert at(completed, "agent_core.turn.status") == "completed"
+    assert completed.context.trace_id == stopped.context.trace_id
+    assert completed.context.span_id != stopped.context.span_id
+    assert parent(asked) == completed.context.span_id
+    assert at(asked, "agent_core.outcome") == "succeeded"
+
+
+@pytest.mark.sqlite  # the outcomes are written alike
+async def test_stop_ends_the_span_of_a_call_that_waits(path: Path) -> None:
+    async with traced(path, [[ToolUse("ask")]], tools=[ask]) as (api, traces):
+        thread = await api.create_thread("Hi")
+        await waiting(api, thread.id)
+        await api.stop_thread(thread.id)
+        span = await traces.one("execute_tool ask")
+        await traces.one("invoke_agent assistant")
+    assert (at(span, "agent_core.outcome"), span.status.status_code) == ("cancelled", StatusCode.UNSET)
+
+
+@pytest.mark.sqlite
+async def test_failed_turn_has_the_kind_of_its_error(path: Path) -> None:
+    async with traced(path, [[ModelError("Bad key sk-abcdefghijkl.", kind="auth")]]) as (api, traces):
+        await finished(api, await api.create_thread("Hi"))
+        root = await traces.one("invoke_agent assistant")
+        (asked,) = traces.named("chat scripted")
+    for span in (root, asked):
+        assert (at(span, "error.type"), span.status.status_code) == ("auth", StatusCode.ERROR)
+        assert "sk-abc" not in (span.status.description or "sk-abc")
+
+
+@pytest.mark.sqlite
+async def test_content_is_recorded_only_when_asked_for_and_without_secrets(path: Path) -> None:
+    @action_tool
+    async def look(place: str, api_key: str) -> dict[str, Any]:
+        """Look."""
+        return {"found": ["sk-abcdefghijklmnop", 3]}
+
+    call = ToolUse("look", {"place": "Oslo", "api_key": "hunter"}, "call_1")
+    turns = [[call], ["It is here."]]
+    async with traced(path, turns, tools=[look], content=True, system="Be kind.") as (api, traces):
+        await finished(api, await api.create_thread("Where is sk-abcdefghijklmnop?"))
+        await traces.one("invoke_agent assistant")
+    _, last = traces.named("chat scripted")
+    (tool,) = traces.named("execute_tool look")
+    sent = json.loads(at(last, "gen_ai.input.messages"))
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool"]
+    assert sent[0]["parts"] == [{"type": "text", "content": "Where is [hidden]?"}]
+    assert sent[1]["parts"][0]["arguments"] == {"place": "Oslo", "api_key": "[hidden]"}
+    assert json.loads(at(last, "gen_ai.system_instructions")) == [{"type": "text", "content": "Be kind."}]
+    (answer,) = json.loads(at(last, "gen_ai.output.messages"))
+    assert answer["parts"] == [{"type": "text", "content": "It is here."}]
+    assert json.loads(at(tool, "gen_ai.tool.call.arguments")) == {"place": "Oslo", "api_key": "[hidden]"}
+    assert json.loads(at(tool, "gen_ai.tool.call.result")) == {"found": ["[hidden]", 3]}
+
+
+@pytest.mark.sqlite
+async def test_exporter_and_sampler_that_fail_harm_no_turn(path: Path) -> None:
+    class Failing(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            raise RuntimeError("no collector")
+
+    class Unfair(TraceIdRatioBased):
+        def should_sample(self, *args: Any, **options: Any) -> Any:
+            raise RuntimeError("no decision")
+
+    for traces in (Traces(), Traces(sampler=Unfair(1.0))):
+        traces.provider.add_span_processor(SimpleSpanProcessor(Failing()))
+        async with traced(path, lambda _: ["Yes."], traces=traces) as (api, _):
+            assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
+
+
+@pytest.mark.sqlite
+async def test_turn_is_sampled_as_one(path: Path) -> None:
+    traces = Traces(sampler=ParentBased(TraceIdRatioBased(0.5)))
+    async with traced(path, lambda _: ["Yes."], traces=traces) as (api, _):
+        for number in range(12):
+            await finished(api, await api.create_thread("Hi", thread_id=f"t{number}"))
+        await eventually(
+            lambda: len(traces.named("chat scripted")) == len(traces.named("invoke_agent assistant"))
+        )
+    roots, steps = (
+        {span.context.trace_id for span in traces.named(name)}
+        for name in ("invoke_agent assistant", "chat scripted")
+    )
+    assert roots == steps
+    assert len(roots) <= 12
+
+
+@pytest.mark.sqlite
+async def test_tracer_that_chooses_its_own_ids_stays_in_the_trace(path: Path) -> None:
+    class Foreign(trace.TracerProvider):
+        def get_tracer(self, *args: Any, **options: Any) -> trace.Tracer:
+            real = traces.provider.get_tracer(*args)
+
+            class Wrapped(trace.Tracer):
+                def start_span(self, *args: Any, **options: Any) -> trace.Span:
+                    return real.start_span(*args, **options)
+
+                start_as_current_span: Any = None
+
+            return Wrapped()
+
+    traces = Traces()
+    async with agent_on(path, [["Yes."]]) as api:
+        Tracing(runtime_of(api), tracer_provider=Foreign())
+        with pytest.raises(ValidationError, match="traced already"):
+            Tracing(runtime_of(api))
+        await finished(api, await api.create_thread("Hi"))
+        await traces.one("invoke_agent assistant")
+    assert len({span.context.trace_id for span in traces.named("chat scripted")}) == 1
+
+
+@pytest.mark.sqlite
+async def test_durations_and_tokens_are_histograms(path: Path) -> None:
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader])
+    turns = [["Yes.", Usage(10, 2, 12)], [ModelError("no", kind="auth")]]
+    async with agent_on(path, turns) as api:
+        Tracing(runtime_of(api), meter_provider=provider)
+        thread = await api.create_thread("Hi")
+        await finished(api, thread)
+        await api.send_message(thread.id, "Again")
+        await finished(api, thread)
+        found = json.loads(reader.get_metrics_data().to_json())
+    (scope,) = found["resource_metrics"][0]["scope_metrics"]
+    metrics = {each["name"]: each for each in scope["metrics"]}
+    duration, tokens = metrics["gen_ai.client.operation.duration"], metrics["gen_ai.client.token.usage"]
+    assert (duration["unit"], tokens["unit"]) == ("s", "{token}")
+    points = duration["data"]["data_points"]
+    assert {point["attributes"].get("error.type") for point in points} == {None, "auth"}
+    assert all(point["attributes"]["gen_ai.request.model"] == "scripted" for point in points)
+    used = {p["attributes"]["gen_ai.token.type"]: p["sum"] for p in tokens["data"]["data_points"]}
+    assert used == {"input": 10, "output": 2}
+
+
+ORDINARY = """
+import asyncio, sys
+from agent_core import Agent, Runtime, define_internal_agent_api
+from agent_core.monitoring import Metrics
+from agent_core.testing import ScriptedModel
+
+async def main():
+    async with Runtime("sqlite://") as runtime:
+        Metrics(runtime)
+        api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([["Yes."]])))
+        thread = await api.create_thread("Hi")
+        assert (await api.wait_until_idle(thread.id)).status == "completed"
+
+asyncio.run(main())
+assert not [name for name in sys.modules if name.startswith("opentelemetry")], "imported"
+sys.modules["opentelemetry"] = None
+try:
+    import agent_core.monitoring.tracing
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_nothing_is_imported_without_tracing_and_a_missing_package_is_named() -> None:
+    run = subprocess.run([sys.executable, "-c", ORDINARY], capture_output=True, text=True, timeout=100)
+    assert run.stdout == "Tracing needs OpenTelemetry: pip install opentelemetry-sdk\n", run.stderr
+
+
+async def test_showing_another_branch_ends_no_turn(path: Path) -> None:
+    ended: list[TurnEnded] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, TurnEnded):
+            ended.append(event)
+
+    async with agent_on(path, [["One."], ["Two. ", ModelError("no", kind="auth")]]) as api:
+        api.store.observers.add(note)
+        thread = await api.create_thread("Hi")
+        await finished(api, thread)
+        first = (await api.list_messages(thread.id))[-1]
+        await api.regenerate(thread.id, first.id)
+        await finished(api, thread)
+        await eventually(lambda: len(ended) == 2)
+        await api.select_branch(thread.id, first.id)
+        assert (await api.get_thread(thread.id)).status == "completed"  # type: ignore[union-attr]
+    assert [(event.status, event.error) for event in ended] == [("completed", None), ("failed", "auth")]
+    assert all(
+        event.turn and event.turn.started_at and event.turn.started_at <= event.ended_at for event in ended
+    )
