@@ -17,7 +17,7 @@ import pytest
 
 from agent_core import AgentApi, ToolContext, action_tool, async_tool
 from agent_core.domain.model_adapter import Usage
-from agent_core.domain.run_events import TurnEnded
+from agent_core.domain.run_events import StepEnded, TurnEnded
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import AT_ONCE, agent_on, finished, live, runtime_of, waiting
@@ -35,6 +35,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
+from agent_core.monitoring.genai import answer_attributes, provider_and_model
 from agent_core.monitoring.tracing import Tracing
 
 
@@ -145,27 +146,36 @@ async def test_turn_that_a_tool_begins_is_part_of_the_tools_trace_and_others_hav
         return (await api.create_thread("Do it", thread_id="inner")).id
 
     def answers(messages: list[dict[str, Any]]) -> Any:
+        if messages[-1]["content"] == "Do it" and not failed:
+            failed.append(True)
+            return [ModelError("no", kind="auth")]
         return [ToolUse("delegate")] if messages[-1]["content"] == "Please" else ["Done."]
 
+    failed: list[bool] = []
     async with traced(path, answers, tools=[delegate]) as (api, traces):
         own = trace.get_tracer("app", tracer_provider=traces.provider)
         with own.start_as_current_span("request") as request:
             await api.create_thread("Please", thread_id="outer")
         await finished(api, "outer")
+        assert (await finished(api, "inner")).status == "failed"
+        await traces.some("invoke_agent assistant", 2)
+        await api.resume_thread("inner")
         await finished(api, "inner")
-        both = await traces.some("invoke_agent assistant", 2)
-        outer, inner = sorted(both, key=lambda span: at(span, "gen_ai.conversation.id") == "inner")
+        turns = await traces.some("invoke_agent assistant", 3)
+        await traces.some("chat scripted", 4)
         (tool,) = traces.named("execute_tool delegate")
-        (answer,) = [
-            span for span in traces.named("chat scripted") if at(span, "gen_ai.conversation.id") == "inner"
-        ]
+    (outer,) = [span for span in turns if at(span, "gen_ai.conversation.id") == "outer"]
+    inner = [span for span in turns if span is not outer]
+    answers_of_inner = [
+        span for span in traces.named("chat scripted") if at(span, "gen_ai.conversation.id") == "inner"
+    ]
     assert [link.context.span_id for link in outer.links] == [request.get_span_context().span_id]
     assert outer.parent is None
     assert outer.context.trace_id != request.get_span_context().trace_id
-    assert inner.context.trace_id == answer.context.trace_id == outer.context.trace_id
-    assert parent(inner) == tool.context.span_id
-    assert parent(answer) == inner.context.span_id
-    assert not inner.links
+    assert {span.context.trace_id for span in (*inner, *answers_of_inner)} == {outer.context.trace_id}
+    assert {parent(span) for span in inner} == {tool.context.span_id}
+    assert [parent(span) for span in answers_of_inner] == [span.context.span_id for span in inner]
+    assert not any(span.links for span in inner)
 
 
 async def test_stopped_and_resumed_turn_stays_in_one_trace(path: Path) -> None:
@@ -320,6 +330,28 @@ async def test_durations_and_tokens_are_histograms(path: Path) -> None:
     assert all(point["attributes"]["gen_ai.request.model"] == "scripted" for point in points)
     used = {p["attributes"]["gen_ai.token.type"]: p["sum"] for p in tokens["data"]["data_points"]}
     assert used == {"input": 10, "output": 2}
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "name"),
+    [
+        ("openai/gpt-5-mini", "openai", "gpt-5-mini"),
+        ("gemini/gemini-flash-latest", "gcp.gemini", "gemini-flash-latest"),
+        ("openrouter/openai/gpt-5-mini", "openrouter", "openai/gpt-5-mini"),
+        ("gpt-5-mini", "openai", "gpt-5-mini"),
+        ("my/own", "my", "my/own"),
+        ("demo", "demo", "demo"),
+    ],
+)
+def test_provider_has_the_name_of_the_conventions(model: str, provider: str, name: str) -> None:
+    assert provider_and_model(model) == (provider, name)
+
+
+def test_answer_has_the_id_and_the_model_that_the_provider_names() -> None:
+    about = {"openai": {"id": "chatcmpl-1", "model": "gpt-5-mini-2026", "finish_reason": "stop"}}
+    step = StepEnded("t", "m", 1, "a", "openai/gpt-5-mini", 1, 0.0, 1.0, "committed", metadata=about)
+    found = answer_attributes(step)
+    assert found == {"gen_ai.response.id": "chatcmpl-1", "gen_ai.response.model": "gpt-5-mini-2026"}
 
 
 ORDINARY = """
