@@ -45,7 +45,7 @@ def ask() -> None:
 
 
 class Traces:
-    """The spans that were written, and the provider that writes them."""
+    """The `ReadableSpan`s that were written, and the provider that writes them."""
 
     def __init__(self, **options: Any) -> None:
         self.exporter = InMemorySpanExporter()
@@ -53,17 +53,17 @@ class Traces:
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
 
     @property
-    def spans(self) -> Sequence[ReadableSpan]:
+    def spans(self) -> Sequence[Any]:
         return self.exporter.get_finished_spans()
 
-    def named(self, name: str) -> list[ReadableSpan]:
+    def named(self, name: str) -> list[Any]:
         return [span for span in self.spans if span.name == name]
 
-    async def some(self, name: str, count: int) -> list[ReadableSpan]:
+    async def some(self, name: str, count: int) -> list[Any]:
         await eventually(lambda: len(self.named(name)) == count)
         return self.named(name)
 
-    async def one(self, name: str) -> ReadableSpan:
+    async def one(self, name: str) -> Any:
         (span,) = await self.some(name, 1)
         return span
 
@@ -320,7 +320,8 @@ async def test_durations_and_tokens_are_histograms(path: Path) -> None:
         await finished(api, thread)
         await api.send_message(thread.id, "Again")
         await finished(api, thread)
-        found = json.loads(reader.get_metrics_data().to_json())
+        data: Any = reader.get_metrics_data()
+        found = json.loads(data.to_json())
     (scope,) = found["resource_metrics"][0]["scope_metrics"]
     metrics = {each["name"]: each for each in scope["metrics"]}
     duration, tokens = metrics["gen_ai.client.operation.duration"], metrics["gen_ai.client.token.usage"]
