@@ -359,8 +359,11 @@ class Workpools:
         return {key.thread_id for pool in (self.steps, self.tools) for key in pool.running()}
 
     def warn_of_standstill(self, work_is_due: bool) -> None:
-        """Warn of each workpool that is full and starts nothing; see `Workpool.warn_of_standstill`."""
-        for pool in self:
+        """Warn of each workpool that is full and starts nothing; see `Workpool.warn_of_standstill`.
+
+        The outbox's may be: a receiver that does not answer holds each of its places until the timeout.
+        """
+        for pool in {self.steps, self.tools, self.others}:
             pool.warn_of_standstill(work_is_due)
 
     def stats(self, due: Mapping[str | None, DueWork]) -> dict[str, QueueStats]:

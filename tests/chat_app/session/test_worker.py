@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_core.testing import eventually
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.preflight import NotReadyError, require_engine
 from chat_app.server.settings import Settings, read_settings
@@ -60,6 +62,25 @@ def test_engine_that_is_not_installed_is_refused_with_a_remedy() -> None:
 def test_parallelism_is_that_of_the_settings() -> None:
     steps, tools = workpools(Settings(max_parallelism=3, tool_parallelism=5))
     assert (steps.max_parallelism, tools.max_parallelism, steps.engine) == (3, 5, None)
+
+
+async def test_events_of_the_app_go_to_its_webhook_until_that_is_off(tmp_path: Path) -> None:
+    heads: list[bytes] = []
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(receive, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        hook = {"CHAT_WEBHOOK_URL": address, "CHAT_WEBHOOK_SECRET": "whsec_" + "A" * 43 + "="}
+        async with app_runtime(read_settings(environment(tmp_path, **hook)), OFFERS) as (_, api):
+            await api.create_thread("Hello")
+            await eventually(lambda: any(b"webhook-signature: v1," in head.lower() for head in heads))
+        off = read_settings(environment(tmp_path, CHAT_WEBHOOK_URL="off"))
+        async with app_runtime(off, OFFERS, work=False) as (_, api):
+            assert (await api.outbox.status()).events == ()
 
 
 async def test_procrastinate_delivers_the_work_of_the_app(postgresql: PostgreSQL, tmp_path: Path) -> None:
