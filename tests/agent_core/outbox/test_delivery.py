@@ -14,13 +14,16 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from agent_core import (
+    Agent,
     CallContext,
     ModelTitle,
     Outbox,
     OutboxEvent,
     RetryPolicy,
+    Runtime,
     create_workpool_bridge,
     define_agent_api,
+    define_internal_agent_api,
     errors,
 )
 from agent_core.domain.model_adapter import Usage
@@ -36,7 +39,7 @@ from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.support.agents import AT_ONCE, EAGER, QUICK, agent_on, finished, lose_leases, rows, runtime_of
-from tests.support.databases import url
+from tests.support.databases import prepare, url
 from tests.support.http_server import served
 from tests.support.processes.children import FORKED
 
@@ -238,7 +241,7 @@ async def test_a_delivery_that_breaks_off_is_repeated_with_the_same_id(point: st
     assert len(set(ids)) == 2
 
 
-def _deliver_and_hang(database: str, reached: Any) -> None:
+def _deliver_and_hang(database_url: str, reached: Any) -> None:
     """Run a turn in a child, and tell the parent once an event is being delivered."""
 
     async def hang(event: OutboxEvent) -> None:
@@ -247,17 +250,17 @@ def _deliver_and_hang(database: str, reached: Any) -> None:
 
     async def run() -> None:
         outbox = Outbox(hang, events=[STATUS])
-        async with agent_on(Path(database), answer, settings=QUICK, runtime={"outbox": outbox}) as api:
+        async with Runtime(database_url, outbox=outbox, settings=QUICK) as runtime:
+            api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel(answer)))
             await finished(api, await api.create_thread("Hi"))
             await asyncio.Event().wait()
 
     asyncio.run(run())
 
 
-@pytest.mark.sqlite  # the child names its database by a path
 async def test_an_event_whose_process_is_killed_is_delivered_by_the_next(path: Path) -> None:
     reached = FORKED.Queue()
-    child = FORKED.Process(target=_deliver_and_hang, args=(str(path), reached))
+    child = FORKED.Process(target=_deliver_and_hang, args=(url(prepare(path)), reached))
     child.start()
     killed = await asyncio.to_thread(reached.get, True, 60)
 
