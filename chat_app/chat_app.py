@@ -57,4 +57,6 @@ for page in extensions.PAGES.values():
     app.add_page(framed(page.component), route=page.route, title=page.title, on_load=events_of(page))
 app.add_page(framed(not_found), route="404", title=titled("page.missing"), on_load=ON_LOAD)
 app.register_lifespan_task(lifespan)
-app.register_lifespan_task(TabKeepalive(app).run)
+tabs = TabKeepalive(app)
+app.backend_exception_handler = tabs.on_exception
+app.register_lifespan_task(tabs.run)

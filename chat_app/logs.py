@@ -13,8 +13,12 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
+from redis.exceptions import RedisError
+
 from agent_core.support.logs import escape
 from agent_core.text.redaction import hide_secrets
+
+_log = logging.getLogger(__name__)
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _OURS = ("agent_core", "chat_app")
@@ -91,3 +95,14 @@ def configure(level: str, extensions: Iterable[str] = ()) -> None:
         logging.getLogger(name).setLevel(root.level)
     for name in (*_OURS, *extensions):
         logging.getLogger(name).setLevel(level)
+
+
+def log_exception(exception: Exception) -> None:
+    """Log what an event of a tab raised, in place of Reflex's own handler.
+
+    That one also sends an alert, whose script the content policy blocks, and which no person could use.
+    """
+    if isinstance(exception, RedisError):
+        _log.error("Redis cannot be used, so an event of a tab was not handled: %s", exception)
+    else:
+        _log.error("An event of a tab was not handled", exc_info=exception)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import reflex as rx
+from redis.exceptions import RedisError
 from reflex.config import get_config
 from reflex.event import Event
 from reflex.istate.manager.redis import StateManagerRedis
@@ -21,10 +23,12 @@ from reflex.state import BaseState, StateUpdate
 
 from agent_core.errors import AccessDeniedError
 from chat_app.extensions import IDENTITY, caller
+from chat_app.logs import log_exception
 
 _log = logging.getLogger(__name__)
 
 _ROUND_INTERVAL = 60.0  # seconds between two rounds; a quarter of Reflex's expiration if that is less
+_OUTAGE_INTERVAL = 1.0  # seconds between two attempts to reach Redis
 TAB_TIMEOUT = 5.0  # seconds for one tab; Reflex does not drop a state that is in use
 _NO_KEY = "chat:none"
 """Storage key for which no browser has a value; see `_reload`."""
@@ -40,13 +44,37 @@ class TabKeepalive:
     def __init__(self, app: rx.App) -> None:
         self._app = app
         self._known: set[str] = set()  # tokens of tabs that had loaded their page in the last round
+        self._outage = asyncio.Event()
 
     async def run(self) -> None:
-        """Touch the states at regular intervals until cancelled."""
+        """Touch the states at regular intervals, and as soon as Redis is back after an outage, until cancelled."""
         period = min(_ROUND_INTERVAL, get_config().redis_token_expiration / 4)
         while True:
-            await asyncio.sleep(period)
+            if self._outage.is_set():
+                await asyncio.sleep(_OUTAGE_INTERVAL)
+                if not await self._answers():
+                    continue
+                self._outage.clear()
+                self._known.update(self._connected())  # the state of any tab may be lost, however new it is
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(period):
+                        await self._outage.wait()
+                    continue
             await self.touch()
+
+    def on_exception(self, exception: Exception) -> None:
+        """Log what an event of a tab raised; if Redis is away, look after the tabs when it is back."""
+        log_exception(exception)
+        if isinstance(exception, RedisError):
+            self._outage.set()
+
+    async def _answers(self) -> bool:
+        """Return whether Redis answers, if the app uses it."""
+        manager = self._app.state_manager
+        with suppress(RedisError, OSError):
+            return not isinstance(manager, StateManagerRedis) or bool(await manager.redis.ping())  # pyright: ignore[reportGeneralTypeIssues]
+        return False
 
     async def touch(self) -> None:
         """Use each connected tab's state once, so that Reflex keeps it; reload a tab whose state is gone.
@@ -66,6 +94,7 @@ class TabKeepalive:
             except TimeoutError:
                 loaded |= self._known & {token}
             except Exception:
+                loaded |= self._known & {token}
                 _log.exception("Could not keep the state of a tab alive")
         self._known = loaded
 
@@ -88,9 +117,12 @@ class TabKeepalive:
             await pipeline.execute()
 
     async def _has_loaded(self, token: str) -> bool:
-        """Return whether a tab's state has loaded its page; the check itself keeps the state alive."""
+        """Return whether a tab's state has loaded its page; the check itself keeps the state alive.
+
+        A state that was made for an event, because the tab's own was gone, has an address, but no page.
+        """
         async with self._app.modify_state(rx.BaseStateToken(ident=token, cls=rx.State)) as state:
-            return bool(state.router_data)
+            return bool(state.router_data) and state.is_hydrated  # pyright: ignore[reportAttributeAccessIssue]
 
     async def _reload(self, token: str) -> None:
         """Make a tab load its page again, as after a reconnection.

@@ -1,6 +1,6 @@
 """Processes of version N-1 and of version N on one database, while one after the other is replaced.
 
-Version N is a copy of this one with another migration.
+Version N is a copy of this one with another migration, which also writes a wake-up of a kind that N-1 does not know.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def upgrade():
     for table in ("agent_thread", "agent_message", "agent_wake_up", "agent_worker"):
         op.add_column(table, sa.Column("mood", sa.String(), server_default="calm", nullable=False))
     op.create_table("agent_next", sa.Column("id", sa.String(), primary_key=True))
+    op.execute("insert into agent_wake_up (id, kind, thread_id, next_run_time) values ('dream:t', 'dream', 't', 0)")
 """
 
 
@@ -96,4 +97,7 @@ async def test_both_versions_start_and_run_turns_on_the_newer_schema(
                 assert (len(said), said[-1]) == (4, f"Answer of {new.pid}.")
     with opened(url(path), "NORMAL") as (engine, *_), engine.connect() as connection:
         found = connection.execute(text("select mood, count(*) from agent_thread group by mood")).all()
+        of_next = connection.execute(text("select worker from agent_wake_up where kind = 'dream'")).all()
     assert [tuple(row) for row in found] == [("calm", len(threads) + 1)]
+    assert [tuple(row) for row in of_next] == [(None,)], "it is left to those that know it"
+    assert [each.getMessage() for each in caplog.records if each.levelno > logging.WARNING] == []

@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from redis.exceptions import RedisError
 
 from agent_core.errors import ValidationError
-from chat_app.logs import LEVELS, MAX_REPEATS, OneLineFormatter, RepeatFilter
+from chat_app.logs import LEVELS, MAX_REPEATS, OneLineFormatter, RepeatFilter, log_exception
 from chat_app.server.settings import read_settings
 
 LINE = re.compile(
@@ -131,3 +132,14 @@ def test_every_level_is_taken_in_either_case(level: str) -> None:
 def test_another_level_is_refused_with_a_sentence(level: str) -> None:
     with pytest.raises(ValidationError, match=r"CHAT_LOG_LEVEL is .*; it must be one of: DEBUG, INFO"):
         read_settings({"CHAT_LOG_LEVEL": level})
+
+
+def test_exception_of_an_event_is_logged_with_its_traceback_unless_redis_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for error in (raised(), RedisError("Error 111 connecting to 127.0.0.1:6379.")):
+        log_exception(error)
+    bug, outage = caplog.records
+    assert bug.exc_info is not None
+    assert outage.exc_info is None
+    assert outage.getMessage().endswith("was not handled: Error 111 connecting to 127.0.0.1:6379.")

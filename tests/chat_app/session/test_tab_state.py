@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import reflex as rx
+from redis.exceptions import RedisError
 from reflex.istate.manager.memory import StateManagerMemory
 from reflex_base.registry import RegistrationContext
 
+from agent_core.testing import eventually
 from chat_app.session import tab_state
 from chat_app.session.tab_state import TabKeepalive
 
@@ -33,7 +35,7 @@ class Open:
         await self.app.event_namespace._token_manager.link_token_to_sid(token, f"socket of {token}")
         if loaded:
             async with self.app.modify_state(rx.BaseStateToken(ident=token, cls=rx.State)) as state:
-                state.router_data = {"pathname": "/"}
+                state.router_data, state.is_hydrated = {"pathname": "/"}, True
 
     def let_go(self, token: str) -> None:
         manager = self.app.state_manager
@@ -95,4 +97,24 @@ async def test_an_unreadable_tab_is_logged_and_does_not_affect_the_others(
     monkeypatch.setattr(open_app.app, "modify_state", modify)
     await keepalive.touch()
     assert open_app.sent == ["gone"]
+    open_app.let_go("broken")
+    monkeypatch.setattr(open_app.app, "modify_state", ask)
+    await keepalive.touch()
+    assert open_app.sent == ["gone", "broken"], "it was known before"
     assert [record.getMessage() for record in caplog.records] == ["Could not keep the state of a tab alive"]
+
+
+async def test_after_an_outage_of_redis_a_new_tab_whose_state_is_gone_reloads_at_once(open_app: Open) -> None:
+    """An event that came since has made it a new state, with an address and without a page."""
+    keepalive = TabKeepalive(open_app.app)
+    await open_app.connect("gone", loaded=False)
+    await open_app.connect("kept")
+    async with open_app.app.modify_state(rx.BaseStateToken(ident="gone", cls=rx.State)) as state:
+        state.router_data = {"pathname": "/"}
+    running = asyncio.create_task(keepalive.run())
+    await asyncio.sleep(0)
+    keepalive.on_exception(ValueError("a bug, and no outage"))
+    keepalive.on_exception(RedisError("Error 111 connecting to 127.0.0.1:6379."))
+    await eventually(lambda: open_app.sent)
+    assert open_app.sent == ["gone"]
+    running.cancel()
