@@ -68,8 +68,8 @@ fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and
 docs: $(VENV)/.dev $(MODULES)/.installed ## serve the documentation on http://localhost:8000
 	$(SITE) serve $(SITE_CONFIG)
 
-chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql
-	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite)
+chaos: $(VENV)/.dev ## kill the runtime at random: make chaos KILLS=1000 DATABASE=postgresql, or ARGS=hosts
+	$(PY) -m tests.chaos --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite) $(ARGS)
 
 soak: $(VENV)/.dev ## work lightly for an hour and see whether anything grows: make soak MINUTES=60
 	$(PY) -m tests.soak --minutes $(or $(MINUTES),60)

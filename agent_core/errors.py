@@ -125,7 +125,16 @@ class ToolServerError(AgentCoreError):
 
 
 class DatabaseError(AgentCoreError):
-    """The database cannot be used; nothing in it was changed."""
+    """The database cannot be used; nothing in it was changed.
+
+    Attributes:
+        is_temporary: whether the same action may succeed later, because the database is away, locked, read-only, or
+            has no room or no connection left.
+    """
+
+    def __init__(self, sentence: str, *, is_temporary: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_temporary = is_temporary
 
 
 class StepLimitError(AgentCoreError):

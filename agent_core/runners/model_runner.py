@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import (
     AgentCoreError,
+    DatabaseError,
     ModelError,
     PoisonedStepError,
     StepLimitError,
@@ -46,6 +47,7 @@ from agent_core.support.logs import get_logger
 
 R = TypeVar("R")
 _log = get_logger(__name__)
+_WRITE_RETRY_INTERVAL = 0.5  # seconds between attempts to write an answer
 
 
 @dataclass(slots=True)
@@ -143,6 +145,8 @@ class ModelRunner:
         except asyncio.CancelledError:
             await self._release(claim, [])
             raise
+        if _is_temporary(failure):
+            raise failure
         await self._fail(claim, agent, failure, [])
 
     async def _prepare(self, claim: Claim, agent: Agent) -> _Attempt | None:
@@ -199,7 +203,10 @@ class ModelRunner:
         except Exception as error:
             # Not an error of the model: the commit was refused, or this library has a bug. Another request
             # would not help. If the database refuses this write, too, the reconciler returns to the step.
-            await shielded(self._fail(claim, agent, error, await flusher.close()))
+            rest = await flusher.close()
+            if _is_temporary(error):
+                raise
+            await shielded(self._fail(claim, agent, error, rest))
         finally:
             if self._flushers.get(claim.thread_id) is flusher:
                 del self._flushers[claim.thread_id]
@@ -251,10 +258,9 @@ class ModelRunner:
             # Before the commit: the tools may end before this coroutine continues.
             self._history_cache.put(claim.thread_id, attempt.open_turn(result, calls))
         crash_point("commit.before")
-        cursor = await self._writer.run_for(
-            claim.thread_id,
-            steps.commit,
+        cursor = await self._write(
             claim,
+            steps.commit,
             parts=stored_parts(result),
             chunks=rest,
             new_calls=calls,
@@ -274,6 +280,18 @@ class ModelRunner:
             self._titles.start(claim, agent, attempt.request.history.messages)
         if agent.on_message_complete is not None or (agent.on_turn_complete is not None and ends_turn):
             self._hooks.soon(claim.thread_id, self._call_complete_hooks, claim, agent, result)
+
+    async def _write(self, claim: Claim, function: Callable[..., R], **values: Any) -> R:
+        """Commit an answer, retrying while the database is away: only this process has the answer."""
+        while True:
+            try:
+                return await self._writer.run_for(claim.thread_id, function, claim, **values)
+            except DatabaseError as error:
+                if not error.is_temporary or self._writer.closed:
+                    raise
+                about = claim.thread_id, _WRITE_RETRY_INTERVAL
+                _log.warning("Thread %s: an answer was not written; retry in %g s: %s", *about, error)
+                await asyncio.sleep(_WRITE_RETRY_INTERVAL)
 
     async def _call_complete_hooks(self, claim: Claim, agent: Agent, result: StepResult) -> None:
         message = await asyncio.to_thread(self._reads.message, claim.thread_id, claim.message_id)
@@ -334,6 +352,10 @@ class ModelRunner:
         if isinstance(agent, Agent) and agent.on_error is not None:
             note_attempt(error, claim.attempt, agent.retry.max_attempts)
             self._hooks.soon(claim.thread_id, call_hook, agent.on_error, claim.thread_id, error)
+
+
+def _is_temporary(error: Exception) -> bool:
+    return isinstance(error, DatabaseError) and error.is_temporary
 
 
 async def shielded(work: Coroutine[Any, Any, R]) -> R:

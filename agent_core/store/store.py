@@ -193,6 +193,7 @@ class Store:
                 self.clock,
                 self.wake_ups,
                 self.outbox,
+                process=self.process,
                 watch=self.settings.watch,
                 on_touch=self.feeds.notify,
                 on_move=self._on_move,

@@ -19,6 +19,7 @@ from agent_core.worker.workpool import Workpool
 
 Deliver = Callable[[str], Awaitable[None]]
 _ENGINE_TIMEOUT = 1.0  # seconds for which a due wake-up is left to the engine
+_CLOSE_TIMEOUT = 5.0  # seconds for which a close waits for the engines
 _RESTART_INTERVAL = 1.0  # seconds until an engine that stopped is restarted
 _log = get_logger(__name__)
 
@@ -74,7 +75,8 @@ class Deliveries:
         """Stop the engines."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:  # an engine may wait for a server that does not answer
+            await asyncio.wait(self._tasks, timeout=_CLOSE_TIMEOUT)
 
     async def _run(self, engine: Engine, concurrency: int) -> None:
         while True:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import text
 
 from agent_core.errors import ValidationError
-from agent_core.store.database.open import parse_url
+from agent_core.store.database.open import SERVER_TIMEOUTS, parse_url
 from agent_core.store.database.sql import Statement, dump
 from agent_core.store.database.transaction import Tx
 from agent_core.support.logs import get_logger
@@ -55,7 +55,9 @@ class ProcrastinateEngine:
         except ImportError as error:
             raise ValidationError("Procrastinate is not installed: pip install procrastinate.") from error
         self._library: Any = procrastinate
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        timeouts = {name: str(value) for name, value in SERVER_TIMEOUTS.items() if name not in url.query}
+        url = url.set(drivername="postgresql").update_query_dict(timeouts)
+        self._conninfo = url.render_as_string(hide_password=False)
         self._queue = queue
 
     def defer(self, tx: Tx, key: str, run_at: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Extend leases, recover the work of dead workers and repair lost wake-ups, at regular intervals.
+"""Recover the work of dead workers and repair lost wake-ups, at regular intervals.
 
 The duties run in the scheduler's thread. The last one is a safety net: running work should never lack a
 wake-up, and no lease should be without its work.
@@ -11,7 +11,7 @@ import functools
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from agent_core.domain.run_events import WorkerLost
@@ -26,10 +26,11 @@ from agent_core.store.threads import deltas, files, search_index, usage_totals
 from agent_core.store.turns import retention, trash
 from agent_core.store.wake_ups import due_work, workers
 from agent_core.store.wake_ups.wake_ups import Released
-from agent_core.store.wake_ups.workers import WorkerInfo
 from agent_core.support.logs import get_logger
+from agent_core.worker.heartbeat import Heartbeat
 from agent_core.worker.spread import Spread
 from agent_core.worker.worker_locks import WorkerLocks
+from agent_core.worker.worker_sessions import WorkerSessions
 
 _UNSENT_FILE_LIFETIME = 86_400.0  # seconds for which a file may wait for its message
 _CATCH_UP_TIME = 0.1  # seconds that a round may take from the other duties
@@ -50,6 +51,8 @@ class Reconciler:
         store: Store,
         locks: WorkerLocks,
         spread: Spread,
+        heartbeat: Heartbeat,
+        sessions: WorkerSessions,
         *,
         holds: Callable[[WakeUpKey], bool],
         deliver: Callable[[WakeUpKey], None],
@@ -63,34 +66,18 @@ class Reconciler:
         self._delete_after = store.settings.delete_after
         self._locks = locks
         self._spread = spread
-        self._announced: Sequence[str] = ()  # the agents
+        self._heartbeat = heartbeat
+        self._sessions = sessions
         self._lease = store.settings.lease
         self._holds = holds
         self._deliver = deliver
         self._notify = notify
         self._observers = store.observers
         self._offset = self._clock.now() - time.monotonic()
-        self.last_heartbeat = time.monotonic()
-        """When the leases were extended last, in seconds of the monotonic clock."""
-
-    def heartbeat(self) -> None:
-        """Extend this worker's leases, and announce that it takes work, or no longer does."""
-        info = self._spread.info
-        self._announced = info.agents
-        if self._guarded(self._extend, info) is not None:
-            self.last_heartbeat = time.monotonic()
-
-    def _extend(self, tx: Tx, info: WorkerInfo) -> int:
-        if self._spread.is_leaving:
-            workers.forget(tx, info.name)
-        else:
-            workers.announce(tx, info)
-        return self._wake_ups.extend(tx)
 
     def take_over(self) -> None:
-        """Release the leases of workers that died on this machine, and leases that have expired."""
-        if self._spread.info.agents != self._announced:  # the others share work with it from now on
-            self.heartbeat()
+        """Release the leases of workers that died, as their lock file, their sessions or their leases show."""
+        self._heartbeat.announce()
         for worker in self._locks.dead():
             if self._locks.has_left(worker):
                 released = self._guarded(self._release, worker)
@@ -99,18 +86,24 @@ class Reconciler:
             if released is not None:
                 self._locks.forget(worker)
                 self._report(worker, released)
-        for worker in self._reads.read(due_work.expired, self._clock.now()):
+        for worker in self._attempt(self._sessions.dead) or []:
+            if not self._locks.is_alive(worker):
+                self._report(worker, self._guarded(self._wake_ups.bury_absent, worker))
+        if self._heartbeat.is_regular:
+            self._take_expired()
+
+    def _take_expired(self) -> None:
+        for worker in self._read(due_work.expired, self._clock.now()) or []:
             if worker != self._wake_ups.process:  # the next heartbeat extends this worker's own
                 alive = self._locks.is_alive(worker)
-                released = self._guarded(functools.partial(self._wake_ups.expire, alive=alive), worker)
-                if released is not None:
-                    self._report(worker, released)
+                expire = functools.partial(self._wake_ups.expire, alive=alive)
+                self._report(worker, self._guarded(expire, worker))
 
     def _release(self, tx: Tx, worker: str) -> Released:
         return Released(self._wake_ups.release(tx, worker), 0)
 
-    def _report(self, worker: str, released: Released) -> None:
-        if released.wake_ups:
+    def _report(self, worker: str, released: Released | None) -> None:
+        if released is not None and released.wake_ups:
             self._notify()
             self._observers.publish(WorkerLost(worker, *released))
             words = "Worker %s is gone; %d of its wake-ups are due again, of which %d ran and are suspect."
@@ -177,13 +170,14 @@ class Reconciler:
     def _read(self, function: Callable[..., R], *args: Any) -> R | None:
         return self._attempt(self._reads.read, function, *args)
 
-    def _attempt(self, run: Callable[..., R], function: Callable[..., R], *args: Any) -> R | None:
-        """Return `run(function, *args)`; log a failure of the database, unless the store is closing."""
+    def _attempt(self, run: Callable[..., R], *args: Any) -> R | None:
+        """Return `run(*args)`; log a failure of the database, unless the store is closing."""
         try:
-            return run(function, *args)
+            return run(*args)
         except (AgentCoreError, TimeoutError) as error:
             if not self._writer.closed:
-                _log.warning("The duty %s failed; the next round retries: %s", _name_of(function), error)
+                name = _name_of(args[0] if args else run)
+                _log.warning("The duty %s failed; the next round retries: %s", name, error)
             return None
 
 

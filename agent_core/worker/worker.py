@@ -31,11 +31,13 @@ from agent_core.store.wake_ups.take import Leased
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
+from agent_core.worker.heartbeat import Heartbeat
 from agent_core.worker.reconciler import Reconciler
 from agent_core.worker.scheduler import Scheduler
 from agent_core.worker.spread import Spread
 from agent_core.worker.stop_watch import StopWatch
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
+from agent_core.worker.worker_sessions import WorkerSessions
 from agent_core.worker.workpool import Workpools
 
 _log = get_logger(__name__)
@@ -70,15 +72,19 @@ class Worker:
         self.pools = pools or Workpools(None, None)
         self.pools.delivers = outbox is not None
         self._deliveries = Deliveries(self._take_up, self.pools)
+        store.wake_ups.delay = self._deliveries.delay
         self._spread = Spread(store, self.pools, self._deliveries.delay)
         self._is_short_of_room = False  # whether due work has found no place here
         self._scheduler = Scheduler(store.engine, self._take, self._deliver, store.settings.poll)
         folder = workers_folder(parse_url(store.database_url), store.path)
         self._locks = WorkerLocks(folder, store.process)
+        self._heartbeat = Heartbeat(store, self._spread)
         self._reconciler = Reconciler(
             store,
             self._locks,
             self._spread,
+            self._heartbeat,
+            WorkerSessions(store),
             holds=self.pools.holds,
             deliver=self._deliver,
             notify=self.notify,
@@ -105,6 +111,7 @@ class Worker:
         await asyncio.to_thread(self.pools.prepare)
         self._store.attach(self)
         self._locks.open()
+        await asyncio.to_thread(self._heartbeat.beat)  # before it takes any lease; see `wake_ups.expire`
         self._began = time.monotonic()
         for pool in self.pools:
             pool.open()
@@ -114,13 +121,13 @@ class Worker:
 
     def _start_scheduler(self) -> None:
         settings, duties = self._store.settings, self._reconciler
-        self._scheduler.every(settings.heartbeat, duties.heartbeat)
         self._scheduler.every(settings.pulse, duties.take_over)
         self._scheduler.every(settings.reconcile, duties.reconcile)
         self._scheduler.every(settings.reconcile, duties.catch_up)
         self._scheduler.every(_RETENTION_INTERVAL, duties.delete_expired)
         self._scheduler.every(_CLEANUP_INTERVAL, functools.partial(duties.tidy, settings.keep_deltas))
         self._scheduler.every(_CLEANUP_INTERVAL, self._warn_of_standstill)
+        self._heartbeat.start()
         self._scheduler.start()
 
     async def __aexit__(
@@ -131,6 +138,7 @@ class Worker:
         self._steps.closing = True
         await self._deliveries.close()
         self._scheduler.shutdown()
+        self._heartbeat.close()
         at_once = set(WakeUpKind) if self._spread.is_leaving else {WakeUpKind.STEP}
         await asyncio.gather(*(pool.close(_SHUTDOWN_TIMEOUT, at_once) for pool in self.pools))
         self._store.detach()
@@ -143,7 +151,7 @@ class Worker:
         """Take no more work, and wait until the running work has ended; see `Runtime.drain`."""
         self.leave()
         self._spread.is_leaving = True
-        await asyncio.to_thread(self._reconciler.heartbeat)
+        await asyncio.to_thread(self._heartbeat.beat)
         await self._deliveries.close()
         await self._put_back([key for pool in self.pools for key in pool.drain()])
         ended = await asyncio.gather(*(pool.until_idle(grace) for pool in self.pools))
@@ -157,7 +165,7 @@ class Worker:
     @property
     def heartbeat_age(self) -> float:
         """Seconds since the leases were extended last."""
-        return time.monotonic() - self._reconciler.last_heartbeat
+        return self._heartbeat.age
 
     @property
     def is_draining(self) -> bool:

@@ -26,7 +26,6 @@ from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 
 STORIES: tuple[type[Story], ...] = (Story, Approval, Outside, Flaky, Queue, Stop, Resume, Interrupt, Branch)
-_ALIVE = 12  # threads under way at any time, so that every kill hits work
 
 
 @dataclass
@@ -39,7 +38,9 @@ class Harness:
         workers: number of workers at a time.
         pauses: share of kills that are a SIGSTOP past the lease and a SIGCONT instead.
         alone: whether one worker creates its threads itself and nobody else touches the database.
+        alive: threads under way at any time, so that every kill hits work.
         database: URL of the database; None means a SQLite file in the folder.
+        settings: settings of the runtimes that differ from the defaults.
         patience: seconds after the last kill until a running thread counts as stuck.
         seed: seed of the random choices, such as the moments of the kills.
         pause: shortest and longest time between two kills, in seconds.
@@ -59,7 +60,11 @@ class Harness:
     stories: tuple[type[Story], ...] = STORIES
     rounds: int = 1
     poisons: int = 1
+    alive: int = 12
     database: str | None = None
+    settings: dict[str, Any] = field(
+        default_factory=lambda: dict[str, Any]({"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5})
+    )
     _children: list[ForkServerProcess] = field(default_factory=list[ForkServerProcess])
     lived: list[Story] = field(default_factory=list[Story])
     _victim: ForkServerProcess | None = None
@@ -68,15 +73,14 @@ class Harness:
     async def run(self) -> Verdict:
         """Run the workers, the stories and the kills, and return the verdict."""
         began, self._verdict = time.monotonic(), Verdict()
-        settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.5, "reconcile": 0.5}
-        self.plan = Plan(self.folder, 0.01, self.alone, settings=settings, database=self.database)
+        self.plan = self.make_plan()
         self._random, self._over = random.Random(self.seed), False
-        async with Runtime(self.plan.url, settings=Settings(**settings), work=False) as runtime:
+        async with self.open_sender() as runtime:
             api = define_internal_agent_api(runtime, make_agent(self.plan.effects, 0))
             self._children = [await asyncio.to_thread(spawn, self.plan) for _ in range(self.workers)]
             keeping = asyncio.create_task(self._keep())
             try:
-                lives = [self._live(api, n) for n in range(0 if self.alone else _ALIVE)]
+                lives = [self._live(api, n) for n in range(0 if self.alone else self.alive)]
                 people = asyncio.gather(*lives, self._poison(api))
                 await self._kill()
                 await eventually(lambda: self.alone or self._all_lived(), self.patience)
@@ -91,6 +95,14 @@ class Harness:
                     child.join()
         self._verdict.kills, self._verdict.seconds = self.kills, time.monotonic() - began
         return self._verdict
+
+    def make_plan(self) -> Plan:
+        """Return the instructions for the workers."""
+        return Plan(self.folder, 0.01, feed=self.alone, settings=self.settings, database=self.database)
+
+    def open_sender(self) -> Runtime:
+        """Return the runtime of the people."""
+        return Runtime(self.plan.url, settings=Settings(**self.settings), work=False)
 
     async def _live(self, api: AgentApi, place: int) -> None:
         """Act out one story after the other, each on a new thread."""

@@ -13,6 +13,7 @@ from agent_core import Runtime, define_internal_agent_api
 from agent_core.domain.messages import Message, Thread
 from agent_core.domain.states import ThreadStatus
 from tests.chaos.harness import STORIES, Harness
+from tests.chaos.hosts import Hosts
 from tests.chaos.stories import Story
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects, make_agent
@@ -21,12 +22,30 @@ from tests.tools.postgresql import PostgreSQL
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 
+@pytest.mark.parametrize("engine", ["builtin", "procrastinate"])
+async def test_host_that_dies_and_a_server_out_of_reach(
+    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], postgresql: PostgreSQL
+) -> None:
+    """No host sees the lock files of another, and leases have their default length."""
+    name = f"hosts_{engine}"
+    postgresql.execute(f"create database {name}")
+    harness = Hosts(tmp_path, alive=12, workers=3, poisons=0, server=postgresql, name=name, engine=engine)
+    harness.seconds, harness.kill_every, harness.pace = 0, 2, 0.1
+    harness.outages, harness.outage_seconds = ["cut off"], 1
+    verdict = await harness.run()
+    with capsys.disabled():
+        print(f"\n{verdict.table()}\n{harness.takeovers.table()}")
+    assert verdict.clean, verdict.table()
+    assert verdict.kills == 1
+    assert not harness.stranded, harness.figures
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_three_workers_on_one_database(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     """One kill in twenty is a pause past the lease instead, after which the worker is a zombie."""
-    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 45, pauses=0.05, pause=(0.15, 0.6))
+    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 25, pauses=0.05, pause=(0.15, 0.6))
     if database == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         server.execute("create database chaos")

@@ -7,15 +7,17 @@ import itertools
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from agent_core import AgentApi, Runtime, Thread, define_internal_agent_api
+from agent_core import AgentApi, Runtime, Thread, create_workpool_bridge, define_internal_agent_api
 from agent_core.support import faults
 from agent_core.support.settings import Settings
+from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.chaos.world import Effects, make_agent
 from tests.support.processes.children import FORKED
 
@@ -29,20 +31,33 @@ class Plan:
     Attributes:
         folder: folder of the database and the effects.
         pace: seconds of each small wait of the model.
+        tool_pace: seconds of each small wait of a tool; None: `pace`.
         feed: whether to create threads, too.
         die_at: crash point to die at, and how many times the child passes it, the last one included.
         send: prompts to send to `thread_id`; the child ends once they are answered.
         database: URL of the database; None means a SQLite file in the folder.
+        is_host: whether the child is a host of its own: no other process sees its lock files.
+        engine: "builtin", or "procrastinate" for the engine that delivers the work.
     """
 
     folder: Path
     pace: float = 0.01
+    tool_pace: float | None = None
     feed: bool = False
     die_at: tuple[str, int] | None = None
     send: tuple[str, ...] = ()
     thread_id: str = "thread_t"
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     database: str | None = None
+    is_host: bool = False
+    engine: str = "builtin"
+
+    @property
+    def pools(self) -> dict[str, Any]:
+        """The workpool of a runtime, as arguments."""
+        if self.engine == "builtin":
+            return {}
+        return {"workpool": create_workpool_bridge(ProcrastinateEngine(self.url))}
 
     @property
     def url(self) -> str:
@@ -70,6 +85,9 @@ def start(target: Callable[..., object], *args: Any) -> ForkServerProcess:
 def work(plan: Plan) -> None:
     """Run the plan in a child."""
     logging.getLogger().addHandler(logging.FileHandler(plan.folder / f"{os.getpid()}.log"))
+    if plan.is_host:
+        tempfile.tempdir = tempfile.mkdtemp(prefix="host-", dir=plan.folder)  # with the lock files
+        logging.getLogger("agent_core.worker.reconciler").setLevel(logging.INFO)  # the takeovers
     if plan.die_at is not None:
         faults.install(plan.die_at[0], _Death(plan.die_at[1]))
     asyncio.run(_main(plan))
@@ -105,8 +123,8 @@ class _Death:
 
 
 async def _main(plan: Plan) -> None:
-    async with Runtime(plan.url, settings=Settings(**plan.settings)) as runtime:
-        api = define_internal_agent_api(runtime, make_agent(plan.effects, plan.pace))
+    async with Runtime(plan.url, settings=Settings(**plan.settings), **plan.pools) as runtime:
+        api = define_internal_agent_api(runtime, make_agent(plan.effects, plan.pace, plan.tool_pace))
         if plan.feed:
             await feed(api, f"{os.getpid()}-t")
         elif not plan.send:

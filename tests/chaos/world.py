@@ -79,12 +79,12 @@ class Effects:
         return counts
 
 
-def make_agent(effects: Effects, pace: float) -> Agent:
-    """Return the agent; `pace` is the length of its small waits, in seconds."""
+def make_agent(effects: Effects, pace: float, tool_pace: float | None = None) -> Agent:
+    """Return the agent; `pace` is the length of its small waits, and `tool_pace` of its tools', in seconds."""
     return Agent(
         "chaos",
         ScriptedModel(_model(effects, pace)),
-        tools=_tools(effects, pace),
+        tools=_tools(effects, pace if tool_pace is None else tool_pace),
         retry=RetryPolicy(max_attempts=5, initial_delay=pace, jitter=0),
         save_stream_deltas=StreamingOptions(throttle_ms=5),
     )

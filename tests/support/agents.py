@@ -111,7 +111,9 @@ async def finished(api: AgentApi, thread: Thread | str, timeout: float = 40) -> 
 
 async def lose_leases(api: AgentApi) -> None:
     """Simulate a long sleep of a runtime: its heartbeats stop, and its work is due for others."""
-    worker_of(api)._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
+    worker = worker_of(api)
+    worker._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
+    worker._heartbeat.close()  # pyright: ignore[reportPrivateUsage]
     await api.store.writer.run(api.store.wake_ups.release, api.store.process)
 
 

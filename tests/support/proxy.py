@@ -22,6 +22,9 @@ class Proxy:
         self.port: int = self._listening.getsockname()[1]
         self.deaf = threading.Event()
         """While set, the server's answers are lost."""
+        self.refusing = threading.Event()
+        """While set, new connections are closed at once."""
+        self._silent: set[socket.socket] = set()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -31,6 +34,11 @@ class Proxy:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._open.clear()
+        self._silent.clear()
+
+    def silence(self) -> None:
+        """Lose all traffic of the open connections, which stay open; later ones pass."""
+        self._silent.update(self._open)
 
     def close(self) -> None:
         """Stop listening, and end every connection."""
@@ -41,7 +49,13 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self.to))
+                try:
+                    if self.refusing.is_set():
+                        raise ConnectionRefusedError
+                    server = socket.create_connection(("127.0.0.1", self.to))
+                except ConnectionError:
+                    client.close()
+                    continue
                 for end in (client, server):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._open += [client, server]
@@ -49,8 +63,14 @@ class Proxy:
                     threading.Thread(target=self._pass, args=pair, daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError), source, target:
+        with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if not (answers and self.deaf.is_set()):
+                if not (answers and self.deaf.is_set()) and source not in self._silent:
                     target.sendall(data)
-            target.shutdown(socket.SHUT_RDWR)
+        for end in (
+            source,
+            target,
+        ):  # closing alone would not end the other thread's wait, nor the connection
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()

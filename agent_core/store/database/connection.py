@@ -28,6 +28,11 @@ class Connection(Protocol):
         """Whether commits of other processes are noticed at once."""
         ...
 
+    @property
+    def uptime(self) -> float:
+        """Seconds since the server was connected last; 0.0 while it is not, and for a file."""
+        ...
+
     def open(self) -> None:
         """Connect; called, like every method, in the writer's thread."""
         ...
@@ -87,6 +92,7 @@ class _SqliteConnection:
         self._version: int | None = None
         self._checked_at = 0.0
         self.is_listening = False
+        self.uptime = 0.0
         self.cursor: Any = None
 
     def open(self) -> None:
@@ -153,10 +159,12 @@ class _SqliteConnection:
         self._connection.close()
 
 
-def connection_for(engine: Engine, watch: float, on_foreign: OnForeignCommit, clock: Clock) -> Connection:
-    """Return an unopened connection for an engine's database, which keeps `clock` if that is the server's."""
+def connection_for(
+    engine: Engine, process: str, watch: float, on_foreign: OnForeignCommit, clock: Clock
+) -> Connection:
+    """Return an unopened connection of a process for an engine's database, which keeps a server's `clock`."""
     if engine.dialect.name == "sqlite":
         return _SqliteConnection(engine, watch, on_foreign)
     from agent_core.store.database.postgresql import PostgresConnection
 
-    return PostgresConnection(engine, on_foreign, clock if isinstance(clock, ServerClock) else None)
+    return PostgresConnection(engine, process, on_foreign, clock if isinstance(clock, ServerClock) else None)

@@ -24,11 +24,12 @@ from agent_core.text.plain_text import search_key
 
 C = TypeVar("C", bound=type[Any])
 _SQLITE = ("sqlite", "sqlite+pysqlite")
-# Seconds (milliseconds for the last) after which a silent server counts as gone.
-_SERVER_TIMEOUTS = {
+SERVER_TIMEOUTS = {
     **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3},
     "tcp_user_timeout": 10_000,
 }
+"""Options of libpq: seconds (milliseconds for the last) after which a server that is out of reach counts as gone."""
+
 _RECONNECT_TIMEOUT = 10.0  # seconds for which reads wait for a lost server, as writes do
 _RETRY_INTERVAL = 0.1  # seconds
 _QUICK_CHECK_BYTES = 256 << 20  # checking a larger file would delay every start by seconds
@@ -92,7 +93,10 @@ def opened(database_url: str, synchronous: str) -> Generator[OpenDatabase]:
         path = database_path(url)
         if path is not None:
             _check_file(path)
+        # A migration may take any time. The writer sets its own limit; see `PostgresConnection`.
         writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
+        if path is None:
+            _limit_answers(reader)
         stack.callback(_dispose, reader)
         stack.callback(_dispose, writer)
         yield OpenDatabase(writer, reader, path)
@@ -101,7 +105,7 @@ def opened(database_url: str, synchronous: str) -> Generator[OpenDatabase]:
 def _dispose(engine: Engine) -> None:
     # A read whose caller was cancelled may still run, or be about to start. It gets a moment to end; later its
     # connection is closed when it is returned, and no new one is opened.
-    event.listen(engine, "do_connect", _refuse_late)
+    event.listen(engine, "do_connect", _refuse_late, insert=True)
     deadline = time.monotonic() + 1
     while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -172,7 +176,7 @@ def _check_content(path: Path) -> None:
 
 def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
-        timeouts = {name: value for name, value in _SERVER_TIMEOUTS.items() if name not in url.query}
+        timeouts = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in url.query}
         return create_engine(url, pool_size=4, connect_args=timeouts)
     engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
 
@@ -193,6 +197,16 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
+
+
+def _limit_answers(engine: Engine) -> None:
+    """Close connections of a server that does not answer, so that nothing waits for it for ever."""
+    from agent_core.store.database.pg_pipeline import AnsweredConnection
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(*given: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+        _dialect, _record, args, named = given
+        return AnsweredConnection.connect(*args, **named)
 
 
 def _fold(text: str | None) -> str | None:
@@ -242,11 +256,11 @@ def translate(error: BaseException) -> BaseException:
 def _translate_sqlite(error: sqlite3.Error, path: str) -> DatabaseError:
     words = str(error)
     if "locked" in words or "busy" in words:
-        return DatabaseError(sentence("database_locked", path=path))
+        return DatabaseError(sentence("database_locked", path=path), is_temporary=True)
     if "readonly" in words:
-        return DatabaseError(sentence("database_read_only", path=path))
+        return DatabaseError(sentence("database_read_only", path=path), is_temporary=True)
     if "full" in words:
-        return DatabaseError(sentence("database_full", path=path))
+        return DatabaseError(sentence("database_full", path=path), is_temporary=True)
     if "malformed" in words or "not a database" in words:
         return DatabaseError(sentence("database_damaged", path=path, words=words))
     if "unable to open" in words:

@@ -46,6 +46,8 @@ _FULL = (
     ),
 )
 _AWAY = "does not answer; see that it runs, and that the URL leads to it"
+# Also a cancelled statement, and resources that are exhausted.
+_TEMPORARY = ("08", "25006", "40", "53", "55P03", "57")
 
 
 def refusal(error: BaseException) -> BaseException:
@@ -57,14 +59,17 @@ def refusal(error: BaseException) -> BaseException:
     words = " ".join(str(error).split())
     if state is not None and state.startswith("23"):
         return error
+    is_temporary = is_away(error) or (state is not None and state.startswith(_TEMPORARY))
     if state in _STATES:
-        return DatabaseError(f"The database {_STATES[state]} ({words}).")
+        return DatabaseError(f"The database {_STATES[state]} ({words}).", is_temporary=is_temporary)
     if state is None and "OperationalError" in _kinds(error):
         state = _match(words, _FULL + _REFUSED) or _AWAY
-        return DatabaseError(sentence("database_server_refused", state=state, words=words))
-    if state is not None and state.startswith(("57P", "08")):
-        return DatabaseError(sentence("database_server_refused", state=_AWAY, words=words))
-    return DatabaseError(sentence("database_refused", path="", words=words))
+        words = sentence("database_server_refused", state=state, words=words)
+    elif state is not None and state.startswith(("57P", "08")):
+        words = sentence("database_server_refused", state=_AWAY, words=words)
+    else:
+        words = sentence("database_refused", path="", words=words)
+    return DatabaseError(words, is_temporary=is_temporary)
 
 
 def is_away(error: BaseException) -> bool:

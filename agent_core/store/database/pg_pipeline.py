@@ -11,21 +11,57 @@ from __future__ import annotations
 import itertools
 import re
 import selectors
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from psycopg import Connection, errors
+from psycopg.abc import RV, PQGen
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from agent_core.store.database.interleave import switch
 
+ANSWER_TIMEOUT = 15.0
+"""Seconds after which a connection counts as lost because the server has not answered; longer than a wait for a lock.
+
+TCP does not notice: a proxy or a frozen server acknowledges what it never answers.
+"""
+
+_NO_ANSWER = f"the server has not answered for {ANSWER_TIMEOUT:g} s"
+_INTERVAL = 0.1  # seconds between checks for interrupts
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 _NAMED = re.compile(r"%\((\w+)\)s")
 _TEXT = PyFormat.TEXT
 _SYNC: tuple[None, str] = (None, "")
+
+
+class AnsweredConnection(Connection[Any]):
+    """A connection that is closed when the server does not answer in time.
+
+    Attributes:
+        answer_timeout: maximum number of seconds of one wait for the server; None: it may take any time.
+    """
+
+    answer_timeout: float | None = ANSWER_TIMEOUT
+
+    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
+        """Run a generator of psycopg until it ends.
+
+        Raises:
+            OperationalError: the server did not answer in time; the connection is closed.
+        """
+        most = self.answer_timeout if timeout is None else timeout
+        deadline = float("inf") if most is None or timeout is not None else time.monotonic() + most
+        try:
+            return super().wait(gen, interval, most)
+        except errors.OperationalError:
+            if time.monotonic() < deadline:
+                raise
+            self.pgconn.finish()
+            raise errors.OperationalError(_NO_ANSWER) from None
 
 
 class Result:
@@ -167,10 +203,16 @@ class Pipeline:
     def _next(self) -> PGresult | None:
         while self._pg.flush():  # the socket's buffer is full; the server may be waiting for us to read
             self._selector.modify(self._pg.socket, _BOTH)
-            if any(event & _READ for _, event in self._selector.select()):
+            if any(event & _READ for _, event in self._select()):
                 self._pg.consume_input()
             self._selector.modify(self._pg.socket, _READ)
         while self._pg.is_busy():
-            self._selector.select()
+            self._select()
             self._pg.consume_input()
         return self._pg.get_result()
+
+    def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
+        found = self._selector.select(ANSWER_TIMEOUT)
+        if not found:
+            raise errors.OperationalError(_NO_ANSWER)
+        return found

@@ -26,8 +26,14 @@ _RECONNECT_TIMEOUT = 10.0  # seconds for which writes wait for a lost server, as
 _RETRY_INTERVAL = 0.1  # seconds between attempts
 _CHANNEL = "agent_core"
 _LISTEN_INTERVAL = 1.0  # seconds between attempts to listen, each of which touches every feed
+_PROBE_INTERVAL = (
+    5.0  # seconds without a notification after which the listener asks whether the server is there
+)
 _MAX_STATUS_CHECKS = 100  # of a commit that was cut off and is still in progress
 _MAX_NOTIFICATION_BYTES = 7900  # of a notification: the server accepts less than 8000
+_PRESENT = "SELECT pg_advisory_lock_shared(hashtextextended(%(process)s::text, 0))"
+"""Marks a session as one of a process; see `agent_core.store.wake_ups.workers`."""
+
 _TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _COLLISIONS = {"40001", "40P01"}  # serialization failure, deadlock: the transaction is retried
 
@@ -47,13 +53,19 @@ class _Listener:
     Args:
         connect: opens a connection.
         sender: this process's name in notifications; its own are ignored.
+        process: this process's name among the workers.
         on_foreign: called in the listener's thread with the touched feeds; None: any feed.
     """
 
     def __init__(
-        self, connect: Callable[[], psycopg.Connection[Any]], sender: str, on_foreign: OnForeignCommit
+        self,
+        connect: Callable[[], psycopg.Connection[Any]],
+        sender: str,
+        process: str,
+        on_foreign: OnForeignCommit,
     ) -> None:
         self._connect = connect
+        self._process = process
         self._sender = sender
         self._on_foreign = on_foreign
         self._thread = threading.Thread(target=self._main, name="agent_core-listener", daemon=True)
@@ -79,6 +91,7 @@ class _Listener:
             try:
                 with contextlib.closing(self._connect()) as connection:
                     connection.autocommit = True
+                    connection.execute(_PRESENT, {"process": self._process})
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self.is_connected = True
                     self._on_foreign(None)
@@ -94,13 +107,21 @@ class _Listener:
                 self._closing.wait(_LISTEN_INTERVAL)
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        server, asked = connection.pgconn, False
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._inside, selectors.EVENT_READ)
             while not self._closing.is_set():
-                selector.select()
-                connection.pgconn.consume_input()
-                while (notice := connection.pgconn.notifies()) is not None:
+                if not selector.select(_PROBE_INTERVAL):
+                    if asked:
+                        raise psycopg.OperationalError("the server does not answer")
+                    server.send_query(f"LISTEN {_CHANNEL}".encode())
+                    asked = True
+                    continue
+                server.consume_input()
+                while asked and not server.is_busy():
+                    asked = server.get_result() is not None
+                while (notice := server.notifies()) is not None:
                     self._receive(notice.extra)
 
     def _receive(self, payload: bytes) -> None:
@@ -117,16 +138,21 @@ class PostgresConnection:
 
     Args:
         engine: the engine; its URL has the address of the server.
+        process: this process's name among the workers.
         on_foreign: called in the listener's thread.
         clock: the server's clock, which this session measures; None: another clock is used.
     """
 
-    def __init__(self, engine: Engine, on_foreign: OnForeignCommit, clock: ServerClock | None = None) -> None:
+    def __init__(
+        self, engine: Engine, process: str, on_foreign: OnForeignCommit, clock: ServerClock | None = None
+    ) -> None:
         self._engine = engine
+        self._process = process
+        self._connected_at: float | None = None  # in seconds of the monotonic clock
         self._clock = clock
         self._pipeline: Pipeline | None = None
         self._sender = new_id("n")[-10:]
-        self._listener = _Listener(self._connect, self._sender, on_foreign)
+        self._listener = _Listener(self._connect, self._sender, process, on_foreign)
         self._lost_at: float | None = None
         self._xid: Any = None
         self._in_doubt: str | None = None  # the transaction whose COMMIT was not answered
@@ -135,6 +161,11 @@ class PostgresConnection:
     def is_listening(self) -> bool:
         """Whether the listener is connected."""
         return self._listener.is_connected
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the server was connected last; 0.0 while it is not."""
+        return 0.0 if self._connected_at is None else time.monotonic() - self._connected_at
 
     @property
     def cursor(self) -> Pipeline:
@@ -237,6 +268,8 @@ class PostgresConnection:
             self._pipeline = pipeline = _pipelined(self._connect())
             pipeline.execute(_SESSION[0])
             pipeline.settle(_SESSION[1])
+            pipeline.settle(_PRESENT, {"process": self._process})
+            self._connected_at = time.monotonic()
             if self._clock is not None:
                 self._measure(self._clock)
         except psycopg.Error:
@@ -246,7 +279,7 @@ class PostgresConnection:
     def _give_up(self) -> None:
         if self._pipeline is not None:
             self._pipeline.close()
-        self._pipeline = None
+        self._pipeline = self._connected_at = None
         self._lost_at = self._lost_at or time.monotonic()
 
     def _is_committed(self, xid: str) -> bool:
@@ -260,7 +293,8 @@ class PostgresConnection:
                 return status == "committed"
             time.sleep(_RETRY_INTERVAL)
         raise DatabaseError(
-            "The database server does not say whether a commit succeeded; check before you repeat it."
+            "The database server does not say whether a commit succeeded; check before you repeat it.",
+            is_temporary=True,  # with a fence, the same write is safe
         )
 
 

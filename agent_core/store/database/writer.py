@@ -70,6 +70,7 @@ class Writer:
         clock: gives every transaction its `now`.
         wake: writes the wake-ups of transactions.
         outbox: writes the events of transactions.
+        process: the name of this process among the workers.
         watch: seconds between checks for commits of other processes (SQLite only; PostgreSQL notifies).
         on_touch: called on the event loop with the ids of threads that a commit changed.
         on_move: called on the event loop with each change of a thread's status.
@@ -85,6 +86,7 @@ class Writer:
         wake: WakeUps,
         outbox: Outbox,
         *,
+        process: str,
         watch: float,
         on_touch: Callable[[set[str]], None],
         on_move: Callable[[StatusChange], None],
@@ -101,7 +103,9 @@ class Writer:
         self._on_event = on_event
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._connection = connection_for(engine, watch, functools.partial(self._call, on_foreign), clock)
+        self._connection = connection_for(
+            engine, process, watch, functools.partial(self._call, on_foreign), clock
+        )
         self._is_open = False
         self._lock = threading.Lock()  # nothing is queued behind the end mark
         self._thread = threading.Thread(target=self._main, name="agent_core-writer", daemon=True)
@@ -120,6 +124,11 @@ class Writer:
     def is_listening(self) -> bool:
         """Whether commits of other processes are noticed at once."""
         return self._connection.is_listening
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the server was connected last; 0.0 while it is not, and for a file."""
+        return self._connection.uptime
 
     async def close(self) -> None:
         """Finish the queued writes, then end the thread and close the connection."""

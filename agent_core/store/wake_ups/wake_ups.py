@@ -181,11 +181,13 @@ class LeasedWakeUps:
 
     Attributes:
         worker: the worker of this process; None if it has none.
+        delay: seconds for which schedulers leave due work to an engine, which does not know of work that is released.
     """
 
     def __init__(self, process: str, lease: float, defer_for: DeferFor = deferred_by_none) -> None:
         self.process = process
         self.worker: LocalWorker | None = None
+        self.delay = 0.0
         self._lease = lease
         self._defer_for = defer_for
 
@@ -311,12 +313,13 @@ class LeasedWakeUps:
         """
         workers.forget(tx, worker)
         tx.touched.add(WORK_FEED)
-        return tx.run(_RELEASE, by=worker, now=tx.now)
+        return tx.run(_RELEASE, by=worker, now=tx.now - self.delay)
 
     def put_back(self, tx: Tx, keys: Sequence[WakeUpKey]) -> int:
         """Release this worker's leases of work that has not begun; return how many."""
         tx.touched.add(WORK_FEED)
-        return sum(tx.run(_PUT_BACK, key=key, by=self.process, now=tx.now) for key in sorted(map(str, keys)))
+        values = {"by": self.process, "now": tx.now - self.delay}
+        return sum(tx.run(_PUT_BACK, key=key, **values) for key in sorted(map(str, keys)))
 
     def bury(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> Released:
         """Release the leases of a dead worker; the work that ran becomes suspect.
@@ -329,15 +332,25 @@ class LeasedWakeUps:
         ran = suspects.judge(tx, worker, executed)
         return Released(self.release(tx, worker), ran)
 
+    def bury_absent(self, tx: Tx, worker: str, executed: Callable[[str], bool] | None = None) -> Released:
+        """Release the leases of a worker without a session of the server, which has died; see `bury`."""
+        if not workers.is_absent(tx, worker):
+            return Released(0, 0)
+        return self.bury(tx, worker, executed)
+
     def expire(self, tx: Tx, worker: str, *, alive: bool) -> Released:
         """Release the leases of a worker if they have expired.
 
+        Its work is not suspect if it was about to close: it has deleted its row among the workers then.
+
         Args:
-            alive: whether its process is known to live; its work is not suspect then.
+            alive: whether its process is known to live; its work is not suspect then, either.
         """
         if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
             return Released(0, 0)
-        return Released(self.release(tx, worker), 0) if alive else self.bury(tx, worker)
+        if alive or workers.has_left(tx, worker):
+            return Released(self.release(tx, worker), 0)
+        return self.bury(tx, worker)
 
     def mine(self, tx: Tx) -> list[WakeUpKey]:
         """Return the keys that this worker holds."""

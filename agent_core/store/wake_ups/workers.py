@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, case, delete, func, select
+from sqlalchemy import bindparam, case, delete, exists, func, select
 from sqlmodel import Session
 
 from agent_core.domain.wake_ups.fair_share import Load
@@ -26,8 +26,14 @@ _ANNOUNCE = upsert(
 )
 _FORGET = Statement(delete(WORKER).where(_r.name == P("gone")))
 # Two workers that tidy at once would wait for each other in different orders.
-_dead = select(_r.name).where(_r.seen_at <= P("before")).with_for_update(skip_locked=True)
+_holds = exists(select(_w.id).where(_w.worker == _r.name))
+_dead = select(_r.name).where(_r.seen_at <= P("before"), ~_holds).with_for_update(skip_locked=True)
 _TIDY = Statement(delete(WORKER).where(_r.name.in_(_dead)))
+# Each process holds a shared lock in its sessions of a server, which ends them when the process dies. Whoever gets
+# the lock alone knows that no session is left. https://www.postgresql.org/docs/current/explicit-locking.html
+_ABSENT = select(_r.name, func.pg_try_advisory_xact_lock(func.hashtextextended(_r.name, 0)))
+_IS_ABSENT = Statement(select(func.pg_try_advisory_xact_lock(func.hashtextextended(P("gone"), 0))))
+_SEEN = Statement(select(_r.name).where(_r.name == P("gone")))
 
 _work = one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL])
 _is_step = _w.kind == WakeUpKind.STEP.value
@@ -123,8 +129,24 @@ def forget(tx: Tx, name: str) -> None:
     tx.do(_FORGET, gone=name)
 
 
+def presence(session: Session) -> dict[str, bool]:
+    """Return for each worker whether it has a session of the server; PostgreSQL only."""
+    return {name: not absent for name, absent in session.connection().execute(_ABSENT)}
+
+
+def is_absent(tx: Tx, name: str) -> bool:
+    """Whether a worker has no session of the server, and gets none before this transaction ends."""
+    row = tx.one(_IS_ABSENT, gone=name)
+    return row is not None and bool(row[0])
+
+
+def has_left(tx: Tx, name: str) -> bool:
+    """Whether a worker takes no more work, because it was about to close."""
+    return tx.one(_SEEN, gone=name) is None
+
+
 def tidy(tx: Tx, lease: float) -> None:
-    """Delete the rows of workers that were not seen for longer than a lease."""
+    """Delete the rows of workers that were not seen for longer than a lease and hold none."""
     tx.do(_TIDY, before=tx.now - lease)
 
 

@@ -40,7 +40,7 @@ async def test_draining_worker_is_not_ready(path: Path) -> None:
 
 async def test_worker_whose_heartbeats_have_ended_is_not_ready(path: Path) -> None:
     async with agent_on(path, [], settings=replace(QUICK, lease=0.3, heartbeat=0.1)) as api:
-        worker_of(api)._scheduler.shutdown()  # pyright: ignore[reportPrivateUsage]
+        worker_of(api)._heartbeat.close()  # pyright: ignore[reportPrivateUsage]
         check = ReadyCheck(runtime_of(api))
 
         async def found() -> Any:

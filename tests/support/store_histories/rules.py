@@ -13,7 +13,8 @@ from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
 from agent_core.store.reads import search
 from agent_core.store.threads import search_index, suspects, thread_row, usage_totals
 from agent_core.store.turns import claims, steps, turns
-from agent_core.store.wake_ups import due_work
+from agent_core.store.wake_ups import due_work, workers
+from agent_core.store.wake_ups.workers import WorkerInfo
 from tests.support.store_histories.branch_rules import BranchRules
 from tests.support.store_histories.call_rules import picks
 from tests.support.store_histories.machine import Step, message
@@ -183,6 +184,7 @@ class StoreMachine(BranchRules):
         late = self.model.late()
         assert late == set(self.reads.read(due_work.expired, self.model.now))
         for gone in sorted(late - {who}):
+            self.do(who, workers.announce, WorkerInfo(gone, "host", 0.0, 1, None, []))  # it has not left
             self.do(who, self.wake_ups(who).expire, gone, alive=False)
             self.model.bury(gone)
         if who in late:

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Generator
+from itertools import chain
 from typing import Any
 
+import psycopg
 import pytest
 
 from agent_core import Runtime, define_internal_agent_api, errors
+from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database import open as readers
+from agent_core.store.database import pg_pipeline
 from agent_core.store.database import postgresql as border
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings
-from agent_core.testing import ToolUse, eventually
+from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import ToolContext, action_tool
-from tests.support.agents import QUICK, Follower, agent_on, finished, texts, tool_parts
+from tests.support.agents import (
+    EAGER,
+    QUICK,
+    Follower,
+    agent_on,
+    finished,
+    held,
+    runtime_of,
+    texts,
+    tool_parts,
+    worker_of,
+)
 from tests.support.databases import serving
 from tests.support.proxy import Proxy
 from tests.tools.postgresql import PostgreSQL
@@ -89,6 +106,71 @@ async def test_store_gives_up_after_a_while_and_says_so(
         finally:
             own.start()
         assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
+
+
+async def test_answer_waits_for_a_server_that_is_away_for_long(
+    path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The turn does not fail, and the model is not asked again."""
+    monkeypatch.setattr(border, "_RECONNECT_TIMEOUT", 0.3)
+    go = asyncio.Event()
+    model = ScriptedModel(lambda _: chain(held(go), ["Yes."]))
+    async with agent_on(path, model) as api:
+        thread = await api.create_thread("Hi")
+        await eventually(lambda: model.requests)
+        own.stop()
+        go.set()
+        await eventually(lambda: "an answer was not written; retry" in caplog.text)
+        own.start()
+        assert (await finished(api, thread)).status == "completed"
+    assert len(model.requests) == 1
+
+
+async def test_step_waits_for_a_free_connection(
+    path: Any, own: PostgreSQL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its history cannot be read, while its writes succeed on the connection that they have."""
+    monkeypatch.setattr(readers, "_RECONNECT_TIMEOUT", 0.3)
+    async with agent_on(path, [["Yes."]], runtime={"work": False}) as sender:
+        thread = await sender.create_thread("Hi")
+        with contextlib.ExitStack() as stack:
+            async with agent_on(path, [["Yes."]], runtime={"work": False}, settings=EAGER) as api:
+                api.store.engine.dispose()
+                with contextlib.suppress(psycopg.OperationalError):
+                    while True:
+                        stack.enter_context(own.connect())
+                await runtime_of(api).begin_work()
+                key = step_key(thread.id)
+                await api.store.writer.run(api.store.wake_ups.lease, str(key))
+                await eventually(lambda: f"{key} was interrupted" in caplog.text)
+                stack.close()
+                assert (await finished(sender, thread)).status == "completed"
+
+
+async def test_nobody_is_declared_dead_after_an_outage(path: Any, own: PostgreSQL) -> None:
+    """All leases have expired, and each worker sees those of the others first."""
+    runs, go = asyncio.Event(), asyncio.Event()
+
+    @action_tool
+    async def once() -> str:
+        """Run once."""
+        runs.set()
+        await go.wait()
+        return "done"
+
+    options: dict[str, Any] = {"tools": [once], "settings": QUICK}
+    turns = [[ToolUse("once")], ["End."]]
+    async with agent_on(path, turns, **options) as api, agent_on(path, [], **options) as other:
+        thread = await api.create_thread("Hi")
+        await runs.wait()
+        own.stop()
+        away = time.monotonic() + QUICK.lease + 0.2
+        await eventually(lambda: time.monotonic() > away)
+        own.start()
+        await eventually(lambda: all(worker_of(one)._heartbeat.is_regular for one in (api, other)))  # pyright: ignore[reportPrivateUsage]
+        go.set()
+        assert (await finished(api, thread)).status == "completed"
+        assert (await tool_parts(api, thread.id))[0].get("output") == "done"
 
 
 async def test_runtime_closes_while_the_server_is_away(
@@ -169,6 +251,25 @@ async def test_a_listener_that_was_cut_off_listens_again(cut_off: Any, own: Post
             await straight.update_thread(thread.id, title=title)
             await follower.until(lambda view, title=title: view.thread["title"] == title)
             await eventually(lambda: own.execute(LISTENING)[0][0] == 2)
+
+
+async def test_silent_connections_are_replaced(cut_off: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay open and are acknowledged, so TCP notices nothing; a worker must not wait for ever."""
+    straight, runtime, proxy = cut_off
+    monkeypatch.setattr(pg_pipeline, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(pg_pipeline.AnsweredConnection, "answer_timeout", 0.5)
+    monkeypatch.setattr(border, "_PROBE_INTERVAL", 0.3)
+    thread = await straight.create_thread(title="-")
+    api = define_internal_agent_api(runtime, straight.agent)
+    async with Follower(api, thread.id) as follower:
+        await follower.until(lambda _: follower.snapshots)
+        await api.update_thread(thread.id, title="before")
+        await follower.until(lambda view: view.thread["title"] == "before")
+        proxy.silence()
+        read, write = api.get_thread(thread.id), api.update_thread(thread.id, title="written")
+        await asyncio.wait_for(asyncio.gather(read, write), 20)
+        await straight.update_thread(thread.id, title="seen")
+        await follower.until(lambda view: view.thread["title"] == "seen")
 
 
 async def test_a_transaction_that_sleeps_is_ended_by_the_server(

@@ -238,6 +238,7 @@ async def test_only_what_ran_is_suspect(path: Path, bury: Burial) -> None:
         assert held(path) == [(worker, None, 0)] * 3
         async with agent_on(path, answer, **idle) as heir:
             await dying.store.writer.run(lambda _: worker_of(dying)._scheduler.shutdown())  # pyright: ignore[reportPrivateUsage]
+            worker_of(dying)._heartbeat.close()  # pyright: ignore[reportPrivateUsage]
             await bury(heir, worker)
             await bury(heir, worker)  # as another worker that saw the death would
         # In order of the keys: the steps of b and c, then the tool call of a.

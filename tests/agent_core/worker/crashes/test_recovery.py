@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import THREAD
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.store.turns import claims, steps
+from agent_core.support.settings import Settings
 from agent_core.testing import ToolUse, eventually
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.worker import Plan, spawn
@@ -32,6 +34,7 @@ from tests.support.agents import (
     rows,
     texts,
     tool_parts,
+    worker_of,
 )
 from tests.support.databases import url
 
@@ -68,6 +71,29 @@ async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest
             await follower.agrees()
     with capsys.disabled():
         print(f"\nrestart -> the next model request: {took * 1000:.0f} ms")
+
+
+async def test_process_killed_on_another_host_is_taken_over_before_its_lease_ends(
+    path: Path, database: str
+) -> None:
+    """Nobody sees its lock file, and its lease lasts an hour, but the server has ended its sessions."""
+    if database != "postgresql":
+        return  # a file is used by one host
+    settings: dict[str, Any] = {"lease": 3600.0, "heartbeat": 0.2}
+    plan = Plan(path.parent, pace=0.1, settings=settings, database=url(prepare(path)), is_host=True)
+    dead = spawn(replace(plan, pace=30))
+    async with Runtime(plan.url, work=False, settings=Settings(**settings)) as survivor:
+        api = define_internal_agent_api(survivor, make_agent(plan.effects, 0))
+        await api.create_thread("once", thread_id="t")
+        async with Follower(api, "t") as follower:
+            await follower.until(lambda _: "Step 0" in follower.text, 30)
+            await survivor.begin_work()
+            sessions = worker_of(api)._reconciler._sessions  # pyright: ignore[reportPrivateUsage]
+            await eventually(lambda: sessions._present)  # pyright: ignore[reportPrivateUsage]
+            dead.kill()
+            dead.join()
+            assert (await finished(api, "t")).status == "completed"
+            await follower.agrees()
 
 
 async def test_worker_closed_in_mid_step_gives_its_step_back(path: Path) -> None:
