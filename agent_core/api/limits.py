@@ -12,12 +12,12 @@ from agent_core.store.store import Store
 
 
 def only_the_application(ctx: CallContext | None) -> None:
-    """Deny users access to limits and budgets.
+    """Deny access to limits and budgets to everybody but the application, which calls without a context.
 
     Raises:
-        AccessDeniedError: the caller is a user.
+        AccessDeniedError: the caller is a user, or a client over HTTP.
     """
-    if ctx is not None and ctx.user_id is not None:
+    if ctx is not None:
         raise AccessDeniedError(sentence("limits_forbidden"))
 
 
@@ -111,13 +111,15 @@ class Limits(ApiBase):
     ) -> list[BudgetUse]:
         """Return all budgets, or those that apply to a user, an agent or a thread, and what is used of them.
 
+        Everybody may read those of their own, and of threads that they may access.
+
         Raises:
             ThreadNotFoundError: there is no such thread.
             ValidationError: more than one of the three is given.
         """
         scope = None
         if any(name is not None for name in (user_id, agent, thread_id)):
-            scope = await self._scope(ctx, user_id, agent, thread_id)
+            scope = await self._scope(ctx, user_id, agent, thread_id, reads=True)
         else:
             await self._check(ctx)
         return await self.store.writer.run(changes.budgets, scope)
@@ -133,11 +135,20 @@ class Limits(ApiBase):
         await check_may(self._may_limit, ctx, "limits_forbidden")
 
     async def _scope(
-        self, ctx: CallContext | None, user_id: str | None, agent: str | None, thread_id: str | None
+        self,
+        ctx: CallContext | None,
+        user_id: str | None,
+        agent: str | None,
+        thread_id: str | None,
+        *,
+        reads: bool = False,
     ) -> Scope:
+        may_read = ctx is not None and ctx.user_id is not None and user_id == ctx.user_id
         if thread_id is not None and thread_id != EACH:
             await self._authorize(ctx, thread_id)
-        await self._check(ctx)
+            may_read = True
+        if not (reads and may_read):
+            await self._check(ctx)
         given: list[tuple[Kind, str | None]] = [("user", user_id), ("agent", agent), ("thread", thread_id)]
         scopes = [Scope(kind, name) for kind, name in given if name is not None]
         if len(scopes) != 1:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from agent_core.agent import CallContext
 from agent_core.errors import ValidationError
 from agent_core.http.ai_sdk_chat import ChatEndpoints
 from agent_core.http.ai_sdk_request import WHEN_BUSY
@@ -40,6 +41,8 @@ def make_app(
 
     async def found(path: Path, request: Request) -> Response:
         ctx = await caller(context, request)
+        if path.is_admin and ctx is None:
+            ctx = CallContext()  # no context means the application itself, which does not call over HTTP
         values = await _arguments(path, request, max_body)
         value = await attrgetter(path.method)(api)(**values, ctx=ctx)
         if value is None and path.kind:
@@ -67,11 +70,11 @@ def mount_app(path: str, app: Starlette) -> Mount:
 async def _arguments(path: Path, request: Request, most: int) -> dict[str, Any]:
     """Return the arguments of the method from the path, the body and the query."""
     body = await body_of(request, most) if path.verb in ("POST", "PUT", "PATCH") else {}
-    given = fields(body, path.required, path.optional) | query_of(request, **path.query)
+    given = fields(body, path.required, path.optional)
     expect(given, TYPES, {name for name in path.required if name not in NULLABLE})
     for name in READERS.keys() & given.keys():
         given[name] = READERS[name](given[name])
-    return {**path.defaults, **given, **request.path_params}
+    return {**path.defaults, **given, **query_of(request, **path.query), **request.path_params}
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

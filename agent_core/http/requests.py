@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
 from agent_core.errors import ValidationError
 from agent_core.schedules.triggers import Trigger, at, cron, every
 
+R = TypeVar("R")
 Context = Callable[[Request], Any]
 """Callback `(request) -> CallContext | None`, sync or async, that raises to reject the caller."""
 
@@ -201,6 +202,16 @@ def names(value: list[Any]) -> list[Any]:
     if not all(isinstance(one, str) for one in value):
         raise ValidationError("The ids must be strings.")
     return value
+
+
+def value_of(kind: Callable[..., R], value: Mapping[str, Any]) -> R:
+    """Return a dataclass's instance from its form in answers.
+
+    Raises:
+        ValidationError: a field is unknown, or its value does not fit.
+    """
+    known = inspect.signature(kind).parameters
+    return kind(**fields(value, (), tuple(known)))
 
 
 def trigger(value: Any) -> Trigger | None:

@@ -1,16 +1,27 @@
 """Define the paths: the API method of each, and the fields of its body and query.
 
-Fields have the names of the method's arguments. `user_id` is never one of them: over HTTP, `context` determines
-the user.
+Fields have the names of the method's arguments. `user_id` is never the caller: over HTTP, `context` determines the
+user. It is only the person whose budget is meant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from agent_core.http.requests import WAIT_TIMEOUT, count, moment, names, seconds_to_wait, trigger, truth
+from agent_core.domain.limits import Budget, Limit
+from agent_core.http.requests import (
+    WAIT_TIMEOUT,
+    count,
+    moment,
+    names,
+    seconds_to_wait,
+    trigger,
+    truth,
+    value_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +53,19 @@ class Path:
         """The kind of thing that does not exist if the method returns None; None: no error."""
         return {"get_thread": "thread", "schedules.get": "schedule"}.get(self.method)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether `limits_callback` decides who may use it."""
+        return self.method.startswith("limits.")
+
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
-    **dict.fromkeys(("when_busy", "after", "reason", "error", "missed"), (str,)),
+    **dict.fromkeys(("when_busy", "after", "reason", "error", "missed", "model", "user_id"), (str,)),
     **dict.fromkeys(("auto_start", "pinned", "archived", "anywhere"), (bool,)),
     **dict.fromkeys(
-        ("metadata", "changes", "args", "message", "stream_args", "trigger", "document"), (dict,)
+        ("metadata", "changes", "args", "message", "stream_args", "trigger", "document", "limit", "budget"),
+        (dict,),
     ),
     **dict.fromkeys(("messages", "ids"), (list,)),
     **{"prompt": (str, list), "seconds": (int, float), "max_runs": (int,)},
@@ -58,7 +75,10 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 NULLABLE = ("result", "seconds")
 """Required fields in which null is a value."""
 
-READERS: Mapping[str, Callable[[Any], Any]] = {"trigger": trigger, "ids": names}
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    **{"trigger": trigger, "ids": names},
+    **{"limit": partial(value_of, Limit), "budget": partial(value_of, Budget)},
+}
 """Parsers of fields that need more than a check of their type."""
 
 _THREADS, _THREAD = "/threads", "/threads/{thread_id}"
@@ -67,6 +87,7 @@ _DEAD_LETTERS = "/outbox/dead-letters"
 _SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
 _NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
 _CHANGES = ("title", "pinned", "archived", "metadata", "agent")
+_WHOSE = ("user_id", "agent", "thread_id")
 _NEW_SCHEDULE = ("thread_id", "title", "metadata", "missed", "max_runs", "schedule_id", "agent")
 
 PATHS = (
@@ -170,6 +191,16 @@ PATHS = (
     Path("POST", _DEAD_LETTERS + "/redeliver", "outbox.redeliver_all", name="redelivered"),
     Path("POST", _DEAD_LETTERS + "/{event_id}/redeliver", "outbox.redeliver"),
     Path("DELETE", _DEAD_LETTERS + "/{event_id}", "outbox.discard"),
+    Path("GET", "/limits", "limits.list_limits", name="limits"),
+    Path("PUT", "/limits", "limits.set_limit", required=("model", "limit")),
+    Path("DELETE", "/limits", "limits.remove_limit", query={"model": str}, defaults={"model": ""}),
+    Path("GET", "/budgets", "limits.list_budgets", query=dict.fromkeys(_WHOSE, str), name="budgets"),
+    Path("PUT", "/budgets", "limits.set_budget", required=("budget",), optional=_WHOSE),
+    Path(
+        *("DELETE", "/budgets", "limits.remove_budget"),
+        query=dict.fromkeys(("per", *_WHOSE), str),
+        defaults={"per": ""},
+    ),
     Path("GET", "/preferences", "preferences.get", name="preferences"),
     Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )

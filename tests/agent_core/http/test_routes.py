@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from starlette.requests import Request
 
+from agent_core import CallContext, define_agent_api
+from agent_core.errors import AccessDeniedError
 from agent_core.http.routes import PATHS
+from agent_core.testing import eventually
 from tests.agent_core.http.test_app import done, refused
 from tests.support.agents import api_methods
 from tests.support.http_server import serving
@@ -17,7 +22,7 @@ from tests.support.http_server import serving
 ROOT = Path(__file__).resolve().parents[3]
 ELSEWHERE = {"subscribe", "changes", "preferences.follow", "add_file", "read_file"}
 """`subscribe` is GET /threads/{id}/events; `changes` tells of everybody's threads; preferences are read
-again, not followed; how bytes of files come and go is the application's own affair, and so are limits."""
+again, not followed; how bytes of files come and go is the application's own affair."""
 
 
 def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
@@ -26,9 +31,7 @@ def test_every_method_has_a_path_with_arguments_of_its_own() -> None:
         for name, function in api_methods().items()
         if "ctx" in inspect.signature(function).parameters
     }
-    assert {path.method for path in PATHS} == {
-        name for name in methods if name not in ELSEWHERE and not name.startswith("limits.")
-    }
+    assert {path.method for path in PATHS} == methods.keys() - ELSEWHERE
     for path in PATHS:
         in_path = {piece.strip("{}") for piece in path.path.split("/") if piece.startswith("{")}
         given = {*in_path, *path.required, *path.optional, *path.query}
@@ -100,6 +103,70 @@ async def test_a_thread_is_exported_and_imported_over_http(path: Path) -> None:
         refused(await client.post("/threads/import", json={"document": {"a": "x" * 5_000}}), 413)
         refused(await client.get("/threads/none/export"), 404, "ThreadNotFoundError")
         assert (await client.get("/threads")).json()["threads"] == listed
+
+
+def _caller(request: Request) -> CallContext:
+    return CallContext(request.headers["x-user"])
+
+
+def _admins_only(ctx: CallContext | None) -> None:
+    if ctx is None or ctx.user_id != "admin":
+        raise AccessDeniedError("Ask an admin.")
+
+
+async def test_limits_and_budgets_are_read_by_people_and_changed_by_admins_over_http(path: Path) -> None:
+    async with serving(path, lambda _: ["Yes."]) as (anybody, plain):
+        for method, where in (("GET", "/limits"), ("GET", "/budgets"), ("DELETE", "/limits?model=m")):
+            refused(await anybody.request(method, where), 403, "AccessDeniedError")
+        api = define_agent_api(plain.store, plain.agent, limits_callback=_admins_only)
+        transport = httpx.ASGITransport(app=api.http_app(_caller))
+
+        async def ask(user: str, method: str, where: str, body: Any = None) -> httpx.Response:
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                return await client.request(method, where, json=body, headers={"x-user": user})
+
+        limit = {"model": "scripted", "limit": {"concurrency": 3}}
+        assert (await ask("admin", "PUT", "/limits", limit)).status_code == 204
+        (listed,) = (await ask("admin", "GET", "/limits")).json()["limits"]
+        assert (listed["model"], listed["limit"]["concurrency"], listed["running"]) == ("scripted", 3, 0)
+        assert (await ask("admin", "DELETE", "/limits?model=scripted")).status_code == 204
+        assert (await ask("admin", "GET", "/limits")).json() == {"limits": []}
+
+        nothing = {"budget": {"usd": 0, "per": "day"}, "user_id": "ann"}
+        assert (await ask("admin", "PUT", "/budgets", nothing)).status_code == 204
+        name = (await ask("ann", "POST", "/threads", {"prompt": "Hi"})).json()["id"]
+
+        async def paused() -> Any:
+            return (await ask("ann", "GET", f"/threads/{name}")).json()["retry_state"]
+
+        assert (await eventually(paused))["kind"] == "budget"
+        (own,) = (await ask("ann", "GET", "/budgets?user_id=ann")).json()["budgets"]
+        assert (own["budget"], own["usd"]) == ({"usd": 0, "tokens": None, "per": "day"}, 0)
+        assert (await ask("ann", "GET", f"/budgets?thread_id={name}")).json() == {"budgets": []}
+        more = {"budget": {"tokens": 5_000}, "user_id": "ann"}
+        for method, where, body in (
+            ("PUT", "/budgets", more),
+            ("GET", "/budgets", None),
+            ("GET", "/budgets?user_id=bob", None),
+            ("DELETE", "/budgets?per=day&user_id=ann", None),
+            ("PUT", "/limits", limit),
+        ):
+            assert refused(await ask("ann", method, where, body), 403) == "Ask an admin."
+        for method, where, body in (
+            ("PUT", "/budgets", {"budget": {"usd": -1}, "user_id": "ann"}),
+            ("PUT", "/budgets", {"budget": {"euro": 1}, "user_id": "ann"}),
+            ("PUT", "/budgets", {"budget": {"usd": 1, "per": ["day"]}, "user_id": "ann"}),
+            ("PUT", "/budgets", {"budget": 3, "user_id": "ann"}),
+            ("PUT", "/budgets", {"budget": {"usd": 1}}),
+            ("PUT", "/budgets", {"budget": {"usd": 1}, "user_id": "ann", "agent": "assistant"}),
+            ("DELETE", "/budgets?per=week&user_id=ann", None),
+            ("DELETE", "/budgets?user_id=ann", None),
+            ("PUT", "/limits", {"model": "m", "limit": {"concurrency": 0}}),
+            ("DELETE", "/limits", None),
+        ):
+            refused(await ask("admin", method, where, body), 422, "ValidationError")
+        assert (await ask("admin", "PUT", "/budgets", more)).status_code == 204
+        assert (await ask("ann", "GET", f"/threads/{name}/idle")).json()["status"] == "completed"
 
 
 async def test_schedules_are_created_changed_and_run_over_http(path: Path) -> None:
