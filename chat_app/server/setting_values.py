@@ -94,6 +94,18 @@ def parse_count(name: str, value: str) -> int:
     return int(value)
 
 
+def parse_limit(name: str, value: str) -> int | None:
+    """Return a number from 1 to `_MAX_COUNT`; None for `none`."""
+    if value == "none":
+        return None
+    try:
+        return parse_count(name, value)
+    except ValidationError:
+        raise ValidationError(
+            f"{name} is {value!r}; it must be a number from 1 to {_MAX_COUNT}, such as 4, or none."
+        ) from None
+
+
 def parse_seconds(name: str, value: str) -> float:
     """Return a number of seconds, from 0."""
     try:

@@ -24,6 +24,7 @@ from chat_app.server.setting_values import (
     parse_count,
     parse_days,
     parse_http_url,
+    parse_limit,
     parse_model_name,
     parse_modules,
     parse_port,
@@ -70,6 +71,11 @@ VARIABLES = (
     ),
     _Variable("CHAT_MAX_PARALLELISM", "64", "How many model steps a process runs at once."),
     _Variable("CHAT_TOOL_PARALLELISM", "as CHAT_MAX_PARALLELISM", "How many tools a process runs at once."),
+    _Variable(
+        "CHAT_MAX_PER_USER",
+        "none",
+        "How many chats of one person run at once, in all processes together; tools of a running turn do not count.",
+    ),
     _Variable(
         "CHAT_GRACE",
         "30",
@@ -134,6 +140,7 @@ class Settings:
         engine: one of `ENGINES`.
         max_parallelism: how many model steps a process runs at once, from 1.
         tool_parallelism: how many tools a process runs at once, from 1.
+        max_per_user: how many chats of one person run at once, in all processes, from 1; None: no limit.
         grace: seconds that running steps and tools get to end when the process is stopped, from 0.
         metrics: whether the server of the pages serves /metrics.
         delete_after_days: days without activity after which a chat is deleted; None: never.
@@ -159,6 +166,7 @@ class Settings:
     engine: str = "builtin"
     max_parallelism: int = 64
     tool_parallelism: int = 64
+    max_per_user: int | None = None
     grace: float = 30.0
     metrics: bool = False
     delete_after_days: float | None = None
@@ -209,6 +217,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         engine=_engine(values.get("CHAT_ENGINE", "builtin"), database_url),
         max_parallelism=parse_count("CHAT_MAX_PARALLELISM", steps),
         tool_parallelism=parse_count("CHAT_TOOL_PARALLELISM", values.get("CHAT_TOOL_PARALLELISM", steps)),
+        max_per_user=parse_limit("CHAT_MAX_PER_USER", values.get("CHAT_MAX_PER_USER", "none")),
         metrics=parse_switch("CHAT_METRICS", values.get("CHAT_METRICS", "0")),
         grace=parse_seconds("CHAT_GRACE", values.get("CHAT_GRACE", "30")),
         delete_after_days=parse_days("CHAT_DELETE_AFTER_DAYS", values.get("CHAT_DELETE_AFTER_DAYS", "never")),

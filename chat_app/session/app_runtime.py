@@ -77,10 +77,13 @@ def workpools(settings: Settings) -> tuple[Workpool, Workpool]:
     Raises:
         ValidationError: CHAT_ENGINE names an engine that is not installed, or does not fit the database.
     """
-    steps, tools = Workpool(settings.max_parallelism), Workpool(settings.tool_parallelism)
+    steps = Workpool(settings.max_parallelism, max_per_user=settings.max_per_user)
+    tools = Workpool(settings.tool_parallelism)
     if settings.engine == "procrastinate":
         steps = create_workpool_bridge(
-            ProcrastinateEngine(settings.database_url), max_parallelism=settings.max_parallelism
+            ProcrastinateEngine(settings.database_url),
+            max_parallelism=settings.max_parallelism,
+            max_per_user=settings.max_per_user,
         )
         tools.engine = steps.engine
     return steps, tools

@@ -60,8 +60,9 @@ def test_engine_that_is_not_installed_is_refused_with_a_remedy() -> None:
 
 
 def test_parallelism_is_that_of_the_settings() -> None:
-    steps, tools = workpools(Settings(max_parallelism=3, tool_parallelism=5))
+    steps, tools = workpools(Settings(max_parallelism=3, tool_parallelism=5, max_per_user=2))
     assert (steps.max_parallelism, tools.max_parallelism, steps.engine) == (3, 5, None)
+    assert (steps.max_per_user, tools.max_per_user) == (2, None)
 
 
 async def test_events_of_the_app_go_to_its_webhook_until_that_is_off(tmp_path: Path) -> None:
