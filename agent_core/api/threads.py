@@ -23,7 +23,7 @@ from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.reads import thread_list
 from agent_core.store.threads import thread_row
-from agent_core.store.turns import trash, turns
+from agent_core.store.turns import deletion, trash, turns
 from agent_core.support.faults import crash_point
 
 _MAX_UNDO = 366 * 86_400.0
@@ -206,7 +206,7 @@ class ThreadMethods(ApiBase):
         if undo_for:
             await self.store.writer.run(trash.put, thread_id, undo_for)
         else:
-            await self.store.writer.run(thread_row.remove, thread_id)
+            await self.store.writer.run(deletion.delete_thread, thread_id)
 
     async def restore_thread(self, thread_id: str, *, ctx: CallContext | None = None) -> Thread:
         """Restore a thread that was deleted with `undo_for`; if it was running, it is stopped now.

@@ -55,6 +55,11 @@ def at_most(messages: Iterable[ProviderMessage], tools: list[dict[str, Any]]) ->
     return sum([_weigh(message, most_tokens) for message in messages]) + most_tokens(_as_text(tools))
 
 
+def about(messages: Iterable[ProviderMessage], tools: list[dict[str, Any]]) -> int:
+    """Return an estimate of the tokens of messages and tools without a tokenizer, rather too high than too low."""
+    return sum([_weigh(message, estimate_tokens) for message in messages]) + estimate_tokens(_as_text(tools))
+
+
 def _weigh(message: ProviderMessage, count: Callable[[str], int]) -> int:
     content = message.get("content")
     tokens = MESSAGE_TOKENS

@@ -123,6 +123,10 @@ class Used(NamedTuple):
     tokens: int = 0
     usd: float = 0.0
 
+    def plus(self, other: Used) -> Used:
+        """Return the sum of both."""
+        return Used(self.requests + other.requests, self.tokens + other.tokens, self.usd + other.usd)
+
 
 class Running(NamedTuple):
     """The estimates of the steps that run; `unpriced` are the tokens of those without an estimate in dollars."""
@@ -133,11 +137,34 @@ class Running(NamedTuple):
     unpriced: int = 0
 
 
+class Prompt(NamedTuple):
+    """About what a request costs without its answer; prices in US dollars, None if they are unknown.
+
+    tokens      of the request
+    usd         their price
+    answer_usd  the price of one token of the answer
+    """
+
+    tokens: int = 0
+    usd: float | None = None
+    answer_usd: float | None = None
+
+    def price_with(self, answer: int) -> float | None:
+        """Return the price of the request and of the tokens of an answer."""
+        if self.usd is None or self.answer_usd is None:
+            return None
+        return self.usd + answer * self.answer_usd
+
+
 class Estimate(NamedTuple):
-    """Upper bounds of what a step will use; without a known price `usd` is None."""
+    """Upper bounds of what a step will use; without a known price `usd` is None.
+
+    `prompt` is no bound but an estimate: what a step counts at least that ends without counts of its provider.
+    """
 
     tokens: int
     usd: float | None = None
+    prompt: Prompt = Prompt()
 
 
 class Scope(NamedTuple):

@@ -42,8 +42,8 @@ class Thread(JsonValue):
         seq: the fence of the newest model step.
         retry_state: while a retry waits: attempt, max_attempts, next_at (epoch seconds), error, kind, and
             error_info as below. While no process has the thread's agent, kind is "unknown_agent" and next_at
-            None; while a limit or a budget pauses the thread, kind is "limit" or "budget", with scope, budget and
-            awaits_room.
+            None; while a limit or a budget pauses the thread, kind is "limit" or "budget", with scope, budget,
+            awaits_room and since (epoch seconds).
         error: the error message of a failed thread, from the provider, the tool or this library.
         error_info: code and params of `error`, as in `AgentCoreError`, if it is an error message of this library.
         cursor: the newest delta; `subscribe` continues from it.

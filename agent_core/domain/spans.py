@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from agent_core.support.plain_json import JsonValue
 
-SpanKind = Literal["turn", "model", "tool", "wait", "approval", "queued"]
+SpanKind = Literal["turn", "model", "tool", "wait", "approval", "queued", "pause"]
 SpanStatus = Literal[
     "running", "waiting", "ok", "retried", "failed", "stopped", "lost", "released", "in doubt", "denied"
 ]
@@ -26,8 +26,8 @@ class Span(JsonValue):
     Attributes:
         id: unique within the thread and always the same, such as "model:3" or "tool:call_1:2".
         kind: "turn" (a reply and all it took), "model" (an attempt at a model step), "tool" (an
-            attempt at a tool call), "wait" (between two attempts), "approval" (for a person's yes)
-            or "queued" (due, without a worker).
+            attempt at a tool call), "wait" (between two attempts), "approval" (for a person's yes),
+            "queued" (due, without a worker) or "pause" (by a limit or a budget, which is its name).
         status: "running"; "waiting" for a moment, a worker, a person or another system; "ok";
             "retried" (failed, another attempt follows); "failed"; "stopped" by a person; "lost"
             (the process died); "released" (the server shut down and released the work); "in doubt" (the

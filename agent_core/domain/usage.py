@@ -24,6 +24,7 @@ class Tally(JsonValue):
         requests: attempts at model steps, including failed and lost ones.
         metered: requests with token counts from the provider; the others may have cost something, too.
         cost: US dollars, as far as prices are known; None if no price is.
+        estimated: requests that ended without counts of the provider, whose tokens and cost are estimated.
     """
 
     requests: int = 0
@@ -35,6 +36,7 @@ class Tally(JsonValue):
     reasoning_tokens: int = 0
     cost: float | None = None
     cache_write_tokens: int = 0
+    estimated: int = 0
 
     def __add__(self, other: Tally) -> Tally:
         """Return the sum of both tallies."""
@@ -49,11 +51,12 @@ class Tally(JsonValue):
             self.reasoning_tokens + other.reasoning_tokens,
             _cost(self.cost, other.cost),
             self.cache_write_tokens + other.cache_write_tokens,
+            self.estimated + other.estimated,
         )
 
     def __sub__(self, other: Tally) -> Tally:
         """Return what must be added to the other tally to make this one."""
-        names = ("requests", "metered", *COUNTS)
+        names = ("requests", "metered", "estimated", *COUNTS)
         counts = {name: getattr(self, name) - getattr(other, name) for name in names}
         return Tally(**counts, cost=None if self.cost is None else self.cost - (other.cost or 0))
 
@@ -98,7 +101,9 @@ def tally_of(usage: Mapping[str, Any] | None) -> Tally:
     """Return the tally of one attempt from the usage in its row."""
     known = usage or {}
     counts = {name: int(known.get(name) or 0) for name in COUNTS}
-    return Tally(1, int(known.get("total_tokens") is not None), **counts, cost=known.get("cost"))
+    estimated = bool(known.get("estimated"))
+    metered = known.get("total_tokens") is not None and not estimated
+    return Tally(1, int(metered), **counts, cost=known.get("cost"), estimated=int(estimated))
 
 
 def dearest_first(tallies: Mapping[str, Tally]) -> dict[str, Tally]:

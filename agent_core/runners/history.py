@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from agent_core.context.provider_messages import take_note
-from agent_core.context.token_meter import at_most
+from agent_core.context.token_meter import about, at_most
 from agent_core.domain.messages import Part
 from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.signatures import is_signed
@@ -30,6 +30,7 @@ class History(NamedTuple):
         has_files: whether any message has a file.
         is_signed: whether any message has a signature of a model.
         tool_names: the names of the tools that were called.
+        about_tokens: an estimate of their tokens.
     """
 
     messages: list[ProviderMessage]
@@ -40,6 +41,7 @@ class History(NamedTuple):
     has_files: bool = False
     is_signed: bool = False
     tool_names: frozenset[str] = frozenset()
+    about_tokens: int = 0
 
     @staticmethod
     def of(messages: list[ProviderMessage], call_ids: Collection[str] = frozenset()) -> History:
@@ -58,6 +60,7 @@ class History(NamedTuple):
             self.has_files or has_files(new),
             self.is_signed or is_signed(new),
             self.tool_names | _tool_names(new),
+            self.about_tokens + about(new, []),
         )
 
 

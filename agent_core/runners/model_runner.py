@@ -164,6 +164,7 @@ class ModelRunner:
         throttle = agent.streaming.throttle_ms / 1000 if agent.streaming.enabled else None
         flusher = Flusher(self._writer, claim, throttle, task.cancel)
         request = await self._requests.prepare(agent, claim.thread_id, history)
+        await self._admission.prepared(claim, agent, request)
         files = ResponseFiles(self._writer, claim)
         return _Attempt(claim, agent, request, flusher, files)
 
@@ -244,8 +245,7 @@ class ModelRunner:
         """Release a step if the worker is closing; a cancelled step is otherwise one that was stopped."""
         if self.closing:
             with contextlib.suppress(FenceLost, AgentCoreError):
-                now, metered = self._clock.now(), self._admission.metered
-                await self._writer.run(steps.release, claim, rest, now, metered=metered)
+                await self._writer.run(steps.release, claim, rest, self._clock.now())
 
     async def _commit(self, attempt: _Attempt, result: StepResult) -> None:
         claim, agent, ended_at = attempt.claim, attempt.agent, self._clock.now()

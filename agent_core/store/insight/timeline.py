@@ -14,13 +14,14 @@ from agent_core.domain.spans import Span, SpanKind, SpanStatus
 from agent_core.domain.states import RUNNING, CallStatus, StreamStatus
 from agent_core.domain.usage import Tally, tally_of
 from agent_core.store.database.sql import CALL, MESSAGE, STREAM, THREAD, load, load_info
+from agent_core.store.limits import admissions
 from agent_core.store.reads.row_filters import calls_of, streams_of
 from agent_core.support.clock import as_datetime
 
 _s, _c, _m, _t = STREAM.c, CALL.c, MESSAGE.c, THREAD.c
 _STREAMS = select(
     *(_s.seq, _s.message_id, _s.status, _s.worker, _s.attempt, _s.usage, _s.error, _s.error_info),
-    *(_s.end_reason, _s.started_at, _s.ended_at, _s.fingerprint),
+    *(_s.end_reason, _s.started_at, _s.ended_at, _s.fingerprint, _s.pause),
 ).order_by(_s.seq)
 _CALLS = select(
     *(_c.id, _c.seq, _c.message_id, _c.name, _c.status, _c.attempt, _c.worker, _c.error, _c.error_info),
@@ -85,6 +86,7 @@ def timeline(
     spans = [*_model_spans(thread, streams)]
     for call in calls:
         spans += _call_spans(call)
+    spans += _pauses(thread, streams)
     spans += _queued_steps(thread, streams, calls)
     spans += _queued_turns(thread, streams, messages)
     replied = _turn_spans(thread, spans)
@@ -149,12 +151,15 @@ def _stream_status(row: Record, retried: bool) -> SpanStatus:
 
 
 def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
-    until = None if following is not None else load(thread.retry_state)["next_at"]
+    state: dict[str, Any] = {} if following is not None else load(thread.retry_state)
+    until, ended = state.get("next_at"), _due(following) if following is not None else None
+    if admissions.is_pause(thread.retry_state) and following is None:
+        until, ended = None, state["since"]
     return Span(
         f"wait:{row.seq}",
         "wait",
-        "waiting" if following is None else "ok",
-        **_times(row.ended_at, following.started_at if following is not None else None),
+        "waiting" if ended is None else "ok",
+        **_times(row.ended_at, ended),
         attempt=row.attempt + 1,
         error=row.error,
         error_info=load_info(row.error, row.error_info),
@@ -163,6 +168,37 @@ def _retry_wait(thread: Record, row: Record, following: Record | None) -> Span:
         until=None if until is None else as_datetime(until),
         parent=f"turn:{row.message_id}",
     )
+
+
+def _pauses(thread: Record, streams: Sequence[Record]) -> Iterator[Span]:
+    """Yield the pauses before model steps, and the one in which the thread is."""
+    for row in streams:
+        if row.pause is not None:
+            yield _pause(row.message_id, row.seq, load(row.pause), row.started_at)
+    if admissions.is_pause(thread.retry_state):
+        yield _pause(thread.reply_id, 0, load(thread.retry_state), None)
+
+
+def _pause(message_id: str | None, seq: int, state: dict[str, Any], ended: float | None) -> Span:
+    until = state["next_at"] if ended is None else None
+    return Span(
+        f"pause:{state['since']:.3f}",  # each look at a limit raises the fence, so the step has no number yet
+        "pause",
+        "waiting" if ended is None else "ok",
+        **_times(state["since"], ended),
+        name=state["kind"],
+        error=state["error"],
+        error_info=state["error_info"],
+        message_id=message_id,
+        seq=seq,
+        until=None if until is None else as_datetime(until),
+        parent=f"turn:{message_id}",
+    )
+
+
+def _due(row: Record) -> float:
+    """Return when an attempt could begin: before the pause, if there was one."""
+    return row.started_at if row.pause is None else load(row.pause)["since"]
 
 
 # tool calls
@@ -271,8 +307,8 @@ def _queued_steps(thread: Record, streams: Sequence[Record], calls: Sequence[Rec
         outcomes[call.seq] = max(outcomes.get(call.seq, 0), call.ended_at or 0)
     for row, following in pairwise(streams):
         ready = outcomes.get(row.seq)
-        if ready and following.message_id == row.message_id and following.started_at - ready >= _SHORTEST:
-            yield _queued(following.message_id, f"queued:{following.seq}", ready, following.started_at)
+        if ready and following.message_id == row.message_id and _due(following) - ready >= _SHORTEST:
+            yield _queued(following.message_id, f"queued:{following.seq}", ready, _due(following))
     live = bool(streams) and streams[-1].status == StreamStatus.STREAMING
     if thread.status == "streaming" and not live and thread.retry_state is None:
         yield _queued(thread.reply_id, "queued:next", thread.updated_at, None)
@@ -282,7 +318,7 @@ def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[
     """Yield the waits of messages for their turn to begin."""
     firsts: dict[str, float] = {}
     for row in streams:
-        firsts.setdefault(row.message_id, row.started_at)
+        firsts.setdefault(row.message_id, _due(row))
     prompts = _prompts(thread, messages)
     # Messages answered by other replies, also by those of turns that are not read.
     answered = {prompt.id for reply, prompt in prompts.items() if reply not in firsts}
@@ -345,5 +381,5 @@ def _turn(thread: Record, message_id: str, own: Sequence[Span]) -> Span:
         min(span.started_at for span in own),
         None if open_ else max(ends, default=None),
         message_id=message_id,
-        usage=tallies.to_dict() if tallies.metered else None,
+        usage=tallies.to_dict() if tallies.metered or tallies.estimated else None,
     )

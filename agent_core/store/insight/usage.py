@@ -63,7 +63,7 @@ def summary(
 def _totals(session: Session) -> Select[Any]:
     """Select the totals of counted requests by day, model and agent."""
     day = _day(_u.period, session.get_bind().dialect.name == "sqlite").label("day")
-    numbers = [func.sum(_u[name]).label(name) for name in ("requests", "metered", *_NUMBERS)]
+    numbers = [func.sum(_u[name]).label(name) for name in ("requests", "metered", "estimated", *_NUMBERS)]
     return select(day, _u.model, _u.agent, *numbers).group_by(day, _u.model, _u.agent)
 
 
@@ -72,8 +72,9 @@ def _requests(session: Session) -> Select[Any]:
     sqlite = session.get_bind().dialect.name == "sqlite"
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
     model = func.coalesce(_field("model", sqlite), UNKNOWN_MODEL).label("model")
+    estimated = _field("estimated", sqlite).label("estimated")
     return (
-        select(_s.message_id, _day(_s.started_at, sqlite).label("day"), model, _t.agent, *numbers)
+        select(_s.message_id, _day(_s.started_at, sqlite).label("day"), model, _t.agent, estimated, *numbers)
         .join(THREAD, _t.id == _s.thread_id)
         .where(is_request)
     )
@@ -93,13 +94,18 @@ def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
     each = requests.subquery()
     by = [each.c[key] for key in keys]
     sums = [func.sum(each.c[name]).label(name) for name in _NUMBERS]
-    counts = [func.count().label("requests"), func.count(each.c.total_tokens).label("metered")]
+    estimated = func.count(each.c.estimated)  # it is true, or there is none
+    counts = [
+        func.count().label("requests"),
+        (func.count(each.c.total_tokens) - estimated).label("metered"),
+        estimated.label("estimated"),
+    ]
     return session.connection().execute(select(*by, *counts, *sums).group_by(*by))
 
 
 def _tally(row: Any) -> Tally:
     counts = {name: int(getattr(row, name) or 0) for name in COUNTS}
-    return Tally(int(row.requests), int(row.metered), **counts, cost=row.cost)
+    return Tally(int(row.requests), int(row.metered), **counts, cost=row.cost, estimated=int(row.estimated))
 
 
 def _add(tallies: dict[Any, Tally], key: Any, tally: Tally) -> None:

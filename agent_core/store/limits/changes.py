@@ -20,8 +20,9 @@ from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import ADMISSION, LIMIT, THREAD, P, Statement
 from agent_core.store.database.transaction import Tx
 from agent_core.store.limits import counters, rules
-from agent_core.store.limits.admissions import PAUSED, count_ended, is_current, running_of
+from agent_core.store.limits.admissions import count_ended
 from agent_core.store.limits.rules import ModelLimit, Rule, Subject
+from agent_core.store.limits.under_way import PAUSED, is_current, running_of
 
 _a = ADMISSION.c
 _waits = select(_a.thread_id).select_from(ADMISSION).join(THREAD, is_current).where(_a.status == PAUSED)

@@ -1,42 +1,28 @@
-"""Lock, change, share and delete a thread's row, with everything that belongs to it."""
+"""Lock, change and share a thread's row."""
 
 from __future__ import annotations
 
-import math
 import secrets
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session
 
-from agent_core.domain.outbox_events import EventType
 from agent_core.domain.run_events import TurnStart
 from agent_core.domain.states import RUNNING, ThreadStatus
 from agent_core.domain.usage import COUNTS
-from agent_core.domain.wake_ups.wake_up_key import schedule_key
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import (
-    ADMISSION,
-    BUDGET,
-    CALL,
-    COUNTER,
-    DELTA,
-    FILE,
-    LIST_FEED,
-    MESSAGE,
-    REFUSED_FILE,
-    SCHEDULE,
     STREAM,
     THREAD,
     P,
     Statement,
     dump,
-    idle_feed,
     load,
 )
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import absent_agents, deltas, files, search_index, usage_totals
+from agent_core.store.threads import absent_agents, deltas, usage_totals
 
 SHARE = "share"
 """The key of a thread's read-only token in its metadata; a fork does not get it.
@@ -55,33 +41,10 @@ _LOCK = Statement(
     .where(_t.id == P("thread_id"))
     .with_for_update()
 )
-_DELETES = [
-    Statement(delete(table).where(column == P("thread_id")))
-    for table, column in [
-        *((t, t.c.thread_id) for t in (DELTA, CALL, STREAM, MESSAGE, SCHEDULE, FILE, REFUSED_FILE)),
-        (THREAD, _t.id),
-    ]
-]
-_OF_LIMITS = [
-    # What an ended step has used still counts for its user and its agent.
-    Statement(
-        delete(ADMISSION).where(ADMISSION.c.thread_id == P("thread_id"), ADMISSION.c.status != "ended")
-    ),
-    *(
-        Statement(delete(table).where(table.c.kind == "thread", table.c.name == P("thread_id")))
-        for table in (BUDGET, COUNTER)
-    ),
-]
 _s = STREAM.c
 _of_step = (_s.thread_id == P("thread_id"), _s.seq == P("at_seq"))
 _USED = Statement(select(_s.usage).where(*_of_step))
 _ADD = Statement(update(STREAM).where(*_of_step).values(usage=P("new_usage")))
-_SCHEDULES = Statement(
-    select(SCHEDULE.c.id)
-    .where(SCHEDULE.c.thread_id == P("thread_id"))
-    .order_by(SCHEDULE.c.id)
-    .with_for_update()
-)
 
 
 class LockedThread(NamedTuple):
@@ -126,28 +89,6 @@ def lock(tx: Tx, thread_id: str, *, in_bin: bool = False) -> LockedThread:
     if thread is None or not (in_bin or thread.delete_at is None):
         raise ThreadNotFoundError(sentence("thread_not_found", thread=thread_id))
     return thread._replace(status=ThreadStatus(thread.status))
-
-
-def remove(tx: Tx, thread_id: str, *, due: float = math.inf) -> None:
-    """Delete a thread, running or not, with everything that belongs to it; with `due` only if it expires by then.
-
-    Raises:
-        ThreadNotFoundError: there is no such thread.
-    """
-    schedules = tx.all(_SCHEDULES, thread_id=thread_id)  # first, in the order in which a schedule's run locks
-    thread = lock(tx, thread_id, in_bin=True)
-    if due < math.inf and (thread.delete_at is None or thread.delete_at > due):
-        return  # it was restored meanwhile
-    tx.wake.drop(tx, thread_id)
-    for (schedule_id,) in schedules:
-        tx.wake.done(tx, schedule_key(schedule_id), mine=False)
-        files.delete_all(tx, files.kept_by(schedule_id))
-    usage_totals.count(tx, thread_id, deleted=True)
-    search_index.remove(tx, thread_id)
-    tx.emit(EventType.THREAD_DELETED, thread_id)  # reads the row
-    for statement in (*_DELETES, *_OF_LIMITS):
-        tx.do(statement, thread_id=thread_id)
-    tx.touched |= {thread_id, idle_feed(thread_id), LIST_FEED}
 
 
 def change(tx: Tx, thread_id: str, **values: Any) -> None:

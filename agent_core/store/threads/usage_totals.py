@@ -56,7 +56,7 @@ _STARTED = Statement(
     .where(_t.id == P("thread_id"), _s.seq == P("at_seq"), _t.usage_seq >= _s.seq)
 )
 _KEY = ("period", "model", "agent", "user_id")
-_SUMS = ("requests", "metered", *COUNTS)
+_SUMS = ("requests", "metered", "estimated", *COUNTS)
 _ADD = upsert(
     USAGE,
     {name: P(name) for name in (*_KEY, *_SUMS, "cost")},

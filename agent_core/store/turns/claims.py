@@ -15,6 +15,7 @@ from agent_core.domain.wake_ups.suspects import Suspicion
 from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database.sql import THREAD, WAKE_UP, P, Statement, one_of
 from agent_core.store.database.transaction import Tx
+from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, suspects
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.turns import streams
@@ -35,6 +36,7 @@ class Claim(NamedTuple):
         claimed_at: seconds since the epoch.
         fingerprint: of the agent, once it is made.
         turn: the start of the turn, for traces.
+        pause: the `retry_state` of the thread, as JSON, if a limit or a budget has paused it; admission ends it.
     """
 
     thread_id: str
@@ -51,6 +53,7 @@ class Claim(NamedTuple):
     claimed_at: float = 0.0
     fingerprint: str | None = None
     turn: TurnStart | None = None
+    pause: str | None = None
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -156,7 +159,8 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         _cut_lost_attempt(tx, thread_id, thread)
     attempt = thread.attempt + 1
     streams.open_stream(tx, thread_id, thread.seq, message_id=thread.reply_id, worker=worker, attempt=attempt)
-    if thread.retry_state is not None:
+    is_paused = admissions.is_pause(thread.retry_state)
+    if thread.retry_state is not None and not is_paused:
         (cursor,) = tx.must(_CLEAR_RETRY, thread_id=thread_id, at_seq=thread.seq, now=tx.now)
         deltas.append(
             tx, thread_id, cursor, [deltas.thread_chunk(status=ThreadStatus.STREAMING, retry_state=None)]
@@ -175,6 +179,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         follows_commit=bool(thread.follows_commit),
         claimed_at=tx.now,
         turn=TurnStart(thread_id, thread.reply_id, thread.turn_cursor, thread.turn_started_at, thread.trace),
+        pause=thread.retry_state if is_paused else None,
     )
 
 

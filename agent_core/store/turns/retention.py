@@ -7,7 +7,7 @@ from sqlalchemy import exists, select
 from agent_core.domain.states import IDLE
 from agent_core.store.database.sql import SCHEDULE, THREAD, P, Statement, one_of
 from agent_core.store.database.transaction import Tx
-from agent_core.store.threads import thread_row
+from agent_core.store.turns import deletion
 
 _MAX_THREADS = 20  # deleted in a transaction
 _t = THREAD.c
@@ -35,5 +35,5 @@ def delete_expired(tx: Tx, agent: str, keep: float) -> int:
     """
     expired = tx.all(_EXPIRED, agent=agent, before=tx.now - keep)
     for (thread_id,) in expired:
-        thread_row.remove(tx, thread_id)
+        deletion.delete_thread(tx, thread_id)
     return len(expired)

@@ -18,7 +18,7 @@ from agent_core.domain.states import ThreadStatus
 from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError
 from agent_core.sentences import info_of
-from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info, load
+from agent_core.store.database.sql import THREAD, P, Statement, dump, dump_info
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, files, refusals, suspects
@@ -129,7 +129,7 @@ def commit(
     _wake_next(tx, claimed, status)
     suspects.after_completion(tx, claimed.suspicion)
     if metered:
-        admissions.end(tx, claimed, usage)
+        admissions.end(tx, claimed, usage or "{}")
     outcomes = calls.create(tx, claimed.thread_id, seq, claimed.message_id, new_calls)
     if new_calls and all(call.error is not None for call in new_calls):  # nothing to wait for
         status = calls.advance(tx, thread_id)
@@ -153,8 +153,7 @@ def _wake_next(tx: Tx, claimed: Claim, status: ThreadStatus) -> None:
 def _emit(tx: Tx, claimed: Claim, usage: str | None, *, ends_turn: bool = False) -> None:
     """Write the events of a step; `usage` is its tokens and cost, as JSON, if there was a request."""
     thread_id, step = claimed.thread_id, claimed.seq
-    if usage is not None and EventType.USAGE_RECORDED in tx.outbox.types:
-        tx.emit(EventType.USAGE_RECORDED, thread_id, step=step, purpose="step", **load(usage))
+    streams.emit_usage(tx, thread_id, step, usage)
     if ends_turn:
         tx.emit(EventType.TURN_COMPLETED, thread_id, step=step, message_id=claimed.message_id)
 
@@ -186,9 +185,7 @@ def retry(
     (cursor,) = tx.fenced(_RETRY, **claimed.fence, new_retry=dump(state), now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), state["next_at"])
     changed = deltas.thread_chunk(status=_STREAMING, retry_state=state)
-    if metered:
-        admissions.end(tx, claimed, usage)
-    _cut(tx, claimed, cursor, failed(state["error"]), rest, changed, usage)
+    _cut(tx, claimed, cursor, failed(state["error"]), rest, changed, usage, metered=metered)
 
 
 def fail(
@@ -223,21 +220,17 @@ def fail(
     changed = deltas.thread_chunk(status=ThreadStatus.FAILED, **failed_with, retry_state=None)
     why = End(EndReason.POISONED if poisoned else EndReason.ERROR, error)
     ends = streams.close_hosted(tx, claimed.thread_id)
-    if metered:
-        admissions.end(tx, claimed, usage)
-    _cut(tx, claimed, cursor, why, rest, changed, usage, ends)
+    _cut(tx, claimed, cursor, why, rest, changed, usage, ends, metered=metered)
 
 
-def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float, *, metered: bool = False) -> None:
-    """Release an unfinished step, because its worker is closing; this is not a crash; `metered` as in `commit`.
+def release(tx: Tx, claimed: Claim, rest: list[Chunk], run_at: float) -> None:
+    """Release an unfinished step, because its worker is closing; this is not a crash.
 
     Raises:
         FenceLost: the step has another owner.
     """
     (cursor,) = tx.fenced(_FLUSH, **claimed.fence, now=tx.now)
     tx.wake.enqueue(tx, step_key(claimed.thread_id), run_at)
-    if metered:
-        admissions.end(tx, claimed, None)
     _cut(tx, claimed, cursor, RELEASED, rest, deltas.thread_chunk(status=_STREAMING))
 
 
@@ -250,8 +243,11 @@ def _cut(
     changed: Chunk,
     usage: str | None = None,
     more: Sequence[Chunk] = (),
+    *,
+    metered: bool = False,
 ) -> None:
-    _emit(tx, claimed, usage)
+    if metered and usage is not None and streams.has_counts(usage):
+        admissions.end(tx, claimed, usage)
     place = (claimed.thread_id, claimed.seq, claimed.position)
     ends = streams.cut(tx, *place, why, rest, usage, fingerprint=claimed.fingerprint) or []
     deltas.append(

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Update, insert, select, update
 
-from agent_core.domain.end_reasons import End
+from agent_core.domain.end_reasons import End, EndReason
 from agent_core.domain.messages import Chunk, Part
+from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import STREAM as MOVES
 from agent_core.domain.states import StreamStatus, sources
 from agent_core.store.database.sql import STREAM, THREAD, P, Statement, dump, dump_info, load, one_of
 from agent_core.store.database.transaction import Tx
+from agent_core.store.limits import uncounted
 from agent_core.store.threads import deltas
 from agent_core.store.threads.messages import ensure_reply
 from agent_core.streaming.fold import closing, fold
@@ -144,7 +146,8 @@ def cut(
         position: the position of its message.
         why: the reason, and a sentence for people.
         rest: its chunks that were not flushed, if they are known.
-        usage: the model's name, tokens and cost, as JSON, if they are known.
+        usage: the model's name, tokens and cost, as JSON, if the provider has reported them; else they are
+            estimated if the step was weighed against limits and budgets.
         ended: when it ended; None: now.
         fingerprint: of its agent, if that is known.
 
@@ -160,6 +163,10 @@ def cut(
     parts = fold([*deltas.of_stream(tx, thread_id, seq), *rest])
     if all(part["type"] == "step-start" for part in parts):
         parts = []
+    if not has_counts(usage):
+        was_answered = why.reason is not EndReason.ERROR
+        usage = uncounted.end(tx, thread_id, seq, parts, was_answered=was_answered) or usage
+    emit_usage(tx, thread_id, seq, usage)
     ends = closing(parts, why)
     parts = fold(ends, parts)
     values = {"why": why.text, "new_info": dump_info(why.text), "new_reason": why.reason.value}
@@ -170,6 +177,18 @@ def cut(
     if parts:
         ensure_reply(tx, thread_id, message_id, position)
     return [*rest, *ends]
+
+
+def emit_usage(tx: Tx, thread_id: str, seq: int, usage: str | None) -> None:
+    """Write the event of a step's usage, as JSON, if there was a request."""
+    if usage is not None and EventType.USAGE_RECORDED in tx.outbox.types:
+        tx.emit(EventType.USAGE_RECORDED, thread_id, step=seq, purpose="step", **load(usage))
+
+
+def has_counts(usage: str | None) -> bool:
+    """Return whether a usage, as JSON, has the counts of its provider."""
+    counts: dict[str, Any] = load(usage) or {}
+    return counts.get("total_tokens") is not None
 
 
 def replace_partial(tx: Tx, thread_id: str, seq: int) -> None:

@@ -14,7 +14,7 @@ from agent_core.errors import ThreadNotFoundError
 from agent_core.store.database.sql import LIST_FEED, THREAD, P, Statement, idle_feed
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
-from agent_core.store.turns import turns
+from agent_core.store.turns import deletion, turns
 
 _MAX_THREADS = 20  # threads deleted in a transaction
 _t = THREAD.c
@@ -54,5 +54,5 @@ def empty(tx: Tx) -> int:
     due = tx.all(_DUE, now=tx.now)
     for (thread_id,) in due:
         with suppress(ThreadNotFoundError):  # another worker was faster
-            thread_row.remove(tx, thread_id, due=tx.now)
+            deletion.delete_thread(tx, thread_id, due=tx.now)
     return len(due)

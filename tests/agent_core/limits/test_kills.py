@@ -45,7 +45,7 @@ async def test_a_kill_anywhere_in_a_step_leaves_nobody_waiting(path: Path, point
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
         await api.limits.set_limit("scripted", Limit(concurrency=1))
-        await api.limits.set_budget(Budget(tokens=10), agent="*")
+        await api.limits.set_budget(Budget(tokens=10_000), agent="*")
         threads = [(await api.create_thread(f"work {name}", thread_id=name)).id for name in ("a", "b")]
         dead = spawn(plan)
         dead.join(60)
@@ -55,3 +55,6 @@ async def test_a_kill_anywhere_in_a_step_leaves_nobody_waiting(path: Path, point
             for thread_id in threads:
                 assert (await finished(again, thread_id, 60)).status == "completed"
             assert [use.running for use in await again.limits.list_limits()] == [0]
+            (use,) = await again.limits.list_budgets(agent="chaos")
+            seen = await again.insight.usage_summary()
+            assert use.tokens == seen.total.total_tokens, "each attempt counts once, also the lost one"

@@ -154,6 +154,38 @@ async def test_a_pause_leaves_no_attempt(path: Path) -> None:
         assert [span.status for span in await api.timeline(thread_id) if span.kind == "model"] == ["ok"]
 
 
+async def test_looks_at_a_limit_do_not_move_a_thread_and_its_pause_is_one_span(path: Path) -> None:
+    clock, crowd = FakeClock(NOON), Crowd(2)
+    async with on(path, crowd, clock) as api:
+        await api.limits.set_limit("scripted", Limit(concurrency=1))
+        first = await asked(api)
+        await eventually(lambda: crowd.now)
+        clock.advance(1)
+        waiting = await asked(api)
+        state = await state_of(api, waiting)
+        assert (state["awaits_room"], state["since"]) == (True, NOON + 1)
+        before = await api.get_thread(waiting)
+        (_, pause) = await api.timeline(waiting)
+        assert (pause.kind, pause.name, pause.status, pause.ended_at) == ("pause", "limit", "waiting", None)
+        clock.advance(5)
+
+        async def is_looked_at() -> Any:
+            again = await api.get_thread(waiting)
+            return again if again and before and again.seq > before.seq and again.retry_state else None
+
+        again = await eventually(is_looked_at)
+        assert before is not None
+        assert (again.updated_at, again.cursor) == (before.updated_at, before.cursor)
+        crowd.enough.set()
+        for thread_id in (first, waiting):
+            assert (await finished(api, thread_id)).status == "completed"
+        spans = await api.timeline(waiting)
+        assert [span.kind for span in spans if span.kind != "turn"] == ["pause", "model"]
+        (over,) = [span for span in spans if span.kind == "pause"]
+        assert (over.id, over.status, over.seconds) == (pause.id, "ok", 5.0)
+        assert over.error == "scripted already has the 1 requests that it may have at once."
+
+
 async def test_requests_beyond_those_of_a_minute_wait_for_the_next(path: Path) -> None:
     clock = FakeClock(NOON + 48)
     async with on(path, clock=clock) as api:
@@ -291,6 +323,62 @@ async def test_failed_attempts_and_titles_count(path: Path) -> None:
         thread = await api.get_thread(thread_id)
         assert thread is not None
         assert thread.title == "Greeting"
+
+
+async def test_a_person_who_ends_each_answer_early_does_not_avoid_a_budget(path: Path) -> None:
+    """100 tokens of an answer, and some of the request: the third answer is the last one."""
+    async with on(path, lambda _: ["Well " * 70, 60.0, COST]) as api:
+        await api.limits.set_budget(Budget(tokens=400), user_id="ann")
+        stopped = await _begun(api)
+        await api.stop_thread(stopped)
+        deleted = await _begun(api)
+        await api.delete_thread(deleted)
+        await api.stop_thread(await _begun(api))
+        assert (await state_of(api, await asked(api)))["kind"] == "budget"
+        (use,) = await api.limits.list_budgets(user_id="ann")
+        summary = (await api.insight.usage_summary()).total
+        assert use.tokens == summary.total_tokens == 3 * (await _estimated(api, stopped))
+        assert (summary.requests, summary.metered, summary.estimated) == (3, 0, 3)
+        await api.limits.remove_budget("day", user_id="ann")
+        await api.limits.set_budget(Budget(tokens=9_999), user_id="ann")  # counts the threads that are left
+        (again,) = await api.limits.list_budgets(user_id="ann")
+        assert again.tokens == use.tokens * 2 // 3
+
+
+async def _begun(api: AgentApi) -> str:
+    """Ask, and wait for the answer's first words."""
+    thread_id = await asked(api)
+    async with Follower(api, thread_id) as follower:
+        await follower.until(lambda view: "Well" in str(view.messages))
+    return thread_id
+
+
+async def _estimated(api: AgentApi, thread_id: str) -> int:
+    """Return the tokens of a thread's only answer, which everybody sees to be an estimate."""
+    (_, reply) = await api.list_messages(thread_id)
+    assert reply.usage is not None
+    total = (await api.insight.usage(thread_id)).total
+    (span,) = [span for span in await api.timeline(thread_id) if span.kind == "model"]
+    assert reply.usage == total.to_dict()
+    assert (total.requests, total.metered, total.estimated, total.output_tokens) == (1, 0, 1, 100)
+    assert span.usage is not None
+    assert (span.usage["estimated"], span.usage["total_tokens"]) == (True, total.total_tokens)
+    assert 0 < total.input_tokens < 80
+    return total.total_tokens
+
+
+async def test_a_refused_request_counts_nothing_and_a_broken_answer_what_was_read_of_it(path: Path) -> None:
+    refused = errors.ModelError("Busy.", kind="provider_5xx", retryable=True)
+    broken = errors.ModelError("Gone.", kind="network", retryable=True)
+    async with on(path, [[refused], ["Well " * 70, broken], ["Well.", COST]]) as api:
+        await api.limits.set_budget(Budget(tokens=9_999), user_id="ann")
+        thread_id = await asked(api)
+        await finished(api, thread_id)
+        total = (await api.insight.usage(thread_id)).total
+        assert (total.requests, total.metered, total.estimated) == (3, 1, 1)
+        assert total.output_tokens == 105
+        (use,) = await api.limits.list_budgets(user_id="ann")
+        assert use.tokens == total.total_tokens
 
 
 async def test_a_title_beyond_the_budget_is_not_asked_for(path: Path) -> None:

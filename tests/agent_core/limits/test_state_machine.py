@@ -1,7 +1,8 @@
 """Random histories of limits and budgets on the real store: two workers, kills, stops, raises and a clock.
 
-Never over by more than the step under way; the counters are exact; and whatever is paused goes on, when its
-window turns, when other steps end, or when a person raises the budget.
+Never over by more than the step under way; the counters are exact, also of attempts that were stopped, deleted,
+released, or lost with their process, each of which counts once; and whatever is paused goes on, when its window
+turns, when other steps end, or when a person raises the budget.
 """
 
 from __future__ import annotations
@@ -22,15 +23,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select
 
 from agent_core import Budget, Limit, errors
-from agent_core.domain.limits import RECHECK_INTERVAL, Estimate, Period, Scope, window_of
+from agent_core.domain.limits import RECHECK_INTERVAL, Estimate, Period, Prompt, Scope, window_of
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.open import opened
 from agent_core.store.database.sql import STREAM, THREAD, Statement, dump, load
 from agent_core.store.database.transaction import FenceLost, Tx
 from agent_core.store.limits import admissions, changes
 from agent_core.store.reads.reader import Reads
-from agent_core.store.threads import thread_row
-from agent_core.store.turns import claims, steps, turns
+from agent_core.store.turns import claims, deletion, steps, turns
 from agent_core.store.turns.claims import Claim
 from agent_core.store.wake_ups.wake_ups import LeasedWakeUps
 from agent_core.testing import FakeClock
@@ -48,11 +48,13 @@ _OPEN = Statement(select(STREAM.c.thread_id).where(STREAM.c.status == "streaming
 
 @dataclass(eq=False)
 class Held:
-    """An admitted step in the memory of a worker."""
+    """An admitted step in the memory of a worker; `written` are the tokens of the answer that were flushed."""
 
     worker: str
     claim: Claim
     tokens: int
+    prompt: int
+    written: int = 0
 
 
 @dataclass
@@ -63,6 +65,11 @@ class Ended:
     claim: Claim
     tokens: int
     usd: float
+
+
+def text(tokens: int) -> list[dict[str, Any]]:
+    """Return chunks of a text of so many tokens, by the estimate of a text that is not ASCII."""
+    return [{"type": "text-start", "id": "0"}, {"type": "text-delta", "id": "0", "delta": "語" * tokens}]
 
 
 class Limits(RuleBasedStateMachine):
@@ -77,6 +84,8 @@ class Limits(RuleBasedStateMachine):
         self.clock = FakeClock(1_767_225_000.0)  # half an hour before a year ends
         self.workers = ["a0", "b0"]
         self.held: list[Held] = []
+        self.open: dict[str, Held] = {}
+        """The admitted step of each thread that has not ended, also that of a dead worker."""
         self.ended: list[Ended] = []
         self.begun: list[float] = []
         self.largest = 0
@@ -144,12 +153,22 @@ class Limits(RuleBasedStateMachine):
     def stop(self, pick: int, resume: bool) -> None:
         name = self.thread(pick)
         self.do(None, turns.stop, name)
+        self.cut(name)
         if resume:
             self.do(None, turns.resume, name, None)
 
     @rule(pick=st.integers(0, 5))
     def delete(self, pick: int) -> None:
-        self.do(None, thread_row.remove, self.thread(pick))
+        name = self.thread(pick)
+        self.do(None, deletion.delete_thread, name)
+        self.cut(name)
+
+    def cut(self, name: str, *, was_answered: bool = True) -> None:
+        """Expect that the open step of a thread has ended without counts."""
+        held = self.open.pop(name, None)
+        if held is not None and (was_answered or held.written):
+            tokens = held.prompt + held.written
+            self.ended.append(Ended(self.clock.now(), held.claim, tokens, tokens / 100))
 
     def thread(self, pick: int) -> str:
         names = sorted(self.threads())
@@ -172,10 +191,13 @@ class Limits(RuleBasedStateMachine):
             claim = self.do(worker, claims.claim, key.thread_id, worker, AGENTS)
             if claim is None:
                 continue
-            estimate = Estimate(size, size / 100)
+            self.cut(key.thread_id)
+            prompt = size // 2
+            estimate = Estimate(size, size / 100, Prompt(prompt, prompt / 100, 0.01))
             pause = self.do(worker, admissions.admit, claim, worker, MODEL, estimate)
             if pause is None:
-                self.held.append(Held(worker, claim, size))
+                self.open[key.thread_id] = Held(worker, claim, size, prompt)
+                self.held.append(self.open[key.thread_id])
                 self.begun.append(self.clock.now())
                 self.largest = max(self.largest, size)
 
@@ -190,22 +212,37 @@ class Limits(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.held)
+    @rule(pick=st.integers(0, 9), more=st.integers(1, 9))
+    def flush(self, pick: int, more: int) -> None:
+        held = self.held[pick % len(self.held)]
+        more = min(more, held.tokens - held.prompt - held.written)
+        if more and self.do(held.worker, steps.flush, held.claim, text(more), held.written == 0):
+            held.written += more
+
+    @precondition(lambda self: self.held)
     @rule(
         pick=st.integers(0, 9),
         how=st.sampled_from(["commit", "go on", "go on", "retry", "fail", "release"]),
         less=st.integers(0, 5),
         wakes=st.booleans(),
+        counts=st.booleans(),
     )
-    def end(self, pick: int, how: str, less: int, wakes: bool) -> None:
+    def end(self, pick: int, how: str, less: int, wakes: bool, counts: bool) -> None:
         held = self.held.pop(pick % len(self.held))
-        tokens = max(0, held.tokens - less)
-        usage = dump({"model": MODEL, "total_tokens": tokens, "cost": tokens / 100})
+        tokens = max(held.written, held.tokens - less)
+        is_counted = how != "release" and (counts or how not in ("retry", "fail"))
+        usage = dump(
+            {"model": MODEL} | ({"total_tokens": tokens, "cost": tokens / 100} if is_counted else {})
+        )
         try:
             self.finish(held, how, usage)
         except (FenceLost, errors.ThreadNotFoundError):
             return
-        if how != "release":
+        if is_counted:
+            del self.open[held.claim.thread_id]
             self.ended.append(Ended(self.clock.now(), held.claim, tokens, tokens / 100))
+        else:
+            self.cut(held.claim.thread_id, was_answered=how == "release")
         if wakes:  # otherwise the process has died in between
             self.make_room(held.claim)
 
@@ -217,7 +254,7 @@ class Limits(RuleBasedStateMachine):
         elif how == "fail":
             self.do(by, steps.fail, claim, "No.", "unknown", [], usage, metered=True)
         elif how == "release":
-            self.do(by, steps.release, claim, [], self.clock.now(), metered=True)
+            self.do(by, steps.release, claim, [], self.clock.now())
         else:
             parts = [{"type": "step-start"}, {"type": "text", "text": "Hi", "state": "done"}]
             values: dict[str, Any] = {"parts": parts, "chunks": [], "new_calls": [], "usage": usage}
@@ -291,7 +328,7 @@ class Limits(RuleBasedStateMachine):
 
     def nothing_is_stuck(self) -> None:
         for held in list(self.held):
-            self.end(self.held.index(held), "commit", 0, False)
+            self.end(self.held.index(held), "commit", 0, False, True)
         self.work_for(35)
         waiting = {name: state for name, (status, state) in self.threads().items() if status == "streaming"}
         codes = {(state or {}).get("error_info", {}).get("code") for state in waiting.values()}
@@ -306,7 +343,7 @@ class Limits(RuleBasedStateMachine):
             for worker in (0, 1, 0, 1):
                 self.take(worker, [5, 5, 5])
                 while self.held:
-                    self.end(0, "commit", 0, False)
+                    self.end(0, "commit", 0, False, True)
                 self.clock.advance(61.0)
             self.clock.advance(DAY)
 
@@ -319,3 +356,26 @@ _FENCE = Statement(
 
 Limits.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestLimits = Limits.TestCase
+
+
+def test_a_lost_step_counts_before_a_worker_has_taken_it_over() -> None:
+    machine = Limits()
+    try:
+        machine.create("ann", "blue")
+        machine.create("ann", "blue")
+        machine.take(0, [10, 30])
+        machine.end(0, "commit", 0, False, True)
+        machine.take(0, [30])
+        (dying,) = machine.held
+        machine.flush(0, 9)
+        machine.flush(0, 6)
+        assert (dying.claim.thread_id, dying.prompt + dying.written) == ("t2", 30)
+        machine.send(0)
+        machine.kill(0)
+        (first,) = [key for key in machine.keys("b0") if key.thread_id == "t1"]
+        claim = machine.do("b0", claims.claim, first.thread_id, "b0", AGENTS)
+        assert claim is not None
+        pause = machine.do("b0", admissions.admit, claim, "b0", MODEL, Estimate(1))
+        assert pause is not None, "10 were used, and 30 by the step whose process died: nothing is left of 40"
+    finally:
+        machine.teardown()

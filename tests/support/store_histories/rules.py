@@ -11,8 +11,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from agent_core import errors
 from agent_core.domain.states import IDLE, OPEN_CALLS, CallStatus
 from agent_core.store.reads import search
-from agent_core.store.threads import search_index, suspects, thread_row, usage_totals
-from agent_core.store.turns import claims, steps, turns
+from agent_core.store.threads import search_index, suspects, usage_totals
+from agent_core.store.turns import claims, deletion, steps, turns
 from agent_core.store.wake_ups import due_work, workers
 from agent_core.store.wake_ups.workers import WorkerInfo
 from tests.support.store_histories.branch_rules import BranchRules
@@ -83,7 +83,7 @@ class StoreMachine(BranchRules):
         if self.model.threads:
             name = self.thread(by)
             self.deleted += self.used("where thread_id = ?", [name])
-            self.do(self.process(by), thread_row.remove, name)
+            self.do(self.process(by), deletion.delete_thread, name)
             self.model.delete(name)
             self.views.pop(name, None)
             self.derived_rows_hold()

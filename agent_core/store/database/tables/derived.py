@@ -50,3 +50,4 @@ class UsageRow(Table, table=True):
     reasoning_tokens: int = total()
     cache_write_tokens: int = total()
     cost: float | None = None
+    estimated: int = total()

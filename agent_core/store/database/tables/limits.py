@@ -64,6 +64,7 @@ class AdmissionRow(Table, table=True):
     since         when it was first weighed
     wait_kind, wait_name  while it is paused: the scope that it waits for
     awaits_room   whether it waits for running steps
+    prompt_tokens, prompt_usd, answer_usd  as in `domain.limits.Prompt`, for a step that ends without counts
     """
 
     __tablename__: ClassVar[Any] = "agent_admission"
@@ -85,3 +86,6 @@ class AdmissionRow(Table, table=True):
     wait_kind: str | None = None
     wait_name: str | None = None
     awaits_room: bool = False
+    prompt_tokens: int | None = Field(default=None, sa_column=Column(BigInteger))
+    prompt_usd: float | None = None
+    answer_usd: float | None = None

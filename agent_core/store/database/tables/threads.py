@@ -121,6 +121,7 @@ class StreamRow(Table, table=True):
     status       streaming -> committed | partial;  partial -> superseded | committed
     fingerprint  of the agent that ran it; see `Agent.fingerprint`. Null: it ended before its agent was made, its
                  process died, or it is of a version before 0017
+    pause        the `retry_state` of the pause after which it was admitted
     """
 
     __tablename__: ClassVar[Any] = "agent_stream"
@@ -142,6 +143,7 @@ class StreamRow(Table, table=True):
     end_reason: str | None = None
     error_info: str | None = Field(default=None, sa_column=Column(Text))
     fingerprint: str | None = None
+    pause: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class DeltaRow(Table, table=True):
