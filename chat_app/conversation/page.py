@@ -119,8 +119,9 @@ def _tools() -> rx.Component:
 
 
 def _status() -> rx.Component:
-    tone = rx.cond(OpenThread.needs_person, "waiting", "running")
-    words = rx.cond(OpenThread.needs_person, say("topbar.waits"), say("topbar.at_work"))
+    at_work = rx.cond(OpenThread.is_paused, say("turn.paused"), say("topbar.at_work"))
+    tone = rx.cond(OpenThread.needs_person, "waiting", rx.cond(OpenThread.is_paused, "paused", "running"))
+    words = rx.cond(OpenThread.needs_person, say("topbar.waits"), at_work)
     return rx.el.span(
         rx.el.span(class_name="dot", custom_attrs={"data-tone": tone}),
         rx.el.span(words, class_name="words"),

@@ -10,7 +10,7 @@ import { fill, phrase, translateSentence } from "./phrase.js";
 
 const LANGUAGE = "chat:language";
 const WORDS = "chat:words";
-const ENGLISH = { code: "en", words: {} };
+const ENGLISH = { code: "en", words: english }; // also of the server's sentences: the page has its own words for some
 const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
 
 /** @typedef {{ code: string, words: Messages }} Language */

@@ -11,6 +11,7 @@ import { useLanguage, useWords } from "../i18n/words.js";
  *   name: string,
  *   requests: number,
  *   metered: number,
+ *   estimated: number,
  *   total_tokens: number,
  *   cost: number | null,
  * }} Sum
@@ -118,7 +119,8 @@ export function Usage({ report }) {
   if (!report?.total) return null;
   if (!report.total.requests) return <p className="field-note">{say("usage.nothing")}</p>;
   const measure = chosen ?? (report.total.cost ? "cost" : "tokens");
-  const unmetered = report.total.requests - report.total.metered;
+  const { requests, metered, estimated } = report.total;
+  const unmetered = requests - metered - estimated;
   return (
     <div className="usage" data-testid="usage">
       <dl className="figures">
@@ -149,6 +151,7 @@ export function Usage({ report }) {
       <Table name="models" heading={say("usage.by_model")} rows={report.by_model} />
       <Table name="agents" heading={say("usage.by_agent")} rows={report.by_agent} />
       <p className="field-note">{say("usage.days")}</p>
+      {estimated > 0 && <p className="field-note">{say("usage.estimated", { count: estimated })}</p>}
       {unmetered > 0 && <p className="field-note">{say("usage.unmetered", { count: unmetered })}</p>}
     </div>
   );

@@ -32,7 +32,7 @@ class _SharedReader:
     """
 
     def __init__(self, api: AgentApi, token: str) -> None:
-        self.follower = Follower(whole=True)
+        self.follower = Follower(api.store.clock.now, whole=True)
         self._api = api
         self._token = token
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,14 @@ class Follower:
     needs, never more than the page shows.
 
     Args:
+        now: the time by the database's clock, in seconds since the epoch.
         whole: show all messages uncut, for readers that cannot load more.
 
     Attributes:
         async_tools: names of the async tools.
     """
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self, now: Callable[[], float] = time.time, *, whole: bool = False) -> None:
         self.async_tools: set[str] = set()
         self._view = ThreadView()
         self._runs: dict[str, str] = {}
@@ -68,6 +69,7 @@ class Follower:
         self._shown_more: dict[str, int] = {}
         self._window = MessageWindow()
         self._whole = whole
+        self._now = now
         self.resuming = False
         self.rows_changed = False
         self._timed: set[str] = set()  # answers whose tool call times have been read
@@ -152,7 +154,7 @@ class Follower:
             if kind in ("text-delta", "reasoning-delta"):
                 self._live_chunks = (kind, chunk.get("id"))
             elif kind == "data-tool-run" and (until := (chunk.get("data") or {}).get("next_at")):
-                self._waits[str(chunk.get("id"))] = max(0.0, float(until) - time.time())
+                self._waits[str(chunk.get("id"))] = max(0.0, float(until) - self._now())
             elif kind in ("tool-output-available", "tool-output-error"):
                 self._timed.discard(update.message_id or "")
 

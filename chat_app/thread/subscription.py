@@ -44,7 +44,7 @@ class ThreadReader:
     """Reader of one thread through an API."""
 
     def __init__(self, api: AgentApi, thread_id: str) -> None:
-        self.follower = Follower()
+        self.follower = Follower(api.store.clock.now)
         self._api = api
         self._thread_id = thread_id
         self._agent: str | None = None

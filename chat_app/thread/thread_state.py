@@ -16,7 +16,7 @@ from chat_app.session.service import CommandState
 from chat_app.thread.follower import Follower
 from chat_app.thread.shown_thread import ShownThread
 from chat_app.thread.subscription import Reader, ThreadReader
-from chat_app.thread.turn_status import doubled_budget, is_writing, needs_person, retry_view
+from chat_app.thread.turn_status import doubled_budget, is_paused, is_writing, needs_person, retry_view
 from chat_app.thread.views import MessageView, RetryView
 
 RUNNING = ("streaming", "awaiting_tool_results")
@@ -71,6 +71,11 @@ class ThreadState(ShownThread, CommandState, mixin=True):
     def is_running(self) -> bool:
         """Return whether the agent is at work or waits for an outcome."""
         return self.status in RUNNING
+
+    @rx.var
+    def is_paused(self) -> bool:
+        """Return whether a limit or a budget has paused the turn."""
+        return self.is_running and is_paused({"kind": self.retry.kind})
 
     @rx.var
     def is_empty(self) -> bool:
@@ -136,7 +141,11 @@ class ThreadState(ShownThread, CommandState, mixin=True):
         if key == self._retry_key:
             return
         self._retry_key = key
-        self.retry = replace(retry_view(state), may_raise=self._may_raise(state)) if state else RetryView()
+        if state is None:
+            self.retry = RetryView()
+        else:
+            view = retry_view(state, self._api().store.clock.now())
+            self.retry = replace(view, may_raise=self._may_raise(state))
 
     def _may_raise(self, state: dict[str, Any]) -> bool:
         """Return whether the user may raise the budget for which the thread waits, if it waits for one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +24,11 @@ def awaits_agent(retry: Mapping[str, Any]) -> bool:
     return retry.get("kind") == "unknown_agent"
 
 
+def is_paused(retry: Mapping[str, Any]) -> bool:
+    """Return whether the `retry_state` of a thread says that a limit or a budget has paused it."""
+    return retry.get("kind") in ("limit", "budget")
+
+
 def is_writing(turn: list[MessageView]) -> bool:
     """Return whether the turn ends with visible activity: a text, even a finished one, or a running tool."""
     parts = turn[-1].parts if turn else []
@@ -34,13 +38,13 @@ def is_writing(turn: list[MessageView]) -> bool:
     return last.live or last.kind == "text" or last.tool.state in ("preparing", "running", "retrying")
 
 
-def retry_view(state: Mapping[str, Any]) -> RetryView:
-    """Return the view of the pending retry in a thread's `retry_state`."""
+def retry_view(state: Mapping[str, Any], now: float) -> RetryView:
+    """Return the view of the pending retry in a thread's `retry_state`; `now` is by the database's clock."""
     return RetryView(
         kind=str(state.get("kind") or ""),
         attempt=int(state.get("attempt") or 0),
         max_attempts=int(state.get("max_attempts") or 0),
-        seconds=max(0.0, float(state.get("next_at") or 0) - time.time()),
+        seconds=max(0.0, float(state.get("next_at") or 0) - now),
         error=clean_text(str(state.get("error") or "")),
         error_info=state.get("error_info") or {},
         next_at=float(state.get("next_at") or 0),

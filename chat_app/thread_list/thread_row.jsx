@@ -22,6 +22,7 @@ export function closeSidebar() {
  */
 function tone(say, name) {
   if (name === "running") return say("sidebar.running");
+  if (name === "paused") return say("sidebar.paused");
   if (name === "waiting") return say("sidebar.needs_you");
   return name === "failed" ? say("sidebar.failed") : "";
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent_core.domain.messages import Thread
 from chat_app.plain_text import one_line
-from chat_app.thread.turn_status import awaits_agent
+from chat_app.thread.turn_status import awaits_agent, is_paused
 
 _TONES = {"streaming": "running", "awaiting_tool_results": "running", "failed": "failed"}
 
@@ -17,7 +17,7 @@ class ThreadItem:
 
     Attributes:
         title: the title; "" while the thread has none.
-        tone: running, waiting (needs a person), failed, or "" for none of these.
+        tone: running, paused (by a limit or a budget), waiting (needs a person), failed, or "" for none of these.
         at: last activity, in seconds since the epoch, rounded down to the minute: a running thread is
             active all the time, and each changed row is sent again.
     """
@@ -55,9 +55,14 @@ def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
     return ThreadItem(
         id=thread.id,
         title=one_line(thread.title),
-        tone="waiting"
-        if waiting or awaits_agent(thread.retry_state or {})
-        else _TONES.get(str(thread.status), ""),
+        tone=_tone(thread, waiting),
         at=thread.updated_at.timestamp() // 60 * 60,
         pinned=thread.pinned,
     )
+
+
+def _tone(thread: Thread, waiting: bool) -> str:
+    state = thread.retry_state or {}
+    if waiting or awaits_agent(state):
+        return "waiting"
+    return "paused" if is_paused(state) else _TONES.get(str(thread.status), "")

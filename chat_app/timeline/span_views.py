@@ -23,14 +23,15 @@ class SpanView:
     Attributes:
         kind: model, tool, retry (wait for the next attempt), person (wait of a tool call for an approval),
             outside (wait of an async tool for its outcome), turn (wait of a message for its turn),
-            worker (wait for a free worker), recovery (a process took over from one that died) or agent (the agent
-            of the next step is not as it was in the step before).
+            worker (wait for a free worker), pause (by a limit or a budget), recovery (a process took over from one
+            that died) or agent (the agent of the next step is not as it was in the step before).
         start, end: in seconds since the epoch; `end` is 0 for a span that has not ended.
         until: end of a wait, in seconds since the epoch, or 0.
         process: the process that ran the span; of a recovery, the one that took over, while `before` is
             the one that died.
         deep: whether the row is indented below the previous one.
         cost: in US dollars; -1 if unknown.
+        estimated: whether tokens and cost are estimated, because the request ended early.
     """
 
     id: str
@@ -49,6 +50,7 @@ class SpanView:
     cost: float = -1
     error: str = ""
     error_info: dict[str, Any] = field(default_factory=dict)
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class TurnView:
     cost: float = -1
     hidden: int = 0
     rows: list[SpanView] = field(default_factory=list)
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def _turn(head: Span, rows: list[SpanView]) -> TurnView:
         cost=_cost(usage.get("cost")),
         hidden=max(0, len(rows) - MAX_ROWS),
         rows=rows[-MAX_ROWS:],
+        estimated=bool(usage.get("estimated")),
     )
 
 
@@ -187,6 +191,7 @@ def _row(span: Span, async_tools: Collection[str]) -> SpanView:
         cost=_cost(usage.get("cost")),
         error=shorten(clean_text(span.error or ""), _MAX_ERROR),
         error_info=(span.error_info or {}) if len(span.error or "") <= _MAX_ERROR else {},
+        estimated=bool(usage.get("estimated")),
     )
 
 

@@ -23,6 +23,7 @@ import { useWords } from "../i18n/words.js";
  *   cost: number,
  *   error: string,
  *   error_info: Partial<import("../i18n/phrase.js").Info>,
+ *   estimated: boolean,
  * }} Span
  */
 /**
@@ -38,6 +39,7 @@ import { useWords } from "../i18n/words.js";
  *   cost: number,
  *   hidden: number,
  *   rows: Span[],
+ *   estimated: boolean,
  * }} Turn
  */
 
@@ -74,6 +76,8 @@ export function useSentence(row, time, left) {
     case "retry":
       if (over) return say("timeline.retry", { time });
       return left > 0 ? say("timeline.retry_in", { seconds: left }) : say("timeline.retry_now", { time });
+    case "pause":
+      return over ? say("timeline.pause", { time }) : say("timeline.pause_now", { time });
     case "turn":
       return over ? say("timeline.turn", { time }) : say("timeline.turn_now", { time });
     case "worker":
@@ -96,6 +100,16 @@ function recovery(say, row, time) {
   if (row.end === row.start) return say("timeline.recovered", names);
   return say("timeline.recovered_after", { ...names, time });
 }
+
+/**
+ * Return the words for a number of tokens.
+ *
+ * @param {Say} say
+ * @param {number} count
+ * @param {boolean} estimated
+ */
+export const tokensOf = (say, count, estimated) =>
+  estimated ? say("timeline.tokens_about", { count }) : say("timeline.tokens", { count });
 
 /**
  * Return the word for a status.

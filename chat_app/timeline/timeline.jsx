@@ -11,7 +11,7 @@ import User from "lucide-react/dist/esm/icons/user.mjs";
 import Wrench from "lucide-react/dist/esm/icons/wrench.mjs";
 import { useLanguage, useTell, useWords } from "../i18n/words.js";
 import { useDuration } from "../ui/durations.jsx";
-import { processName, useSentence, useStatus } from "./spans.jsx";
+import { processName, tokensOf, useSentence, useStatus } from "./spans.jsx";
 
 /** @import { Span, Turn as TurnOf } from "./spans.jsx" */
 /** @typedef {ReturnType<typeof useNumbers>} Numbers */
@@ -24,6 +24,7 @@ const ICONS = {
   outside: User,
   person: User,
   retry: Hourglass,
+  pause: Hourglass,
   turn: ListEnd,
   worker: ListEnd,
   recovery: LifeBuoy,
@@ -95,7 +96,7 @@ function Turn({ turn, at }) {
   const now = useServerNow(at, lasts && at > 0);
   const end = turn.end || Math.max(now, turn.start);
   const facts = [duration(end - turn.start)];
-  if (turn.tokens) facts.push(say("timeline.tokens", { count: turn.tokens }));
+  if (turn.tokens) facts.push(tokensOf(say, turn.tokens, turn.estimated));
   if (turn.cost > 0) facts.push(numbers.money(turn.cost));
   return (
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
@@ -140,7 +141,7 @@ function Row({ row, start, length, now, numbers }) {
   if (row.process && row.kind !== "recovery")
     facts.push(say("timeline.process", { name: processName(row.process) }));
   if (row.tokens_in + row.tokens_out)
-    facts.push(say("timeline.tokens", { count: row.tokens_in + row.tokens_out }));
+    facts.push(tokensOf(say, row.tokens_in + row.tokens_out, row.estimated));
   if (row.cost > 0) facts.push(numbers.money(row.cost));
   return (
     <li

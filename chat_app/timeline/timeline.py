@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
@@ -207,7 +206,7 @@ class Timeline(ApiCaller, rx.State):
         """Read the thread, show its changes, and return whether it is running."""
         async with self:
             limit = self._limit
-        at = time.time()
+        at = api.store.clock.now()
         spans = await api.timeline(thread_id, turns=limit + 1)
         found, queue = await api.insight.durability(thread_id), await service().runtime.queue()
         await labels.read(spans)

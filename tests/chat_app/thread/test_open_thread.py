@@ -21,6 +21,7 @@ from chat_app.session.service import service
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.thread_state import ThreadState
 from chat_app.thread.turn_status import doubled_budget
+from chat_app.thread_list.thread_views import thread_item
 from tests.chat_app.support import Serve, Tab
 
 
@@ -233,6 +234,9 @@ async def test_a_user_doubles_the_budget_that_pauses_a_thread(serve: Serve, tab:
         assert (retry.attempt, retry.may_raise, retry.next_at > 0) == (0, True, True)
         assert "$0.50" in retry.error
         assert retry.error_info["code"] == "budget_spent_day"
+        assert tab.thread.is_paused
+        (row,) = [one for one in await shared.api.list_threads() if one.retry_state]
+        assert thread_item(row).tone == "paused"
         await tab.thread.double_budget()
         assert tab.thread.notice == ""
         await tab.read(shared, lambda: tab.thread.status == "completed")
