@@ -14,6 +14,7 @@ from chat_app.extensions import Content, register_page
 from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
 from chat_app.session.service import ApiCaller
+from chat_app.settings.budgets import OwnBudgets, budgets_section
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import column, section
@@ -79,9 +80,11 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
     }
 
 
-@register_page("/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open])
+@register_page(
+    "/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open]
+)
 def settings() -> Content:
-    """Render the page `/settings`: appearance, defaults of new chats, and import of a chat."""
+    """Render the page `/settings`: appearance, defaults of new chats, own budgets, and import of a chat."""
     return Content(
         column(
             tabs("/settings"),
@@ -92,6 +95,7 @@ def settings() -> Content:
                 name="looks",
             ),
             section(say("settings.answers"), defaults_form(), name="new-chats"),
+            budgets_section(),
             section(
                 say("settings.data"),
                 _import_thread(),

@@ -21,7 +21,7 @@ const UNKNOWN = "unknown"; // the model of an attempt that did not report one
 
 const MEASURES = /** @type {const} */ (["cost", "tokens"]); // of the bars
 
-function useNumbers() {
+export function useNumbers() {
   const language = useLanguage();
   /** @param {number} number */
   const count = (number) => number.toLocaleString(language);

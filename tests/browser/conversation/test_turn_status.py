@@ -257,6 +257,17 @@ def test_a_paused_chat_says_why_and_goes_on_when_its_budget_is_doubled(
     tab.page.keyboard.press("Enter")
     tab.wait_until("completed")
     expect(card).to_have_count(0)
+    expect(tab.by("budgets")).to_have_count(0)
+    on_rows(tab.server, give_everybody_a_budget)
+    tab.go("/settings")
+    expect(tab.by("budgets").locator("tbody tr")).to_have_text(
+        [re.compile("^This month.* of 9,000,000 tokens")]
+    )
+    on_rows(tab.server, lambda api: api.limits.remove_budget("month", user_id="*"))
+
+
+async def give_everybody_a_budget(api: AgentApi) -> None:
+    await api.limits.set_budget(Budget(tokens=9_000_000, per="month"), user_id="*")
 
 
 async def paused_by_a_budget(api: AgentApi) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 
 import reflex as rx
 
+from agent_core import Budget
 from agent_core.domain.usage import Tally, UsageSummary
+from agent_core.llm import Usage
+from chat_app.settings.budgets import OwnBudgets
 from chat_app.settings.page import UsageReport, report
 from tests.chat_app.support import Serve
 
@@ -39,3 +42,20 @@ async def test_requests_are_counted_and_another_span_is_read(serve: Serve) -> No
         assert [row["name"] for row in page.report["by_agent"]] == ["assistant"]
         await page.choose("100000")
         assert page.days == "7"
+
+
+async def test_a_person_sees_the_budgets_that_apply_and_their_use(serve: Serve) -> None:
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    page = await root.get_state(OwnBudgets)
+    async with serve([["Hello.", Usage(10, 5, 15, cost=0.5)]]) as shared:
+        await page.open()
+        assert page.rows == []
+        await shared.api.limits.set_budget(Budget(usd=2.0, tokens=100), user_id="*")
+        await shared.api.limits.set_budget(Budget(tokens=50, per="turn"), user_id="")
+        await shared.api.limits.set_budget(Budget(tokens=7), user_id="somebody else")
+        thread = await shared.api.create_thread("Hi")
+        await shared.api.wait_until_idle(thread.id, 20)
+        await page.open()
+        day, turn = page.rows
+        assert (day["per"], day["usd"], day["used_usd"], day["used_tokens"]) == ("day", 2.0, 0.5, 15)
+        assert (turn["per"], turn["tokens"], turn["resets_at"]) == ("turn", 50, None)
