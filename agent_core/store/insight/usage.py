@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Double, Select, cast, func, select
@@ -10,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlmodel import Session
 
 from agent_core.domain.usage import COUNTS, Tally, ThreadUsage, UsageSummary, dearest_first
-from agent_core.store.database.sql import STREAM, THREAD, USAGE
+from agent_core.store.database.sql import STREAM, THREAD, USAGE, P
 from agent_core.store.threads.usage_totals import UNKNOWN_MODEL, has_uncounted, is_request, period_of
 
 _s, _t, _u = STREAM.c, THREAD.c, USAGE.c
@@ -20,9 +21,9 @@ _KEYS = ("day", "model", "agent")
 
 def of_thread(session: Session, thread_id: str) -> ThreadUsage:
     """Return the usage of a thread."""
-    requests = _requests(session).where(_s.thread_id == thread_id)
     total, by_message, by_model = Tally(), dict[str, Tally](), dict[str, Tally]()
-    for row in _added_up(session, requests, "message_id", "model"):
+    statement = _of_thread(_is_sqlite(session))
+    for row in session.connection().execute(statement, {"thread_id": thread_id}):
         tally = _tally(row)
         total += tally
         _add(by_message, row.message_id, tally)
@@ -37,39 +38,67 @@ def summary(
 
     The moments are rounded down to the beginning of their period; see `usage_totals`.
     """
-    uncounted = _requests(session).where(has_uncounted, _s.seq > _t.usage_seq)
-    counted = _totals(session)
-    if owner is not None:
-        uncounted, counted = uncounted.where(_t.user_id == owner), counted.where(_u.user_id == owner)
-    if since is not None:
-        first = period_of(since)
-        uncounted, counted = uncounted.where(_s.started_at >= first), counted.where(_u.period >= first)
-    if until is not None:
-        end = period_of(until)
-        uncounted, counted = uncounted.where(_s.started_at < end), counted.where(_u.period < end)
+    bounds = {
+        "owner": owner,
+        "since": None if since is None else period_of(since),
+        "until": None if until is None else period_of(until),
+    }
+    given = {name: value for name, value in bounds.items() if value is not None}
     total, by_day = Tally(), dict[date, Tally]()
     by_model, by_agent = dict[str, Tally](), dict[str, Tally]()
-    counted_rows = session.connection().execute(counted)
-    for row in [*_added_up(session, uncounted, *_KEYS), *counted_rows]:
-        tally = _tally(row)
-        total += tally
-        _add(by_day, date.fromisoformat(row.day), tally)
-        _add(by_model, row.model, tally)
-        _add(by_agent, row.agent, tally)
+    for statement in _summary(_is_sqlite(session), frozenset(given)):
+        for row in session.connection().execute(statement, given):
+            tally = _tally(row)
+            total += tally
+            _add(by_day, date.fromisoformat(row.day), tally)
+            _add(by_model, row.model, tally)
+            _add(by_agent, row.agent, tally)
     days = dict(sorted(by_day.items()))
     return UsageSummary(total, days, dearest_first(by_model), dearest_first(by_agent))
 
 
-def _totals(session: Session) -> Select[Any]:
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+# Building a statement of so many functions takes longer than executing it on a small database.
+@cache
+def _of_thread(sqlite: bool) -> Select[Any]:
+    requests = _requests(sqlite).where(_s.thread_id == P("thread_id"))
+    return _added_up(requests, "message_id", "model")
+
+
+@cache
+def _summary(sqlite: bool, given: frozenset[str]) -> tuple[Select[Any], Select[Any]]:
+    """Select the uncounted requests and the totals of the counted ones, both by day, model and agent.
+
+    Args:
+        sqlite: whether the database is SQLite.
+        given: which of the parameters `owner`, `since` and `until` restrict the rows.
+    """
+    uncounted = _requests(sqlite).where(has_uncounted, _s.seq > _t.usage_seq)
+    counted = _totals(sqlite)
+    if "owner" in given:
+        owner = P("owner")
+        uncounted, counted = uncounted.where(_t.user_id == owner), counted.where(_u.user_id == owner)
+    if "since" in given:
+        since = P("since")
+        uncounted, counted = uncounted.where(_s.started_at >= since), counted.where(_u.period >= since)
+    if "until" in given:
+        until = P("until")
+        uncounted, counted = uncounted.where(_s.started_at < until), counted.where(_u.period < until)
+    return _added_up(uncounted, *_KEYS), counted
+
+
+def _totals(sqlite: bool) -> Select[Any]:
     """Select the totals of counted requests by day, model and agent."""
-    day = _day(_u.period, session.get_bind().dialect.name == "sqlite").label("day")
+    day = _day(_u.period, sqlite).label("day")
     numbers = [func.sum(_u[name]).label(name) for name in ("requests", "metered", "estimated", *_NUMBERS)]
     return select(day, _u.model, _u.agent, *numbers).group_by(day, _u.model, _u.agent)
 
 
-def _requests(session: Session) -> Select[Any]:
+def _requests(sqlite: bool) -> Select[Any]:
     """Select each attempt at a model step with its numbers as columns."""
-    sqlite = session.get_bind().dialect.name == "sqlite"
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
     model = func.coalesce(_field("model", sqlite), UNKNOWN_MODEL).label("model")
     estimated = _field("estimated", sqlite).label("estimated")
@@ -90,7 +119,7 @@ def _day(moment: ColumnElement[Any], sqlite: bool) -> ColumnElement[str]:
     return func.to_char(func.timezone("UTC", func.to_timestamp(moment)), "YYYY-MM-DD")
 
 
-def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
+def _added_up(requests: Select[Any], *keys: str) -> Select[Any]:
     each = requests.subquery()
     by = [each.c[key] for key in keys]
     sums = [func.sum(each.c[name]).label(name) for name in _NUMBERS]
@@ -100,7 +129,7 @@ def _added_up(session: Session, requests: Select[Any], *keys: str) -> Any:
         (func.count(each.c.total_tokens) - estimated).label("metered"),
         estimated.label("estimated"),
     ]
-    return session.connection().execute(select(*by, *counts, *sums).group_by(*by))
+    return select(*by, *counts, *sums).group_by(*by)
 
 
 def _tally(row: Any) -> Tally:
