@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, check_agent
-from agent_core.api import AgentApi, limits, outbox
-from agent_core.api.base import Authorize, HasStore, MayCall, StatusHook, store_of
+from agent_core.api import AgentApi
+from agent_core.api.base import Authorize, HasStore, MayCall, StatusHook, only_the_application, store_of
 from agent_core.store.store import Store
 from agent_core.store.turns.turns import WhenBusy
 from agent_core.support.argument_checks import check_arguments
@@ -93,7 +93,7 @@ def define_agent_api(
         on_status_change: called with `(thread_id, status, previous_status)` after each change.
         exclude_system_messages: whether readers get threads without system messages.
         limits_callback: `(ctx)`, sync or async, called before every method of `api.limits`; it raises
-            (AccessDeniedError) to deny. None: only calls without a user are allowed, those of the application.
+            (AccessDeniedError) to deny. None: only calls without a context are allowed, those of the application.
         outbox_callback: like `limits_callback`, for `api.outbox`.
         replace: whether the agent replaces another agent of its name.
 
@@ -104,8 +104,8 @@ def define_agent_api(
     check_arguments(define_agent_api, (), given)
     store = store_of(runtime, "define_agent_api")
     store.agents.add(check_agent(agent), on_status_change, replace=replace)
-    may_limit = limits_callback or limits.only_the_application
-    may_operate = outbox_callback or outbox.only_the_application
+    may_limit = limits_callback or only_the_application
+    may_operate = outbox_callback or only_the_application
     return PublicAgentApi(
         store, agent, authorization_callback, exclude_system_messages, may_limit, may_operate
     )

@@ -193,6 +193,11 @@ class ApiBase:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
 
 
+def only_the_application(ctx: CallContext | None) -> bool:
+    """Return whether the caller is the application, which calls without a context, unlike a client over HTTP."""
+    return ctx is None
+
+
 async def check_may(callback: MayCall | None, ctx: CallContext | None, denied: str) -> None:
     """Check that a callback does not deny access.
 

@@ -5,20 +5,9 @@ from __future__ import annotations
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
 from agent_core.domain.limits import EACH, Budget, BudgetUse, Kind, Limit, LimitUse, Period, Scope
-from agent_core.errors import AccessDeniedError, ValidationError
-from agent_core.sentences import sentence
+from agent_core.errors import ValidationError
 from agent_core.store.limits import changes
 from agent_core.store.store import Store
-
-
-def only_the_application(ctx: CallContext | None) -> None:
-    """Deny access to limits and budgets to everybody but the application, which calls without a context.
-
-    Raises:
-        AccessDeniedError: the caller is a user, or a client over HTTP.
-    """
-    if ctx is not None:
-        raise AccessDeniedError(sentence("limits_forbidden"))
 
 
 class Limits(ApiBase):

@@ -5,23 +5,13 @@ from __future__ import annotations
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
 from agent_core.domain.outbox_events import DeadLetter, OutboxStatus
-from agent_core.errors import AccessDeniedError, DeadLetterNotFoundError, ValidationError
+from agent_core.errors import DeadLetterNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.outbox import dead_letters
 from agent_core.store.store import Store
 from agent_core.support.clock import as_datetime
 
 _MAX_LETTERS = 1_000
-
-
-def only_the_application(ctx: CallContext | None) -> None:
-    """Deny users access to the outbox.
-
-    Raises:
-        AccessDeniedError: the caller is a user.
-    """
-    if ctx is not None and ctx.user_id is not None:
-        raise AccessDeniedError(sentence("outbox_forbidden"))
 
 
 class OutboxMethods(ApiBase):

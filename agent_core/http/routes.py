@@ -55,8 +55,8 @@ class Path:
 
     @property
     def is_admin(self) -> bool:
-        """Whether `limits_callback` decides who may use it."""
-        return self.method.startswith("limits.")
+        """Whether it is about no thread; `limits_callback` or `outbox_callback` decides who may use it."""
+        return self.method.startswith(("limits.", "outbox."))
 
 
 TYPES: Mapping[str, tuple[type, ...]] = {

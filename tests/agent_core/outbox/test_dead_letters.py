@@ -131,7 +131,11 @@ async def test_the_outbox_is_operated_over_http_and_shown_in_the_metrics(path: P
     receiver = Receiver(fails)
     async with on(path, receiver, outbox={"events": ["turn.completed"]}) as internal:
         metrics = Metrics(runtime_of(internal))
-        api = define_agent_api(internal.store, internal.agent)
+        closed = define_agent_api(internal.store, internal.agent)
+        async with served(closed.http_app()) as client:
+            for method, place in (("GET", ""), ("DELETE", ""), ("POST", "/dead-letters/redeliver")):
+                assert (await client.request(method, f"/outbox{place}")).status_code == 403
+        api = define_agent_api(internal.store, internal.agent, outbox_callback=lambda _: True, replace=True)
         async with served(api.http_app()) as client:
             for _ in range(3):
                 await finished(api, await api.create_thread("Hi"))

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.tools.postgresql import PostgreSQL
 OFFERS = [ModelChoice(DEMO_MODEL, "for a test")]
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
+def environment(folder: Path, **more: str) -> dict[str, Any]:
     return {"CHAT_DATA_DIR": str(folder), "CHAT_MODEL": "demo", "CHAT_DEMO_SPEED": "100", **more}
 
 
