@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
 from chat_app.model.model_choice import check_names, choose_model
-from chat_app.server import frontend, pages, processes
+from chat_app.server import frontend, home, pages, processes
 from chat_app.server.local import use_local_model
 from chat_app.server.preflight import (
     NotReadyError,
@@ -26,14 +26,17 @@ from chat_app.server.preflight import (
 from chat_app.server.settings import Settings, load_settings
 from chat_app.server.telemetry import require_tracing
 
-_ROOT = Path(__file__).resolve().parent.parent
 
+def main(given: list[str] | None = None, *, program: str = "python -m chat_app") -> None:
+    """Run the command of the arguments; without one, check that the app can start, build its pages and serve it.
 
-def main() -> None:
-    """Run the command of the arguments; without one, check that the app can start, build its pages and serve it."""
-    arguments = _arguments()
-    os.chdir(_ROOT)
+    Args:
+        given: the arguments; by default those of the process.
+        program: what the help calls this program.
+    """
+    arguments = _arguments(given, program)
     try:
+        home.enter(Path.cwd())
         if arguments.local:
             use_local_model()
         settings = load_settings()
@@ -104,8 +107,8 @@ def _build(settings: Settings) -> Path:
         return pages.place(settings.base_path)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chat_app", description="Serve the chat app.")
+def _arguments(given: list[str] | None, program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=program, description="Serve the chat app.")
     parser.add_argument(
         "command",
         nargs="?",
@@ -128,7 +131,7 @@ def _arguments() -> argparse.Namespace:
         "--demo", action="store_true", help="run under a supervisor, with a button that kills the server"
     )
     parser.add_argument("--build", action="store_true", help="build the pages and exit")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 if __name__ == "__main__":

@@ -204,5 +204,7 @@ def _library() -> type[ServerClient]:
     try:
         from agent_core.mcp.client import ServerClient
     except ModuleNotFoundError as error:
-        raise ValidationError(f"MCP servers need the package mcp: pip install mcp ({error}).") from error
+        raise ValidationError(
+            f'MCP servers need the package mcp: pip install "reflex-durable-agents[mcp]" ({error}).'
+        ) from error
     return ServerClient

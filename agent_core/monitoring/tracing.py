@@ -29,7 +29,7 @@ try:
     from opentelemetry import metrics, trace
 except ImportError as error:
     raise ImportError(
-        "Tracing needs OpenTelemetry: pip install opentelemetry-sdk", name=error.name
+        'Tracing needs OpenTelemetry: pip install "reflex-durable-agents[otel]"', name=error.name
     ) from error
 
 _log = get_logger(__name__)

@@ -53,7 +53,9 @@ class ProcrastinateEngine:
         try:
             import procrastinate
         except ImportError as error:
-            raise ValidationError("Procrastinate is not installed: pip install procrastinate.") from error
+            raise ValidationError(
+                'Procrastinate is not installed: pip install "reflex-durable-agents[procrastinate]"'
+            ) from error
         self._library: Any = procrastinate
         timeouts = {name: str(value) for name, value in SERVER_TIMEOUTS.items() if name not in url.query}
         url = url.set(drivername="postgresql").update_query_dict(timeouts)

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from chat_app.server.home import packages
 from chat_app.server.preflight import NotReadyError
 
 try:
@@ -28,7 +29,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_SOURCES = ("chat_app", "agent_core", "assets", "reflex.lock", "rxconfig.py", "requirements.txt")
+_PACKAGES = ("chat_app", "agent_core")
+_SOURCES = ("assets", "reflex.lock", "rxconfig.py", "requirements.txt")
 ANY_PATH = "/__base__"
 """Placeholder in the built pages for the path below which they will be served."""
 _LOG_LINES = 40
@@ -118,7 +120,7 @@ def fingerprint(extensions: Sequence[Path] = ()) -> str:
 
 
 def _files() -> Iterator[Path]:
-    for source in map(Path, _SOURCES):
+    for source in (*(packages() / name for name in _PACKAGES), *map(Path, _SOURCES)):
         if source.is_file():
             yield source
         # assets/external contains links, created by Reflex, to files of the packages above.

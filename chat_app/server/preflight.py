@@ -55,8 +55,8 @@ def require_engine(engine: str) -> None:
     """
     if engine != "builtin" and importlib.util.find_spec(engine) is None:
         raise NotReadyError(
-            f"CHAT_ENGINE is {engine}, which is not installed. Install it (pip install {engine}), or set "
-            "CHAT_ENGINE=builtin."
+            f'CHAT_ENGINE is {engine}, which is not installed. Install it (pip install "reflex-durable-agents[{engine}]", '
+            f"or pip install {engine} in a clone), or set CHAT_ENGINE=builtin."
         )
 
 

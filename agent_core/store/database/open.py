@@ -177,7 +177,12 @@ def _check_content(path: Path) -> None:
 def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
         timeouts = {name: value for name, value in SERVER_TIMEOUTS.items() if name not in url.query}
-        return create_engine(url, pool_size=4, connect_args=timeouts)
+        try:
+            return create_engine(url, pool_size=4, connect_args=timeouts)
+        except ImportError as error:
+            raise ValidationError(
+                f'PostgreSQL needs psycopg: pip install "reflex-durable-agents[postgresql]" ({error}).'
+            ) from error
     engine = create_engine(url, paramstyle="named", connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")

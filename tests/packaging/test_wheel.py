@@ -1,0 +1,162 @@
+"""Test the sdist and the wheel: they are built, and the wheel is tried in a bare environment."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import subprocess
+import sys
+import tarfile
+from importlib.machinery import PathFinder
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.docs.test_readme import ANSWERS, readme_program
+from tests.packaging.bare import Bare
+from tests.providers.loopback import provider
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("agent_core", "chat_app")
+OF_EXTRAS = {"greenlet", "mcp", "mcp_types", "opentelemetry", "procrastinate", "psycopg"}
+NEED_AN_EXTRA = {
+    *(f"agent_core.mcp.{name}" for name in ("client", "connection", "message_filter", "transports")),
+    *(f"agent_core.store.database.{name}" for name in ("interleave", "pg_pipeline", "postgresql")),
+    "agent_core.monitoring.tracing",
+}
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+import agent_core
+missing = {}
+for module in pkgutil.walk_packages(agent_core.__path__, "agent_core."):
+    if ".migrations" not in module.name and not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            missing[module.name] = str(error)
+said = {}
+def say(name, call):
+    try:
+        call()
+    except (agent_core.errors.ValidationError, SystemExit) as error:
+        said[name] = str(error)
+async def use(server):
+    async with agent_core.Runtime() as runtime, server:
+        pass
+from agent_core.worker.procrastinate import ProcrastinateEngine
+from chat_app import command
+url = "postgresql://user@127.0.0.1:1/name"
+say("postgresql", lambda: agent_core.migrate_database(url))
+say("procrastinate", lambda: ProcrastinateEngine(url))
+say("app", lambda: command.main(["run"]))
+say("mcp", lambda: __import__("agent_core.mcp.server", fromlist=["_library"])._library())
+said["otel"] = missing.get("agent_core.monitoring.tracing", "")
+command.main(["migrate", "sqlite:///agents.db"])
+print(json.dumps({"missing": sorted(missing), "said": said}))
+"""
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder), "--target"]
+    run([*build, "sdist"], ROOT)
+    (sdist,) = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    run([*build, "wheel"], folder / sdist.name.removesuffix(".tar.gz"))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    return Bare(tmp_path_factory.mktemp("environment"), wheel)
+
+
+def test_the_wheel_has_every_file(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in names
+    for path in (ROOT / "rxconfig.py", *(ROOT / "reflex.lock").iterdir(), *(ROOT / "assets").glob("[!e]*/*")):
+        assert f"chat_app/site/{path.relative_to(ROOT).as_posix()}" in names
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
+
+
+def test_everything_that_agent_core_imports_is_declared(bare: Bare) -> None:
+    named: set[str] = set()
+    for path in (bare.packages / "agent_core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                named |= {one.name for one in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                named.add(node.module)
+    tops = {name.split(".")[0] for name in named} - sys.stdlib_module_names
+    assert {top for top in tops if PathFinder.find_spec(top, [str(bare.packages)]) is None} == OF_EXTRAS
+
+
+def test_agent_core_imports_nothing_of_an_extra_and_names_it_when_it_is_needed(
+    bare: Bare, tmp_path: Path
+) -> None:
+    found = json.loads(run(bare.command("-c", IMPORT_ALL), tmp_path, bare.environment).splitlines()[-1])
+    assert set(found["missing"]) == NEED_AN_EXTRA
+    assert set(found["said"]) == {"app", "mcp", "otel", "postgresql", "procrastinate"}
+    for extra, sentence in found["said"].items():
+        assert f'pip install "reflex-durable-agents[{extra}]"' in sentence
+
+
+def test_an_installed_app_keeps_its_data_where_it_is_started_and_writes_nothing_beside_the_package(
+    bare: Bare, tmp_path: Path
+) -> None:
+    before = sorted(bare.packages.rglob("*"))
+    (tmp_path / ".env").write_text("CHAT_DATABASE_URL=sqlite:///own/threads.db\n")
+    environment = bare.environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    # -P without -S: this environment has Reflex, and not the packages themselves.
+    program = "from chat_app.command import main; main(['migrate'])"
+    command = [sys.executable, "-P", "-B", "-c", program]
+    said = run(command, tmp_path, environment)
+    assert said == f"{tmp_path}/own/threads.db has this version's schema.\n"
+    assert (tmp_path / "own" / "threads.db").is_file()
+    (folder,) = (tmp_path / "cache" / "durable-agents").iterdir()
+    assert {"rxconfig.py", "assets", "reflex.lock"} <= {path.name for path in folder.iterdir()}
+    assert sorted(bare.packages.rglob("*")) == before
+    (tmp_path / "file").touch()
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "file")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot be built in" in done.stderr
+
+
+async def test_the_readme_s_program_runs(bare: Bare, tmp_path: Path) -> None:
+    async with provider(*ANSWERS) as server:
+        child = await asyncio.create_subprocess_exec(
+            *bare.command("-W", "error", "-c", readme_program()),
+            cwd=tmp_path,
+            env=bare.environment | {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": server.url},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await child.communicate()
+    assert (err.decode(), out.decode(), child.returncode) == ("", "It is 21 °C.\n", 0)
+    assert server.requests[1]["messages"][-1]["content"] == "21 °C in Rome"
+
+
+def test_the_readme_s_program_is_typed(bare: Bare, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(readme_program(), encoding="utf-8")
+    settings = {
+        **{"include": ["program.py"], "typeCheckingMode": "strict"},
+        **{"venvPath": str(bare.folder.parent), "venv": bare.folder.name},
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    run([sys.executable, "-m", "pyright", "--project", str(tmp_path)], ROOT)
