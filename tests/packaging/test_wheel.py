@@ -58,6 +58,20 @@ print(json.dumps({"missing": sorted(missing), "said": said}))
 """
 
 
+MIGRATE_APP = """
+import os
+from chat_app.command import main
+start = os.getcwd()
+main(["migrate"])
+os.chdir(start)
+os.environ["XDG_CACHE_HOME"] = f"{start}/file"
+try:
+    main(["migrate"])
+except SystemExit as error:
+    print(error)
+"""
+
+
 def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -123,19 +137,14 @@ def test_an_installed_app_keeps_its_data_where_it_is_started_and_writes_nothing_
     (tmp_path / ".env").write_text("CHAT_DATABASE_URL=sqlite:///own/threads.db\n")
     environment = bare.environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     # -P without -S: this environment has Reflex, and not the packages themselves.
-    program = "from chat_app.command import main; main(['migrate'])"
-    command = [sys.executable, "-P", "-B", "-c", program]
-    said = run(command, tmp_path, environment)
-    assert said == f"{tmp_path}/own/threads.db has this version's schema.\n"
+    (tmp_path / "file").touch()
+    said = run([sys.executable, "-P", "-B", "-c", MIGRATE_APP], tmp_path, environment).splitlines()
+    assert said[0] == f"{tmp_path}/own/threads.db has this version's schema."
+    assert said[1].startswith(f"The pages cannot be built in {tmp_path}/file/durable-agents/")
     assert (tmp_path / "own" / "threads.db").is_file()
     (folder,) = (tmp_path / "cache" / "durable-agents").iterdir()
     assert {"rxconfig.py", "assets", "reflex.lock"} <= {path.name for path in folder.iterdir()}
     assert sorted(bare.packages.rglob("*")) == before
-    (tmp_path / "file").touch()
-    environment["XDG_CACHE_HOME"] = str(tmp_path / "file")
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "cannot be built in" in done.stderr
 
 
 async def test_the_readme_s_program_runs(bare: Bare, tmp_path: Path) -> None:
@@ -148,7 +157,8 @@ async def test_the_readme_s_program_runs(bare: Bare, tmp_path: Path) -> None:
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await child.communicate()
-    assert (err.decode(), out.decode(), child.returncode) == ("", "It is 21 °C.\n", 0)
+    # A slow machine may log that loading a tokenizer has blocked the loop, so stderr need not be empty.
+    assert (out.decode(), child.returncode) == ("It is 21 °C.\n", 0), err.decode()
     assert server.requests[1]["messages"][-1]["content"] == "21 °C in Rome"
 
 
