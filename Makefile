@@ -24,7 +24,7 @@ SCRIPTS := "{chat_app,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local demo test coverage check fix docs chaos soak soak-page bench clean
+.PHONY: help run dev run-local demo test coverage check check-python check-imports check-scripts check-docs fix docs chaos soak soak-page bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
@@ -49,14 +49,22 @@ test: $(VENV)/.dev $(MODULES)/.installed ## run every test, the browser's includ
 coverage: $(VENV)/.coverage ## say which lines the tests run, all but the browser's (ARGS="tests/agent_core" for some)
 	$(PY) -m pytest -n $(PROCESSES) -m "not browser" --cov=agent_core --cov=chat_app --cov-report=term-missing:skip-covered $(ARGS)
 
-check: $(VENV)/.dev $(MODULES)/.installed ## lint, format, types, import floors, links of the docs
+check: check-python check-imports check-scripts check-docs ## lint, format, types, import floors, links of the docs (make -j2 check: two at a time)
+
+check-python: $(VENV)/.dev
 	$(PY) -m ruff check $(wildcard $(SOURCES))
 	$(PY) -m ruff format --check $(wildcard $(SOURCES))
 	$(PY) -m pyright
+
+check-imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
+
+check-scripts: $(VENV)/.dev $(MODULES)/.installed
 	$(NODE) $(MODULES)/typescript/bin/tsc --project $(JAVASCRIPT)
 	$(NODE) $(MODULES)/eslint/bin/eslint.js --config $(JAVASCRIPT)/eslint.config.js $(SCRIPTS)
 	$(NODE) $(MODULES)/prettier/bin/prettier.cjs --log-level=warn --check $(SCRIPTS)
+
+check-docs: $(VENV)/.dev
 	$(SITE) build --strict $(SITE_CONFIG)
 
 fix: $(VENV)/.dev $(MODULES)/.installed ## let ruff, eslint and prettier fix and format what they can

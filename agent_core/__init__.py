@@ -8,9 +8,9 @@ from agent_core.agent import Agent, AgentFactory, CallContext, StreamingOptions
 from agent_core.api import AgentApi, define_internal_agent_api
 from agent_core.api.reminder_tools import cancel_reminder, list_reminders, remind_me
 from agent_core.context.thread_title import ModelTitle
+from agent_core.domain.events.outbox_events import DeadLetter, OutboxEvent, OutboxStatus
 from agent_core.domain.limits import Budget, BudgetUse, Limit, LimitUse
 from agent_core.domain.messages import Message, SearchHit, Thread, Update
-from agent_core.domain.outbox_events import DeadLetter, OutboxEvent, OutboxStatus
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
 from agent_core.outbox import Outbox, Webhook
 from agent_core.public_api import define_agent_api

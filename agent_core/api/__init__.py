@@ -11,6 +11,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext, check_agent
+from agent_core.api.admin.limits import Limits
+from agent_core.api.admin.outbox import OutboxMethods
 from agent_core.api.base import (
     ApiBase,
     Authorize,
@@ -23,9 +25,7 @@ from agent_core.api.base import (
 )
 from agent_core.api.branches import BranchMethods
 from agent_core.api.insight import Insight, TimelineMethods
-from agent_core.api.limits import Limits
 from agent_core.api.messages import MessageMethods
-from agent_core.api.outbox import OutboxMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.search import SearchMethods
 from agent_core.api.shares import Shares

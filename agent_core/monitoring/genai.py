@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, cast
 
-from agent_core.domain.messages import Part
-from agent_core.domain.run_events import (
+from agent_core.domain.events.run_events import (
     OutcomeReceived,
     StepContent,
     StepEnded,
@@ -20,6 +19,7 @@ from agent_core.domain.run_events import (
     ToolEnded,
     TurnStart,
 )
+from agent_core.domain.messages import Part
 from agent_core.domain.validation import clean_text
 from agent_core.llm.model_names import models_by_name, providers_by_name
 from agent_core.text.redaction import HIDDEN, hide_secrets, secret_values

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent_core.domain.run_events import RunEvent, StepEnded, ToolEnded, TurnEnded, WorkerLost
+from agent_core.domain.events.run_events import RunEvent, StepEnded, ToolEnded, TurnEnded, WorkerLost
 from agent_core.runtime import Runtime
 from agent_core.store.outbox import dead_letters
 from agent_core.store.wake_ups import due_work

@@ -17,7 +17,14 @@ from typing import Any
 
 from agent_core.agent import Agent
 from agent_core.api.base import HasStore, store_of
-from agent_core.domain.run_events import OutcomeReceived, RunEvent, StepEnded, ToolEnded, TurnEnded, TurnStart
+from agent_core.domain.events.run_events import (
+    OutcomeReceived,
+    RunEvent,
+    StepEnded,
+    ToolEnded,
+    TurnEnded,
+    TurnStart,
+)
 from agent_core.errors import ValidationError
 from agent_core.monitoring import genai
 from agent_core.monitoring.genai import Attributes
@@ -89,7 +96,7 @@ class Tracing:
         self._store.observers.remove(self._observe)
         self._store.tracing = None
 
-    # --- see `agent_core.domain.run_events.Tracing` ---
+    # --- see `agent_core.domain.events.run_events.Tracing` ---
 
     def sender(self) -> str | None:
         """Return the trace context of the calling code, to be stored with the turn that it starts."""

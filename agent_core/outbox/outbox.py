@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agent_core.domain.outbox_events import EVENT_TYPES, OutboxEvent
+from agent_core.domain.events.outbox_events import EVENT_TYPES, OutboxEvent
 from agent_core.errors import DeliveryError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.support.argument_checks import check_arguments

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from agent_core.domain.outbox_events import OutboxEvent
+from agent_core.domain.events.outbox_events import OutboxEvent
 from agent_core.errors import DeliveryError, ValidationError, words_of
 from agent_core.sentences import sentence
 from agent_core.support.plain_json import dump_json

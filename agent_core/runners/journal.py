@@ -8,8 +8,7 @@ of adapters are logged with a traceback; what people and models wrote is not log
 
 from __future__ import annotations
 
-from agent_core.domain.model_adapter import ModelRequest, Usage
-from agent_core.domain.run_events import (
+from agent_core.domain.events.run_events import (
     RunEvent,
     StepContent,
     StepEnded,
@@ -18,6 +17,7 @@ from agent_core.domain.run_events import (
     ToolEnded,
     ToolOutcome,
 )
+from agent_core.domain.model_adapter import ModelRequest, Usage
 from agent_core.errors import AgentCoreError, ModelError, PoisonedStepError, ToolServerError, words_of
 from agent_core.store.tool_calls.calls import ClaimedCall
 from agent_core.store.turns.claims import Claim

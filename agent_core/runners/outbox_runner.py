@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from agent_core.domain.outbox_events import EventType, OutboxEvent
+from agent_core.domain.events.outbox_events import EventType, OutboxEvent
 from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import ValidationError, as_exception

@@ -10,8 +10,8 @@ import asyncio
 
 from agent_core.agent import Agent
 from agent_core.context.thread_title import ModelTitle
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.model_adapter import ProviderMessage
-from agent_core.domain.outbox_events import EventType
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
 from agent_core.runners.admission import StepAdmission

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+from agent_core.domain.events.run_events import RunEvent, Tracing, TurnEnded, TurnStart
 from agent_core.domain.messages import Thread, Update
-from agent_core.domain.run_events import RunEvent, Tracing, TurnEnded, TurnStart
 from agent_core.domain.states import RUNNING
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError

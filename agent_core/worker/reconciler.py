@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from agent_core.domain.run_events import WorkerLost
+from agent_core.domain.events.run_events import WorkerLost
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import AgentCoreError, DatabaseError
 from agent_core.store.database.transaction import Tx

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.harness import Harness
-from tests.chaos.hosts import Hosts
+from tests.chaos.hosts.hosts import Hosts
 from tests.tools.postgresql import PostgreSQL
 
 

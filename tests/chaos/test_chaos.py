@@ -13,7 +13,7 @@ from agent_core import Runtime, define_internal_agent_api
 from agent_core.domain.messages import Message, Thread
 from agent_core.domain.states import ThreadStatus
 from tests.chaos.harness import STORIES, Harness
-from tests.chaos.hosts import Hosts
+from tests.chaos.hosts.hosts import Hosts
 from tests.chaos.stories import Story
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects, make_agent

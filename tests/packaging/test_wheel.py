@@ -23,7 +23,9 @@ PACKAGES = ("agent_core", "chat_app")
 OF_EXTRAS = {"greenlet", "mcp", "mcp_types", "opentelemetry", "procrastinate", "psycopg"}
 NEED_AN_EXTRA = {
     *(f"agent_core.mcp.{name}" for name in ("client", "connection", "message_filter", "transports")),
-    *(f"agent_core.store.database.{name}" for name in ("interleave", "pg_pipeline", "postgresql")),
+    "agent_core.store.database.interleave",
+    "agent_core.store.database.postgresql.pipeline",
+    "agent_core.store.database.postgresql.writer_connection",
     "agent_core.monitoring.tracing",
 }
 IMPORT_ALL = """

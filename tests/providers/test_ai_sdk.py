@@ -16,7 +16,7 @@ from agent_core import AgentApi, action_tool, async_tool
 from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.providers.installed import ai_sdk
 from tests.support.agents import held
-from tests.support.http_server import serving
+from tests.support.servers.http_server import serving
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 

@@ -23,9 +23,9 @@ from agent_core import (
     define_internal_agent_api,
 )
 from agent_core.api import Preferences
+from agent_core.api.admin.limits import Limits
+from agent_core.api.admin.outbox import OutboxMethods
 from agent_core.api.insight import Insight
-from agent_core.api.limits import Limits
-from agent_core.api.outbox import OutboxMethods
 from agent_core.api.schedules import Schedules
 from agent_core.api.shares import Shares
 from agent_core.domain.messages import Message, Thread

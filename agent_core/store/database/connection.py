@@ -165,6 +165,6 @@ def connection_for(
     """Return an unopened connection of a process for an engine's database, which keeps a server's `clock`."""
     if engine.dialect.name == "sqlite":
         return _SqliteConnection(engine, watch, on_foreign)
-    from agent_core.store.database.postgresql import PostgresConnection
+    from agent_core.store.database.postgresql.writer_connection import PostgresConnection
 
     return PostgresConnection(engine, process, on_foreign, clock if isinstance(clock, ServerClock) else None)

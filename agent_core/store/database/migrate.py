@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.open import opened, translate, write_ahead
-from agent_core.store.database.pooler import refuse_transaction_pooling
+from agent_core.store.database.postgresql.pooler import refuse_transaction_pooling
 from agent_core.store.database.tables import CompatibilityRow, metadata
 from agent_core.support.logs import get_logger
 

@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from agent_core.errors import AgentCoreError, DatabaseError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.database.checkpoints import BUSY_TIMEOUT
-from agent_core.store.database.pg_errors import is_away, refusal
+from agent_core.store.database.postgresql.errors import is_away, refusal
 from agent_core.text.plain_text import search_key
 
 C = TypeVar("C", bound=type[Any])
@@ -206,7 +206,7 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
 
 def _limit_answers(engine: Engine) -> None:
     """Close connections of a server that does not answer, so that nothing waits for it for ever."""
-    from agent_core.store.database.pg_pipeline import AnsweredConnection
+    from agent_core.store.database.postgresql.pipeline import AnsweredConnection
 
     @event.listens_for(engine, "do_connect")
     def _connect(*given: Any) -> Any:  # pyright: ignore[reportUnusedFunction]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Dialect
 
-from agent_core.domain.outbox_events import EventType
-from agent_core.domain.run_events import RunEvent, TurnStart
+from agent_core.domain.events.outbox_events import EventType
+from agent_core.domain.events.run_events import RunEvent, TurnStart
 from agent_core.domain.states import RUNNING
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.store.database.sql import Statement, idle_feed

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
 
-from agent_core.domain.run_events import RunEvent
+from agent_core.domain.events.run_events import RunEvent
 from agent_core.errors import DatabaseError
 from agent_core.sentences import sentence
 from agent_core.store.database.connection import connection_for

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
-from agent_core.domain.outbox_events import DeadLetter
+from agent_core.domain.events.outbox_events import DeadLetter
 from agent_core.domain.wake_ups.wake_up_key import outbox_key
 from agent_core.store.database.sql import OUTBOX_EVENT, P, Statement, load_info
 from agent_core.store.database.transaction import Tx

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select, update
 
-from agent_core.domain.outbox_events import EventType
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.wake_ups.wake_up_key import outbox_key
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import OUTBOX_EVENT, THREAD, WAKE_UP, P, Statement, dump, dump_info, load

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlmodel import Session
 
-from agent_core.domain.outbox_events import EventType
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
 from agent_core.store.database.feed_check import FeedCheck

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from agent_core.domain.run_events import TurnStart
+from agent_core.domain.events.run_events import TurnStart
 from agent_core.domain.states import RUNNING, ThreadStatus
 from agent_core.domain.usage import COUNTS
 from agent_core.errors import ThreadBusyError, ThreadNotFoundError, ValidationError

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, insert, select, update
 
 from agent_core.domain.end_reasons import PROCESS_ENDED, End, EndReason, failed
+from agent_core.domain.events.run_events import TurnStart
 from agent_core.domain.messages import Chunk
-from agent_core.domain.run_events import TurnStart
 from agent_core.domain.states import CALL as MOVES
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus, sources
 from agent_core.domain.wake_ups.suspects import Suspicion

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from agent_core.domain.end_reasons import End, failed
+from agent_core.domain.events.run_events import OutcomeReceived, ToolContent, TurnStart
 from agent_core.domain.messages import Chunk, StoredFile
-from agent_core.domain.run_events import OutcomeReceived, ToolContent, TurnStart
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
 from agent_core.domain.wake_ups.suspects import Suspicion
 from agent_core.domain.wake_ups.wake_up_key import timeout_key, tool_key

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, exists, literal_column, select, update
 
 from agent_core.domain.end_reasons import PROCESS_ENDED
-from agent_core.domain.run_events import TurnStart
+from agent_core.domain.events.run_events import TurnStart
 from agent_core.domain.states import THREAD as MOVES
 from agent_core.domain.states import ThreadStatus, sources
 from agent_core.domain.wake_ups.suspects import Suspicion

@@ -7,7 +7,7 @@ import math
 from sqlalchemy import delete, select
 
 from agent_core.domain.end_reasons import STOPPED
-from agent_core.domain.outbox_events import EventType
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.wake_ups.wake_up_key import schedule_key
 from agent_core.store.database.sql import (
     ADMISSION,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from agent_core.domain.end_reasons import RELEASED, End, EndReason, failed
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.messages import Chunk, Part, StoredFile
-from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import ThreadStatus
 from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.errors import PoisonedStepError

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Update, insert, select, update
 
 from agent_core.domain.end_reasons import End, EndReason
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.messages import Chunk, Part
-from agent_core.domain.outbox_events import EventType
 from agent_core.domain.states import STREAM as MOVES
 from agent_core.domain.states import StreamStatus, sources
 from agent_core.store.database.sql import STREAM, THREAD, P, Statement, dump, dump_info, load, one_of

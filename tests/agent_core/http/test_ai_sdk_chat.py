@@ -16,7 +16,7 @@ from agent_core.tools import action_tool, async_tool
 from tests.agent_core.http.test_app import refused
 from tests.agent_core.http.test_sse import followed
 from tests.support.agents import AT_ONCE, finished, held
-from tests.support.http_server import events, serving
+from tests.support.servers.http_server import events, serving
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0

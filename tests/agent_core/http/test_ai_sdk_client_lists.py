@@ -18,7 +18,7 @@ from tests.agent_core.http.test_ai_sdk_chat import LONG, ask, pay, post, reply, 
 from tests.agent_core.http.test_app import refused
 from tests.support.agents import finished, texts
 from tests.support.branches import numbered
-from tests.support.http_server import serving
+from tests.support.servers.http_server import serving
 
 
 async def shown(client: httpx.AsyncClient) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from agent_core.testing import ToolUse
 from tests.agent_core.http.test_ai_sdk_chat import look, pay, said
 from tests.agent_core.http.test_ai_sdk_client_lists import sent
 from tests.agent_core.http.test_app import refused
-from tests.support.http_server import serving
+from tests.support.servers.http_server import serving
 
 
 @pytest.mark.sqlite  # no row is touched

@@ -16,7 +16,7 @@ from agent_core.testing import Reasoning, ToolUse, eventually
 from tests.agent_core.http.test_ai_sdk_chat import BUSY, LONG, look, pay, post, reply, said, whole
 from tests.agent_core.http.test_ai_sdk_client_lists import agrees, sent, shown, wrote
 from tests.support.agents import finished, held
-from tests.support.http_server import events, serving
+from tests.support.servers.http_server import events, serving
 
 BROKEN = errors.ModelError("The key is wrong.", kind="auth")
 ENDS: dict[str, list[Any]] = {

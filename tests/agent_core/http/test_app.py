@@ -20,7 +20,7 @@ from agent_core.domain.model_adapter import Usage
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import prepare
-from tests.support.http_server import served
+from tests.support.servers.http_server import served
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from agent_core.http.routes import PATHS
 from agent_core.testing import eventually
 from tests.agent_core.http.test_app import done, refused
 from tests.support.agents import api_methods
-from tests.support.http_server import serving
+from tests.support.servers.http_server import serving
 
 ROOT = Path(__file__).resolve().parents[3]
 ELSEWHERE = {"subscribe", "changes", "preferences.follow", "add_file", "read_file"}

@@ -16,7 +16,7 @@ from agent_core import AgentApi, errors
 from agent_core.testing import Reasoning, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import AT_ONCE, finished, shown
-from tests.support.http_server import Page, events, serving
+from tests.support.servers.http_server import Page, events, serving
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 LONG = 30.0

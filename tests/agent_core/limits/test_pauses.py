@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_core import AgentApi, Budget, CallContext, Limit, ModelTitle, define_agent_api, errors
-from agent_core.domain.model_adapter import Usage
 from agent_core.store.database.sql import ADMISSION, COUNTER, STREAM
 from agent_core.store.limits import admissions, changes
-from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
-from agent_core.tools import action_tool
+from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import EAGER, Follower, agent_on, finished, rows, texts
-
-ANN, BOB = CallContext("ann"), CallContext("bob")
-NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
-EVENING = NOON + 12 * 3600
-COST = Usage(10, 5, 15, cost=0.5)
-
-
-@action_tool
-async def ping() -> str:
-    """Ping."""
-    return "pong"
-
-
-def answer(messages: list[dict[str, Any]]) -> list[Any]:
-    if messages[-1]["content"] == "Use it":
-        return [ToolUse("ping", {}), COST]
-    return ["Well.", COST]
-
-
-def on(path: Path, turns: Any = answer, clock: FakeClock | None = None, **more: Any) -> Any:
-    runtime: dict[str, Any] = {"clock": clock or FakeClock(NOON)} | more.pop("runtime", {})
-    return agent_on(path, turns, tools=[ping], settings=EAGER, runtime=runtime, **more)
-
-
-async def state_of(api: AgentApi, thread_id: str, wanted: Callable[[dict[str, Any]], bool] = bool) -> Any:
-    """Wait until a thread is paused; return its `retry_state`."""
-
-    async def found() -> dict[str, Any] | None:
-        thread = await api.get_thread(thread_id)
-        assert thread is not None
-        state = thread.retry_state or {}
-        return state if wanted(state) else None
-
-    return await eventually(found)
-
-
-async def asked(api: AgentApi, prompt: str = "Hi", ctx: CallContext | None = ANN) -> str:
-    return (await api.create_thread(prompt, ctx=ctx)).id
+from tests.support.limits import ANN, BOB, COST, EVENING, NOON, answer, asked, on, state_of
 
 
 async def test_a_thread_beyond_the_budget_of_a_day_goes_on_the_next_day(path: Path) -> None:
@@ -292,93 +252,6 @@ async def test_a_429_with_a_retry_after_holds_back_every_thread_of_the_model(pat
 async def _blocked(api: AgentApi) -> bool:
     (use,) = await api.limits.list_limits()
     return use.blocked_until is not None
-
-
-async def test_a_new_budget_begins_with_what_was_used_before(path: Path) -> None:
-    async with on(path) as api:
-        for _ in range(3):
-            await finished(api, await asked(api))
-        await finished(api, await asked(api, ctx=BOB))
-        await api.limits.set_budget(Budget(usd=9), user_id="ann")
-        await api.limits.set_budget(Budget(usd=9, per="month"), agent="assistant")
-        await finished(api, await asked(api))
-        (of_ann,) = await api.limits.list_budgets(user_id="ann")
-        (of_agent,) = await api.limits.list_budgets(agent="assistant")
-        assert (of_ann.usd, of_ann.tokens) == (2.0, 60)
-        assert (of_agent.usd, of_agent.tokens) == (2.5, 75)
-
-
-async def test_failed_attempts_and_titles_count(path: Path) -> None:
-    failure = errors.ModelError("No.", kind="provider_5xx", retryable=True)
-    turns = [[COST, failure], ["Well.", COST], ["Greeting", COST]]
-    async with on(path, turns, title=ModelTitle()) as api:
-        await api.limits.set_budget(Budget(usd=9), user_id="ann")
-        thread_id = await asked(api)
-
-        async def used() -> bool:
-            (use,) = await api.limits.list_budgets(user_id="ann")
-            return use.usd == 1.5
-
-        await eventually(used)
-        thread = await api.get_thread(thread_id)
-        assert thread is not None
-        assert thread.title == "Greeting"
-
-
-async def test_a_person_who_ends_each_answer_early_does_not_avoid_a_budget(path: Path) -> None:
-    """100 tokens of an answer, and some of the request: the third answer is the last one."""
-    async with on(path, lambda _: ["Well " * 70, 60.0, COST]) as api:
-        await api.limits.set_budget(Budget(tokens=400), user_id="ann")
-        stopped = await _begun(api)
-        await api.stop_thread(stopped)
-        deleted = await _begun(api)
-        await api.delete_thread(deleted)
-        await api.stop_thread(await _begun(api))
-        assert (await state_of(api, await asked(api)))["kind"] == "budget"
-        (use,) = await api.limits.list_budgets(user_id="ann")
-        summary = (await api.insight.usage_summary()).total
-        assert use.tokens == summary.total_tokens == 3 * (await _estimated(api, stopped))
-        assert (summary.requests, summary.metered, summary.estimated) == (3, 0, 3)
-        await api.limits.remove_budget("day", user_id="ann")
-        await api.limits.set_budget(Budget(tokens=9_999), user_id="ann")  # counts the threads that are left
-        (again,) = await api.limits.list_budgets(user_id="ann")
-        assert again.tokens == use.tokens * 2 // 3
-
-
-async def _begun(api: AgentApi) -> str:
-    """Ask, and wait for the answer's first words."""
-    thread_id = await asked(api)
-    async with Follower(api, thread_id) as follower:
-        await follower.until(lambda view: "Well" in str(view.messages))
-    return thread_id
-
-
-async def _estimated(api: AgentApi, thread_id: str) -> int:
-    """Return the tokens of a thread's only answer, which everybody sees to be an estimate."""
-    (_, reply) = await api.list_messages(thread_id)
-    assert reply.usage is not None
-    total = (await api.insight.usage(thread_id)).total
-    (span,) = [span for span in await api.timeline(thread_id) if span.kind == "model"]
-    assert reply.usage == total.to_dict()
-    assert (total.requests, total.metered, total.estimated, total.output_tokens) == (1, 0, 1, 100)
-    assert span.usage is not None
-    assert (span.usage["estimated"], span.usage["total_tokens"]) == (True, total.total_tokens)
-    assert 0 < total.input_tokens < 80
-    return total.total_tokens
-
-
-async def test_a_refused_request_counts_nothing_and_a_broken_answer_what_was_read_of_it(path: Path) -> None:
-    refused = errors.ModelError("Busy.", kind="provider_5xx", retryable=True)
-    broken = errors.ModelError("Gone.", kind="network", retryable=True)
-    async with on(path, [[refused], ["Well " * 70, broken], ["Well.", COST]]) as api:
-        await api.limits.set_budget(Budget(tokens=9_999), user_id="ann")
-        thread_id = await asked(api)
-        await finished(api, thread_id)
-        total = (await api.insight.usage(thread_id)).total
-        assert (total.requests, total.metered, total.estimated) == (3, 1, 1)
-        assert total.output_tokens == 105
-        (use,) = await api.limits.list_budgets(user_id="ann")
-        assert use.tokens == total.total_tokens
 
 
 async def test_a_title_beyond_the_budget_is_not_asked_for(path: Path) -> None:

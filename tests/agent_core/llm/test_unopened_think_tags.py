@@ -22,8 +22,8 @@ from tests.agent_core.http.test_ai_sdk_chat import look, post, reply
 from tests.agent_core.http.test_ai_sdk_chat import said as user
 from tests.agent_core.http.test_ai_sdk_stream import post_live
 from tests.support.agents import finished, held
-from tests.support.http_server import serving
 from tests.support.processes.children import FORKED
+from tests.support.servers.http_server import serving
 
 THOUGHT = "The user says hi.\n\nI greet back."
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from agent_core import AgentApi, Workpool, action_tool
+from agent_core.domain.events.run_events import StepEnded
 from agent_core.domain.model_adapter import Usage
-from agent_core.domain.run_events import StepEnded
 from agent_core.errors import ModelError
 from agent_core.monitoring import Metrics
 from agent_core.testing import ToolUse, eventually

@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from agent_core.monitoring.tracing import Tracing
-from tests.support.collector import collector
+from tests.support.servers.collector import collector
 
 
 @action_tool

@@ -20,8 +20,8 @@ from agent_core.monitoring import Metrics
 from agent_core.store.outbox import dead_letters
 from agent_core.testing import FakeClock, eventually
 from tests.support.agents import agent_on, finished, runtime_of
-from tests.support.http_server import served
 from tests.support.outbox import STATUS, Receiver, emptied, on
+from tests.support.servers.http_server import served
 
 
 async def test_what_is_given_up_is_a_dead_letter_until_it_is_redelivered_or_discarded(path: Path) -> None:

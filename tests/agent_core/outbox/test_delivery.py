@@ -23,8 +23,8 @@ from agent_core import (
     define_internal_agent_api,
     errors,
 )
+from agent_core.domain.events.outbox_events import EventType
 from agent_core.domain.model_adapter import Usage
-from agent_core.domain.outbox_events import EventType
 from agent_core.domain.wake_ups.wake_up_key import outbox_key
 from agent_core.store.database.sql import OUTBOX, OUTBOX_EVENT, WAKE_UP
 from agent_core.store.database.transaction import Tx

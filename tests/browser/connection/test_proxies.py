@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Provider
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 from tests.tools import nginx
 
 pytestmark = in_production

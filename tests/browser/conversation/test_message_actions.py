@@ -21,6 +21,7 @@ def action(message: Locator, name: str) -> Locator:
     return message.get_by_test_id(name)
 
 
+@in_production
 def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Where to?", ["Rome?"])
     provider.answer("Where to in the north?", ["Oslo."])
@@ -43,6 +44,7 @@ def test_a_message_is_edited_and_both_versions_can_be_read(provider: Provider, o
     expect(tab.by("versions")).to_contain_text("1/2")
 
 
+@in_production
 def test_a_cancelled_edit_changes_nothing(provider: Provider, open_tab: OpenTab) -> None:
     tab = open_tab()
     tab.ask(provider, "Where to?", ["Rome?"])

@@ -21,6 +21,7 @@ def rows(tab: Chat, kind: str) -> Locator:
     return tab.page.locator(f'[data-testid="timeline-row"][data-kind="{kind}"]')
 
 
+@in_production
 def test_timeline_is_a_list_that_can_be_walked_and_closed(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer("Add", [Call("calculator", {"expression": "19 * 23"})], ["It is ", "437."])
     tab = open_tab()

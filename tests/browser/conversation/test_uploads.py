@@ -27,6 +27,7 @@ HAND_OVER = """([how, base64]) => {
 }"""
 
 
+@in_production
 def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
     provider: Provider, open_tab: OpenTab
 ) -> None:

@@ -112,6 +112,7 @@ def put_off(server: Server, name: str) -> None:
         database.execute("update agent_thread set delete_at = delete_at + 3600 where id = ?", [name])
 
 
+@in_production
 def test_a_search_finds_a_message_in_its_context_and_leads_to_it_far_up(open_tab: OpenTab) -> None:
     tab = open_tab()
     expect(row(tab, "A long talk")).to_be_visible()
@@ -247,6 +248,7 @@ def _in_bin(server: Server, name: str) -> list[bool]:
     return [moment is not None for (moment,) in found]
 
 
+@in_production
 def test_thread_list_can_be_used_with_the_keyboard_alone(server: Server, open_tab: OpenTab) -> None:
     tab = open_tab()
     take_time(tab)

@@ -48,7 +48,7 @@ def test_missing_package_is_named_unless_no_traces_are_wanted() -> None:
 
 def test_last_spans_are_exported_before_the_process_ends(tmp_path: Path) -> None:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="requirements-dev.txt has it")
-    from tests.support.collector import collector
+    from tests.support.servers.collector import collector
 
     require_tracing({ENDPOINT: "http://localhost:4318"})
     with collector() as (address, received):

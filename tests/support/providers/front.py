@@ -8,7 +8,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from tests.support.providers.pairing import complaint, refusal
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 
 
 class Front(Proxy):

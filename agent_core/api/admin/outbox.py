@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_core.agent import AnyAgent, CallContext
 from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
-from agent_core.domain.outbox_events import DeadLetter, OutboxStatus
+from agent_core.domain.events.outbox_events import DeadLetter, OutboxStatus
 from agent_core.errors import DeadLetterNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.outbox import dead_letters

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from agent_core.errors import DatabaseError
 from agent_core.store.database.interleave import interleave
-from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.store.database.postgresql.pipeline import Pipeline
 from agent_core.store.database.server_clock import ServerClock
 from agent_core.store.database.transaction import OnForeignCommit
 from agent_core.support.ids import new_id

@@ -20,12 +20,12 @@ from typing import Any, ClassVar, TypeVar
 from agent_core import AgentApi, Runtime, errors
 from agent_core.testing import eventually
 from tests.chaos.harness import Harness
-from tests.chaos.outages import Outages
+from tests.chaos.hosts.outages import Outages
+from tests.chaos.hosts.takeovers import Takeovers
 from tests.chaos.stories import Story
-from tests.chaos.takeovers import Takeovers
 from tests.chaos.worker import Plan
 from tests.chaos.world import Effects
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 from tests.tools.postgresql import PostgreSQL
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import pytest
 
 from agent_core import Runtime, errors
 from agent_core.store.database.open import parse_url
-from agent_core.store.database.pg_pipeline import Pipeline
+from agent_core.store.database.postgresql.pipeline import Pipeline
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings

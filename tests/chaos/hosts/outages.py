@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 from tests.tools.postgresql import PostgreSQL
 
 _TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"

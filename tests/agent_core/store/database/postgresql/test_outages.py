@@ -18,8 +18,8 @@ import pytest
 from agent_core import Runtime, define_internal_agent_api, errors
 from agent_core.domain.wake_ups.wake_up_key import step_key
 from agent_core.store.database import open as readers
-from agent_core.store.database import pg_pipeline
-from agent_core.store.database import postgresql as border
+from agent_core.store.database.postgresql import pipeline
+from agent_core.store.database.postgresql import writer_connection as border
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import thread_row
 from agent_core.support.settings import Settings
@@ -38,7 +38,7 @@ from tests.support.agents import (
     worker_of,
 )
 from tests.support.databases import serving
-from tests.support.proxy import Proxy
+from tests.support.servers.proxy import Proxy
 from tests.tools.postgresql import PostgreSQL
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(120)]
@@ -256,8 +256,8 @@ async def test_a_listener_that_was_cut_off_listens_again(cut_off: Any, own: Post
 async def test_silent_connections_are_replaced(cut_off: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """They stay open and are acknowledged, so TCP notices nothing; a worker must not wait for ever."""
     straight, runtime, proxy = cut_off
-    monkeypatch.setattr(pg_pipeline, "ANSWER_TIMEOUT", 0.5)
-    monkeypatch.setattr(pg_pipeline.AnsweredConnection, "answer_timeout", 0.5)
+    monkeypatch.setattr(pipeline, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(pipeline.AnsweredConnection, "answer_timeout", 0.5)
     monkeypatch.setattr(border, "_PROBE_INTERVAL", 0.3)
     thread = await straight.create_thread(title="-")
     api = define_internal_agent_api(runtime, straight.agent)

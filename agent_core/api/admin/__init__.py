@@ -1,0 +1,1 @@
+"""Methods for those who run the application: limits, budgets and the outbox."""
