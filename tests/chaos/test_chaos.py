@@ -45,7 +45,7 @@ async def test_three_workers_on_one_database(
     database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     """One kill in twenty is a pause past the lease instead, after which the worker is a zombie."""
-    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 25, pauses=0.05, pause=(0.15, 0.6))
+    harness = Harness(tmp_path, kills=60 if database == "sqlite" else 40, pauses=0.05, pause=(0.15, 0.6))
     if database == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
         server.execute("create database chaos")

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -95,17 +96,17 @@ def opened(database_url: str, synchronous: str) -> Generator[OpenDatabase]:
             _check_file(path)
         # A migration may take any time. The writer sets its own limit; see `PostgresConnection`.
         writer, reader = _engine(url, synchronous, "IMMEDIATE"), _engine(url, synchronous, "DEFERRED")
-        if path is None:
-            _limit_answers(reader)
         stack.callback(_dispose, reader)
         stack.callback(_dispose, writer)
+        if path is None:
+            stack.callback(_limit_answers(reader))
         yield OpenDatabase(writer, reader, path)
 
 
 def _dispose(engine: Engine) -> None:
     # A read whose caller was cancelled may still run, or be about to start. It gets a moment to end; later its
     # connection is closed when it is returned, and no new one is opened.
-    event.listen(engine, "do_connect", _refuse_late, insert=True)
+    event.listen(engine, "do_connect", _refuse_late)
     deadline = time.monotonic() + 1
     while isinstance(engine.pool, QueuePool) and engine.pool.checkedout() and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -204,14 +205,22 @@ def _engine(url: URL, synchronous: str, begin: str) -> Engine:
     return engine
 
 
-def _limit_answers(engine: Engine) -> None:
-    """Close connections of a server that does not answer, so that nothing waits for it for ever."""
+def _limit_answers(engine: Engine) -> Callable[[], None]:
+    """Close connections of a server that does not answer, so that nothing waits for it for ever.
+
+    Returns:
+        A function to call before `_dispose`, whose listener comes after this one: the first that connects wins.
+    """
     from agent_core.store.database.postgresql.pipeline import AnsweredConnection
+
+    closed = threading.Event()
 
     @event.listens_for(engine, "do_connect")
     def _connect(*given: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
         _dialect, _record, args, named = given
-        return AnsweredConnection.connect(*args, **named)
+        return None if closed.is_set() else AnsweredConnection.connect(*args, **named)
+
+    return closed.set
 
 
 def _fold(text: str | None) -> str | None:
