@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import reflex as rx
@@ -22,14 +22,17 @@ from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
 
 from agent_core.errors import AccessDeniedError
+from agent_core.support.ids import new_id
 from chat_app.extensions import IDENTITY, caller
 from chat_app.logs import log_exception
 
 _log = logging.getLogger(__name__)
 
 _ROUND_INTERVAL = 60.0  # seconds between two rounds; a quarter of Reflex's expiration if that is less
-_OUTAGE_INTERVAL = 1.0  # seconds between two attempts to reach Redis
+_LOOK_INTERVAL = 1.0  # seconds between two looks at whether Redis is there, and holds what it held
 TAB_TIMEOUT = 5.0  # seconds for one tab; Reflex does not drop a state that is in use
+_MARK = "chat:mark"
+"""Key in Redis whose value changes if Redis loses what it holds."""
 _NO_KEY = "chat:none"
 """Storage key for which no browser has a value; see `_reload`."""
 
@@ -44,37 +47,41 @@ class TabKeepalive:
     def __init__(self, app: rx.App) -> None:
         self._app = app
         self._known: set[str] = set()  # tokens of tabs that had loaded their page in the last round
-        self._outage = asyncio.Event()
+        self._outage = False  # whether an event failed because Redis was away
+        self._mark: str | None = None  # what Redis holds under `_MARK`
 
     async def run(self) -> None:
         """Touch the states at regular intervals, and as soon as Redis is back after an outage, until cancelled."""
         period = min(_ROUND_INTERVAL, get_config().redis_token_expiration / 4)
+        next_round = time.monotonic() + period
         while True:
-            if self._outage.is_set():
-                await asyncio.sleep(_OUTAGE_INTERVAL)
-                if not await self._answers():
-                    continue
-                self._outage.clear()
+            await asyncio.sleep(min(period, _LOOK_INTERVAL))
+            if await self._is_back():
+                self._outage = False
                 self._known.update(self._connected())  # the state of any tab may be lost, however new it is
-            else:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(period):
-                        await self._outage.wait()
-                    continue
+            elif time.monotonic() < next_round:
+                continue
             await self.touch()
+            next_round = time.monotonic() + period
 
     def on_exception(self, exception: Exception) -> None:
         """Log what an event of a tab raised; if Redis is away, look after the tabs when it is back."""
         log_exception(exception)
         if isinstance(exception, RedisError):
-            self._outage.set()
+            self._outage = True
 
-    async def _answers(self) -> bool:
-        """Return whether Redis answers, if the app uses it."""
+    async def _is_back(self) -> bool:
+        """Return whether Redis answers after an outage, or has lost what it held: it may restart between two events."""
         manager = self._app.state_manager
-        with suppress(RedisError, OSError):
-            return not isinstance(manager, StateManagerRedis) or bool(await manager.redis.ping())  # pyright: ignore[reportGeneralTypeIssues]
-        return False
+        if not isinstance(manager, StateManagerRedis):
+            return self._outage
+        try:
+            await manager.redis.set(_MARK, new_id("mark"), nx=True)
+            mark = str(await manager.redis.get(_MARK))
+        except (RedisError, OSError):
+            return False
+        is_other, self._mark = self._mark not in (None, mark), mark
+        return self._outage or is_other
 
     async def touch(self) -> None:
         """Use each connected tab's state once, so that Reflex keeps it; reload a tab whose state is gone.

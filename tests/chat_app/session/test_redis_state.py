@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 import reflex as rx
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from reflex.istate.manager.redis import StateManagerRedis
 from reflex_base.registry import RegistrationContext
 
@@ -17,6 +18,7 @@ from chat_app.session.tab_state import TabKeepalive
 from chat_app.thread_list.list_feed import THREADS
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve
+from tests.tools import redis
 
 HOUR = 3600  # seconds; Reflex's expiration of a state
 
@@ -98,3 +100,23 @@ async def test_a_tab_of_another_process_is_left_to_it(redis_url: str, tab: rx.Ba
     assert TabKeepalive(app)._connected() == [tab.ident]
     tabs._reset_instance_id()  # now the record is another process's
     assert TabKeepalive(app)._connected() == []
+
+
+async def test_a_tab_whose_state_redis_lost_between_two_events_is_found_at_the_next_look(
+    tab: rx.BaseStateToken,
+) -> None:
+    """Redis restarts, empty, before any event has failed."""
+    with redis.running() as server:
+        with RegistrationContext.ensure_context().fork():
+            app = rx.App()
+            app._enable_state()
+        async with a_process(server.url) as manager:
+            app._state_manager = manager
+            keepalive = TabKeepalive(app)
+            assert [await keepalive._is_back() for _ in range(2)] == [False, False]
+            server.kill()
+            assert not await keepalive._is_back()
+            server.start()
+            assert [await keepalive._is_back() for _ in range(2)] == [True, False]
+            keepalive.on_exception(RedisError("Error 111 connecting to 127.0.0.1."))
+            assert await keepalive._is_back()
