@@ -115,7 +115,7 @@ def started(folder: Path, environment: dict[str, str], pages: Path) -> Iterator[
         server.stop()
 
 
-@pytest.fixture(scope="module", params=["two servers", "two servers on PostgreSQL", "two workers"])
+@pytest.fixture(scope="module", params=["two servers", "two workers"])
 def server(
     request: pytest.FixtureRequest,
     chromium_path: Path,
@@ -127,14 +127,11 @@ def server(
         with started(folder, environment | {"CHAT_WEB_WORKERS": "2"}, pages) as one:
             yield Site(one.url, one)
         return
-    if "PostgreSQL" in request.param:
-        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
-        postgresql.execute("create database web_processes")
-        environment = environment | {
-            "CHAT_DATABASE_URL": postgresql.url("web_processes").replace("+psycopg", "")
-        }
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+    postgresql.execute("create database web_processes")
+    database = {"CHAT_DATABASE_URL": postgresql.url("web_processes").replace("+psycopg", "")}
     with ExitStack() as stack:
-        servers = [stack.enter_context(started(folder, environment, pages)) for _ in range(2)]
+        servers = [stack.enter_context(started(folder, environment | database, pages)) for _ in range(2)]
         port = stack.enter_context(nginx.balancing((servers[0].port, servers[1].port)))
         yield Site(f"http://127.0.0.1:{port}", *servers)
 
@@ -196,7 +193,7 @@ def test_a_tab_whose_process_is_killed_goes_on_at_another(
     forgive_outage(page_errors)
 
 
-@pytest.mark.parametrize("server", ["two servers"], indirect=True)
+@pytest.mark.parametrize("server", ["two servers"], indirect=True, scope="module")
 def test_tabs_go_on_when_redis_is_back(
     provider: Provider,
     gate: threading.Event,

@@ -122,6 +122,7 @@ def test_a_thread_that_does_not_exist_is_a_page_with_a_way_back(open_tab: OpenTa
     expect(tab.by("page-note")).to_have_count(0)
 
 
+@in_production
 def test_html_and_script_are_shown_as_text_and_nothing_runs(provider: Provider, open_tab: OpenTab) -> None:
     provider.answer(HOSTILE, [HOSTILE])
     tab = open_tab()

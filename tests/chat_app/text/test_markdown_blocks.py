@@ -51,7 +51,7 @@ print(wrong.slice(0, 3));
 
 
 def test_pieces_of_any_size_become_the_same_page(scripts: Scripts) -> None:
-    assert scripts.run(LIVE, TEXTS=DOCUMENTS, SIZES=[*range(1, 12), 17, 23, 31], SEEDS=[1, 2]) == []
+    assert scripts.run(LIVE, TEXTS=DOCUMENTS, SIZES=[1, 2, 3, 5, 8, 13, 21, 34], SEEDS=[1]) == []
 
 
 def test_the_specifications_examples_become_the_same_page_in_pieces(scripts: Scripts) -> None:
