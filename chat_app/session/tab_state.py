@@ -51,18 +51,25 @@ class TabKeepalive:
         self._mark: str | None = None  # what Redis holds under `_MARK`
 
     async def run(self) -> None:
-        """Touch the states at regular intervals, and as soon as Redis is back after an outage, until cancelled."""
+        """Touch the states at regular intervals, and reload the tabs once Redis is back after an outage, until cancelled."""
         period = min(_ROUND_INTERVAL, get_config().redis_token_expiration / 4)
         next_round = time.monotonic() + period
         while True:
             await asyncio.sleep(min(period, _LOOK_INTERVAL))
             if await self._is_back():
                 self._outage = False
-                self._known.update(self._connected())  # the state of any tab may be lost, however new it is
-            elif time.monotonic() < next_round:
-                continue
-            await self.touch()
-            next_round = time.monotonic() + period
+                await self._reload_all()
+            elif time.monotonic() >= next_round:
+                await self.touch()
+                next_round = time.monotonic() + period
+
+    async def _reload_all(self) -> None:
+        """Reload every tab: a state may be lost, and one that is kept may have lost what feeds it."""
+        for token in self._connected():
+            try:
+                await self._reload(token)
+            except Exception:
+                _log.exception("Could not reload a tab after an outage of Redis")
 
     def on_exception(self, exception: Exception) -> None:
         """Log what an event of a tab raised; if Redis is away, look after the tabs when it is back."""
