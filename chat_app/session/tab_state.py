@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import reflex as rx
+from redis.exceptions import ConnectionError as NoRedis
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as SlowRedis
 from reflex.config import get_config
 from reflex.event import Event
 from reflex.istate.manager.redis import StateManagerRedis
@@ -74,7 +76,7 @@ class TabKeepalive:
     def on_exception(self, exception: Exception) -> None:
         """Log what an event of a tab raised; if Redis is away, look after the tabs when it is back."""
         log_exception(exception)
-        if isinstance(exception, RedisError):
+        if isinstance(exception, (NoRedis, SlowRedis)):  # not a lock that a dead process has held
             self._outage = True
 
     async def _is_back(self) -> bool:

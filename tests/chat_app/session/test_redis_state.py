@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import reflex as rx
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as NoRedis
 from reflex.istate.manager.redis import StateManagerRedis
 from reflex_base.registry import RegistrationContext
 
@@ -118,5 +118,5 @@ async def test_a_tab_whose_state_redis_lost_between_two_events_is_found_at_the_n
             assert not await keepalive._is_back()
             server.start()
             assert [await keepalive._is_back() for _ in range(2)] == [True, False]
-            keepalive.on_exception(RedisError("Error 111 connecting to 127.0.0.1."))
+            keepalive.on_exception(NoRedis("Error 111 connecting to 127.0.0.1."))
             assert await keepalive._is_back()
