@@ -60,10 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage less often, and without modules and collected tests, which are looked at again and again."""
+    """Leave modules and collected tests out of garbage collections, which look at them again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
 
 
 class _Groups(LoadScopeScheduling):
