@@ -58,6 +58,7 @@ def test_a_tab_whose_state_was_let_go_comes_back_by_itself(
     """A machine that slept for hours loses its tabs' sockets and their states in the same way."""
     one, two = two_tabs
     one.by("composer").fill("A draft")
+    one.page.wait_for_timeout(500 * SOON)  # two rounds of the keepalive: it reloads tabs that it has seen
     other = open_tab("/sleep", **guest("Ada"))
     expect(other.page.get_by_text("Slept")).to_be_visible()
     other.go(f"/chat/{one.thread_id}")
