@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, check_agent
 from agent_core.api import AgentApi
-from agent_core.api.base import Authorize, HasStore, MayCall, StatusHook, only_the_application, store_of
+from agent_core.api.admin.base import MayCall, only_the_application
+from agent_core.api.base import Authorize, HasStore, StatusHook, store_of
 from agent_core.store.store import Store
 from agent_core.store.turns.turns import WhenBusy
 from agent_core.support.argument_checks import check_arguments

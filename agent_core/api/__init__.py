@@ -11,13 +11,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext, check_agent
+from agent_core.api.admin.base import MayCall
 from agent_core.api.admin.limits import Limits
 from agent_core.api.admin.outbox import OutboxMethods
 from agent_core.api.base import (
     ApiBase,
     Authorize,
     HasStore,
-    MayCall,
     StatusHook,
     checked_metadata,
     store_of,

@@ -26,8 +26,6 @@ from agent_core.support.logs import get_logger
 Prompt = str | Sequence[Part]
 Authorize = Callable[..., Any]
 """Callback `(ctx, thread_id)` or `(ctx, thread_id, thread)`, sync or async, that raises to deny access."""
-MayCall = Callable[[CallContext | None], Any]
-"""Callback `(ctx)`, sync or async, that raises to deny access to methods that are not about a thread."""
 _log = get_logger(__name__)
 _MAX_NAME = 1_000  # characters of text that is looked up as an id
 StatusHook = Callable[[str, str, str], Any]
@@ -191,28 +189,6 @@ class ApiBase:
 
     def _shown(self, messages: Sequence[Message]) -> list[Message]:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
-
-
-def only_the_application(ctx: CallContext | None) -> bool:
-    """Return whether the caller is the application, which calls without a context, unlike a client over HTTP."""
-    return ctx is None
-
-
-async def check_may(callback: MayCall | None, ctx: CallContext | None, denied: str) -> None:
-    """Check that a callback does not deny access.
-
-    Args:
-        callback: None: access is allowed.
-        denied: code of the error for a callback that returns False.
-
-    Raises:
-        AccessDeniedError: the callback returned False, or raised it.
-    """
-    answer = None if callback is None else callback(ctx)
-    if inspect.isawaitable(answer):
-        answer = await answer
-    if answer is False:  # a callback denies by raising, but False does not mean yes
-        raise AccessDeniedError(sentence(denied))
 
 
 _READ = ("prompt", "message", "messages", "message_id", "metadata", "trigger", "since", "until")

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from agent_core.agent import AnyAgent, CallContext
-from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
+from agent_core.agent import CallContext
+from agent_core.api.admin.base import AdminMethods
+from agent_core.api.base import storable
 from agent_core.domain.limits import EACH, Budget, BudgetUse, Kind, Limit, LimitUse, Period, Scope
 from agent_core.errors import ValidationError
 from agent_core.store.limits import changes
-from agent_core.store.store import Store
 
 
-class Limits(ApiBase):
+class Limits(AdminMethods):
     """`api.limits`: methods for limits of models, and budgets of users, agents and threads.
 
     A step that reaches one of them pauses its thread. A changed limit or budget holds from the next step on, in
     every process; paused threads are weighed again at once.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        agent: AnyAgent,
-        authorize: Authorize | None,
-        exclude_system_messages: bool,
-        may_limit: MayCall | None = None,
-    ) -> None:
-        super().__init__(store, agent, authorize, exclude_system_messages)
-        self._may_limit = may_limit
+    DENIED = "limits_forbidden"
 
     async def set_limit(self, model: str, limit: Limit, *, ctx: CallContext | None = None) -> None:
         """Set the limit of a model, over all workers, in place of an earlier one.
@@ -118,10 +109,6 @@ class Limits(ApiBase):
             raise ValidationError(f"{model!r:.60} cannot be the name of a model.")
         self.store.limits.active = True  # before the write: a step that ends after it must be counted
         await self.store.writer.run(changes.set_limit, model, limit)
-
-    async def _check(self, ctx: CallContext | None) -> None:
-        """Raise if the caller may not see and change limits and budgets."""
-        await check_may(self._may_limit, ctx, "limits_forbidden")
 
     async def _scope(
         self,

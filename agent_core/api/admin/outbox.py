@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from agent_core.agent import AnyAgent, CallContext
-from agent_core.api.base import ApiBase, Authorize, MayCall, check_may, storable
+from agent_core.agent import CallContext
+from agent_core.api.admin.base import AdminMethods
+from agent_core.api.base import storable
 from agent_core.domain.events.outbox_events import DeadLetter, OutboxStatus
 from agent_core.errors import DeadLetterNotFoundError, ValidationError
 from agent_core.sentences import sentence
 from agent_core.store.outbox import dead_letters
-from agent_core.store.store import Store
 from agent_core.support.clock import as_datetime
 
 _MAX_LETTERS = 1_000
 
 
-class OutboxMethods(ApiBase):
+class OutboxMethods(AdminMethods):
     """`api.outbox`: methods for the events of all threads that are to be delivered, and those that were given up."""
 
-    def __init__(
-        self,
-        store: Store,
-        agent: AnyAgent,
-        authorize: Authorize | None,
-        exclude_system_messages: bool,
-        may_operate: MayCall | None = None,
-    ) -> None:
-        super().__init__(store, agent, authorize, exclude_system_messages)
-        self._may_operate = may_operate
+    DENIED = "outbox_forbidden"
 
     async def status(self, *, ctx: CallContext | None = None) -> OutboxStatus:
         """Return which events are written, and how many wait or are dead letters."""
@@ -86,10 +77,6 @@ class OutboxMethods(ApiBase):
         """Write no more events, in any process, until a runtime with an outbox is opened; written ones are delivered."""
         await self._check(ctx)
         await self.store.outbox.switch_off()
-
-    async def _check(self, ctx: CallContext | None) -> None:
-        """Raise if the caller may not see and change the outbox."""
-        await check_may(self._may_operate, ctx, "outbox_forbidden")
 
 
 def _missing(event_id: str) -> DeadLetterNotFoundError:

@@ -1,1 +1,1 @@
-"""What happened, as values: to a run for observers, and to a thread for the outbox."""
+"""Events: of runs, for observers, and of threads, for the outbox."""

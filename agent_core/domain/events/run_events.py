@@ -49,7 +49,7 @@ class Tracing(Protocol):
 
 
 class StepContent(NamedTuple):
-    """What a model was sent, in the provider's form, and what it has answered."""
+    """Request to a model, in the provider's form, and its answer."""
 
     messages: Sequence[dict[str, Any]]
     parts: Sequence[Part]
@@ -98,7 +98,26 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolEnded:
+class _OfToolCall:
+    """Event of a tool call.
+
+    Attributes:
+        message_id: the reply of the turn.
+        attempt, started_at, ended_at: of the attempt; times in seconds since the epoch.
+    """
+
+    thread_id: str
+    message_id: str
+    tool_call_id: str
+    name: str
+    agent: str
+    attempt: int
+    started_at: float
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded(_OfToolCall):
     """An attempt at a tool call has ended.
 
     Attributes:
@@ -110,14 +129,6 @@ class ToolEnded:
         words: the error message, as in the log.
     """
 
-    thread_id: str
-    message_id: str
-    tool_call_id: str
-    name: str
-    agent: str
-    attempt: int
-    started_at: float
-    ended_at: float
     outcome: ToolOutcome
     error: str | None = None
     recovered: bool = False
@@ -127,7 +138,7 @@ class ToolEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeReceived:
+class OutcomeReceived(_OfToolCall):
     """A tool call got its outcome while none of its attempts ran to the end: from outside, or by a stop.
 
     Attributes:
@@ -136,14 +147,6 @@ class OutcomeReceived:
         words: the error message for the model.
     """
 
-    thread_id: str
-    message_id: str
-    tool_call_id: str
-    name: str
-    agent: str
-    attempt: int
-    started_at: float
-    ended_at: float
     error: str | None = None
     words: str | None = None
     turn: TurnStart | None = None

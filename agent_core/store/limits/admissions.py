@@ -211,7 +211,7 @@ def count_ended(tx: Tx) -> None:
 
 
 class _UnderWay(NamedTuple):
-    """What has not ended: the steps that run, and what lost ones have used that nobody has taken over yet."""
+    """Steps under way: the running ones, and the usage of lost ones that no worker has taken over yet."""
 
     running: dict[str, Running]
     lost: list[tuple[Subject, Used]]

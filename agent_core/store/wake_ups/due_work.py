@@ -24,7 +24,7 @@ def _due(*where: Any) -> Select[bool, bool]:
 
 
 _DUE = {True: _due(), False: _due(_of_runs)}
-"""Whether work is due, by whether that includes deliveries of the outbox."""
+"""Statements that ask whether work is due; the one under True includes deliveries of the outbox."""
 
 _NEXT_RUN = select(func.min(_w.next_run_time)).where(_of_runs)
 _EXPIRED = select(_w.worker).where(_w.worker.is_not(None), _w.next_run_time <= bindparam("now")).distinct()

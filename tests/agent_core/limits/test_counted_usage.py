@@ -1,4 +1,4 @@
-"""What counts towards budgets: ended and failed attempts, those that were cut off, and earlier usage."""
+"""Count usage towards budgets: of ended, failed and cut-off attempts, and of the time before the budget."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ from tests.support.outbox import STATUS, Receiver, emptied, on
 from tests.support.servers.http_server import served
 
 
-async def test_what_is_given_up_is_a_dead_letter_until_it_is_redelivered_or_discarded(path: Path) -> None:
+async def test_an_event_that_is_given_up_is_a_dead_letter_until_it_is_redelivered_or_discarded(
+    path: Path,
+) -> None:
     accepts, clock = False, FakeClock()
 
     def fails(event: OutboxEvent) -> BaseException | None:

@@ -18,7 +18,7 @@ _WRITABLE = "set default_transaction_read_only = off"
 
 
 class Outages:
-    """What can happen to a server and to the connections of its clients.
+    """Outages of a server and of the connections of its clients.
 
     Args:
         server: the server.

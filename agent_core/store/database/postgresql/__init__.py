@@ -1,1 +1,1 @@
-"""What is PostgreSQL's own: the writer's connection, its pipeline, the server's errors, and poolers in between."""
+"""PostgreSQL: the writer's connection, its pipeline, the server's errors, and the refusal of poolers."""
