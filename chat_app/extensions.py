@@ -81,6 +81,11 @@ MayLimit = Callable[[CallContext | None], None]
 LIMITS: list[MayLimit] = []
 """Registered function, at most one."""
 
+MayAdminister = Callable[[CallContext | None], None]
+"""Function from a user to nothing that raises AccessDeniedError if the user is no administrator."""
+ADMINISTRATORS: list[MayAdminister] = []
+"""Registered function, at most one."""
+
 
 def register_page(
     route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
@@ -191,7 +196,7 @@ def caller(headers: Mapping[str, str]) -> CallContext | None:
 def register_limits(callback: MayLimit) -> MayLimit:
     """Register the decorated function to decide who may raise budgets, and use `api.limits` of the app.
 
-    Without it everybody may in an app without users, and nobody in one with users.
+    Without it those may who may administer the app.
 
     Args:
         callback: `(ctx)`; raises AccessDeniedError to deny.
@@ -215,8 +220,39 @@ def check_may_limit(ctx: CallContext | None) -> None:
     """
     if LIMITS:
         LIMITS[0](ctx)
+    else:
+        check_may_administer(ctx)
+
+
+def register_administrators(callback: MayAdminister) -> MayAdminister:
+    """Register the decorated function to decide who may open the admin page and use its methods.
+
+    Without it everybody may in an app without users, and nobody in one with users.
+
+    Args:
+        callback: `(ctx)`; raises AccessDeniedError to deny.
+
+    Raises:
+        ValidationError: `callback` is not a plain function, or another one is registered.
+    """
+    if not callable(callback) or inspect.iscoroutinefunction(callback):
+        raise ValidationError("register_administrators takes a plain function of a CallContext.")
+    if ADMINISTRATORS and [callback] != ADMINISTRATORS:
+        raise ValidationError("register_administrators was called twice; remove one of the calls.")
+    ADMINISTRATORS[:] = [callback]
+    return callback
+
+
+def check_may_administer(ctx: CallContext | None) -> None:
+    """Check that a user may administer the app: see and change what belongs to everybody.
+
+    Raises:
+        AccessDeniedError: the user may not.
+    """
+    if ADMINISTRATORS:
+        ADMINISTRATORS[0](ctx)
     elif IDENTITY:
-        raise AccessDeniedError("Only the operator of this app may change budgets.")
+        raise AccessDeniedError("Only administrators of this app may do this.")
 
 
 def load(modules: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from agent_core.monitoring import serve
 from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
-from chat_app.extensions import AGENTS, IDENTITY, check_may_limit
+from chat_app.extensions import AGENTS, IDENTITY, check_may_administer, check_may_limit
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.settings import Settings
 from chat_app.server.telemetry import exported_traces
@@ -61,6 +61,7 @@ async def app_runtime(
             agent or app_agent(settings, models, runtime.get_thread),
             authorization_callback=authorize if IDENTITY else None,
             limits_callback=check_may_limit,
+            outbox_callback=check_may_administer,
         )
         if settings.webhook == "off":
             await api.outbox.switch_off()

@@ -15,7 +15,15 @@ from agent_core import Agent, AgentApi, CallContext, Runtime, define_agent_api
 from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.testing import ScriptedModel, eventually
 from chat_app import extensions
-from chat_app.extensions import IDENTITY, caller, register_identity
+from chat_app.extensions import (
+    IDENTITY,
+    caller,
+    check_may_administer,
+    check_may_limit,
+    register_administrators,
+    register_identity,
+    register_limits,
+)
 from chat_app.files.uploads import routes
 from chat_app.hooks import use_agent_chat, use_messages, use_thread
 from chat_app.inbox.inbox import Inbox
@@ -243,6 +251,50 @@ async def test_lists_of_a_user_with_only_the_inbox_open_are_kept(api: AgentApi) 
         users.lists_of(f"q{number}", api)
     assert users.lists_of("first", api) is not first
     await users.close()
+
+
+ANN, BOB = CallContext("ann"), CallContext("bob")
+
+
+def only_ann(ctx: CallContext | None) -> None:
+    if ctx != ANN:
+        raise AccessDeniedError("Ask Ann.")
+
+
+def may(check: Callable[[CallContext | None], None], ctx: CallContext | None) -> bool:
+    try:
+        check(ctx)
+    except AccessDeniedError:
+        return False
+    return True
+
+
+def test_everybody_administers_an_app_without_users_and_nobody_one_with_users(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert may(check_may_administer, None)
+    assert may(check_may_limit, None)
+    request.getfixturevalue("people")
+    assert not may(check_may_administer, ANN)
+    assert not may(check_may_limit, ANN)
+    assert not may(check_may_administer, None), "nobody is signed in"
+
+
+def test_registered_administrators_may_change_budgets_too_unless_others_are_named(
+    people: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extensions, "ADMINISTRATORS", [])
+    monkeypatch.setattr(extensions, "LIMITS", [])
+    assert register_administrators(only_ann) is only_ann is register_administrators(only_ann)
+    assert [may(check_may_administer, ctx) for ctx in (ANN, BOB)] == [True, False]
+    assert [may(check_may_limit, ctx) for ctx in (ANN, BOB)] == [True, False]
+    register_limits(lambda ctx: None)
+    assert may(check_may_limit, BOB)
+    assert not may(check_may_administer, BOB)
+    with pytest.raises(ValidationError, match="called twice"):
+        register_administrators(lambda ctx: None)
+    with pytest.raises(ValidationError, match="plain function"):
+        register_administrators(own)  # pyright: ignore[reportArgumentType]
 
 
 def test_identity_headers_ignore_case_and_only_one_function_identifies_users(people: None) -> None:
