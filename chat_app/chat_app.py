@@ -3,6 +3,7 @@
 import reflex as rx
 
 from chat_app import extensions, logs
+from chat_app.api.mount import routes as api_routes
 
 # Each of these modules registers its pages on import.
 from chat_app.conversation import page as conversation  # noqa: F401
@@ -46,7 +47,7 @@ app = Site(
     ],
     html_lang="en",
     toaster=None,
-    api_transformer=[routes, monitoring_routes],
+    api_transformer=[routes, monitoring_routes, api_routes],
 )
 app.add_middleware(TabOwnerCheck(), index=0)  # runs before any update is sent
 app.add_middleware(ArgumentCheck(), index=0)  # runs before any event handler

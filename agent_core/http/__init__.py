@@ -7,5 +7,6 @@ from __future__ import annotations
 
 from agent_core.http.app import make_app, mount_app
 from agent_core.http.requests import body_of, read_body
+from agent_core.http.responses import refusal
 
-__all__ = ["body_of", "make_app", "mount_app", "read_body"]
+__all__ = ["body_of", "make_app", "mount_app", "read_body", "refusal"]

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from agent_core.agent import CallContext
 from agent_core.errors import ValidationError
@@ -60,7 +61,7 @@ def make_app(
     return app
 
 
-def mount_app(path: str, app: Starlette) -> Mount:
+def mount_app(path: str, app: ASGIApp) -> Mount:
     """Return the route of `PublicAgentApi.mount`."""
     route = Mount(path, app)
     route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)

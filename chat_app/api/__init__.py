@@ -1,0 +1,1 @@
+"""Interfaces of the running app for programs: who calls, and the paths below which they are served."""

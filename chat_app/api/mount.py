@@ -1,0 +1,52 @@
+"""Routes of the interfaces for programs, each served by the API of this process while its service is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agent_core import AgentApi
+from agent_core.http import make_app, mount_app, refusal
+from chat_app.api.callers import request_caller
+from chat_app.session.service import service
+
+MakeApp = Callable[[AgentApi], ASGIApp]
+
+
+class ServedApi:
+    """ASGI app that serves the app which `make` returns for the API of the open service.
+
+    Routes are defined at import, before the server forks its processes; each of them opens a service of its own.
+
+    Args:
+        make: function from the service's API to an ASGI app.
+    """
+
+    def __init__(self, make: MakeApp) -> None:
+        self._make = make
+        self._made: WeakKeyDictionary[AgentApi, ASGIApp] = WeakKeyDictionary()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer it with 503 while the service is not open."""
+        try:
+            api = service().api
+        except RuntimeError:
+            closed = HTTPException(503, "The app is starting or stopping.", {"Retry-After": "1"})
+            await refusal(Request(scope), closed)(scope, receive, send)
+            return
+        if api not in self._made:
+            self._made[api] = self._make(api)
+        await self._made[api](scope, receive, send)
+
+
+def _threads(api: AgentApi) -> ASGIApp:
+    return make_app(api, request_caller)
+
+
+routes = Starlette(routes=[mount_app("/api", ServedApi(_threads))])
+"""Routes for the app's `api_transformer`."""
