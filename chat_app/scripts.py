@@ -1,8 +1,9 @@
-"""Scripts of the app, served under their paths on disk, and Python wrappers of their React components.
+"""Scripts and languages of the app, served under their paths on disk, and Python wrappers of React components.
 
 `rx.asset` serves a file under the name of the calling module: imports among scripts would name paths that do
 not exist on disk, and a script that two modules use would run twice in a page, each time with its own state.
-This module therefore links all scripts at once, into a tree that mirrors this folder.
+This module therefore links all of them at once, into a tree that mirrors this folder. It also saves half a second at
+every start: `rx.asset` looks for the calling module among all that are imported.
 """
 
 from __future__ import annotations
@@ -35,6 +36,18 @@ def script(path: str) -> str:
     return f"$/public/{_SERVED}/{path}"
 
 
+def url_of(path: str) -> str:
+    """Return the URL of a file of this folder, with a hash of its content if it can be read.
+
+    Args:
+        path: the path of a script or a language in this folder, such as "i18n/de.json".
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    return str(rx.asset(f"{_SERVED}/{path}"))
+
+
 def react_component(
     path: str, tag: str, /, *, dependencies: Sequence[str] = (), **props: Any
 ) -> Callable[..., rx.Component]:
@@ -63,8 +76,8 @@ def _event_spec(arguments: tuple[Any, ...]) -> Any:
 
 
 def _link_scripts(assets: Path) -> None:
-    """Link every script of the app into the folder `assets`, from which Reflex serves files."""
-    for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx")):
+    """Link every script and language of the app into the folder `assets`, from which Reflex serves files."""
+    for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx"), *_APP.glob("i18n/*.json")):
         link = assets / _SERVED / source.relative_to(_APP)
         if link.is_symlink() and link.readlink() == source:
             continue  # keep the link, so that file watchers see no change

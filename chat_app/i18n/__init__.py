@@ -18,7 +18,7 @@ import reflex as rx
 from reflex.vars import VarData
 from reflex_base.utils.imports import ImportVar
 
-from chat_app.scripts import react_component, script
+from chat_app.scripts import react_component, script, url_of
 
 HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
@@ -59,7 +59,7 @@ for _key, _text in ENGLISH.items():
     _PLACEHOLDERS.setdefault(FORM.sub("", _key), set()).update(PLACEHOLDER.findall(_text))
 LANGUAGES = {path.stem: read(path.stem)["language.name"] for path in sorted(HERE.glob("*.json"))}
 """Names of the available languages in the languages themselves, by code."""
-FILES = {code: str(rx.asset(f"{code}.json", shared=True)) for code in LANGUAGES}
+FILES = {code: url_of(f"i18n/{code}.json") for code in LANGUAGES}
 """URLs of the languages' messages, by code."""
 
 
