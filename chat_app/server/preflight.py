@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 
 from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
+from agent_core.store.database.app_database import migrate_app
+from chat_app.database import MIGRATIONS
 from chat_app.server.redis_url import redis_label
 
 _REDIS_TIMEOUT = 5.0  # seconds
@@ -61,13 +63,14 @@ def require_engine(engine: str) -> None:
 
 
 def require_database(url: str) -> None:
-    """Check that the database is usable, and migrate it to this version's schema.
+    """Check that the database is usable, and migrate its tables, the app's too, to this version's schema.
 
     Raises:
         NotReadyError: the database is locked, read-only, damaged, from a newer version or unreachable.
     """
     try:
         migrate_database(url)
+        migrate_app(url, MIGRATIONS)
     except AgentCoreError as error:
         raise NotReadyError(words_of(error)) from error
 

@@ -1,7 +1,11 @@
-"""Upgrade a database to this version's schema, at start, in one transaction."""
+"""Upgrade a database to this version's schema, at start, in one transaction.
+
+An application with tables of its own in the same database has a second chain of migrations; see `Migrations`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
@@ -25,6 +29,25 @@ _log = get_logger(__name__)
 _LOCK = 7_236_401_885  # an arbitrary number: on PostgreSQL one process migrates at a time
 
 
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """A chain of migrations, and the tables that say how far a database has come.
+
+    Attributes:
+        folder: alembic's folder, with `env.py` and `versions/`.
+        version_table: the name of alembic's table, different for each chain of a database.
+        compatibility: the table, with a column `compatible_from`, of the oldest revision whose program may use
+            the schema; a migration of the chain creates it and its only row.
+    """
+
+    folder: Path
+    version_table: str
+    compatibility: Table
+
+
+_OWN = Migrations(_FOLDER, VERSION_TABLE, COMPATIBILITY)
+
+
 def migrate_database(database_url: str) -> None:
     """Upgrade the database at a URL to this version's schema, as every `Runtime` does on entering; blocks.
 
@@ -37,15 +60,19 @@ def migrate_database(database_url: str) -> None:
         migrate(database.writer)
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, chain: Migrations = _OWN) -> None:
     """Apply every missing revision; leave the schema of a newer version as it is, if this one may use it.
+
+    Args:
+        engine: the engine of the writer.
+        chain: this library's migrations by default.
 
     Raises:
         DatabaseError: the schema is of a newer version whose migrations exclude this one, or the database refused, or it is behind
             a pooler of transactions; nothing was changed.
     """
     config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(chain.folder).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     try:
         if engine.dialect.name == "postgresql":
@@ -53,26 +80,30 @@ def migrate(engine: Engine) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            if not _is_newer(connection, scripts):
-                _upgrade(connection, config, scripts)
+            if not _is_newer(connection, scripts, chain):
+                _upgrade(connection, config, scripts, chain)
     except SQLAlchemyError as error:
         cause = error.__cause__ or error.__context__
         raise translate(cause if cause is not None else error) from error
     write_ahead(engine)
 
 
-def _is_newer(connection: Connection, scripts: ScriptDirectory) -> bool:
+def _is_newer(connection: Connection, scripts: ScriptDirectory, chain: Migrations) -> bool:
     """Return whether a newer version has migrated the database, and this one may work on its schema.
 
     Raises:
         DatabaseError: this version may not.
     """
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
     known = {script.revision for script in scripts.walk_revisions()}
     newer = [revision for revision in context.get_current_heads() if revision not in known]
     if not newer:
         return False
-    found, own, oldest = newer[0], str(scripts.get_current_head()), _compatible_from(connection)
+    found, own, oldest = (
+        newer[0],
+        str(scripts.get_current_head()),
+        _compatible_from(connection, chain.compatibility),
+    )
     if oldest is None or oldest > own:
         needed = (
             "a newer one has written it" if oldest is None else f"it needs one of schema {oldest} or newer"
@@ -85,14 +116,14 @@ def _is_newer(connection: Connection, scripts: ScriptDirectory) -> bool:
     return True
 
 
-def _compatible_from(connection: Connection) -> str | None:
+def _compatible_from(connection: Connection, table: Table) -> str | None:
     """Return the oldest revision whose program may use the schema; None if the database does not say it."""
-    if not inspect(connection).has_table(COMPATIBILITY.name):
+    if not inspect(connection).has_table(table.name):
         return None
-    return connection.scalar(select(COMPATIBILITY.c.compatible_from))
+    return connection.scalar(select(table.c.compatible_from))
 
 
-def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -> None:
+def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory, chain: Migrations) -> None:
     # As alembic's `upgrade` command does, but on our connection and in our transaction.
     def steps(revision: Any, _context: MigrationContext) -> object:
         return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
@@ -100,8 +131,8 @@ def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory) -
     with EnvironmentContext(config, scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
         environment.configure(
             connection=connection,
-            target_metadata=metadata,
-            version_table=VERSION_TABLE,
+            target_metadata=chain.compatibility.metadata,
+            version_table=chain.version_table,
             render_as_batch=True,
             transaction_per_migration=False,
             transactional_ddl=False,  # the transaction of the caller includes it

@@ -1,0 +1,103 @@
+"""Define the app's own tables. Times are seconds since the epoch.
+
+What signs a person in is stored as a hash: a password by argon2, a token, which nobody can guess, by SHA-256.
+"""
+
+# No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
+from typing import Any, ClassVar
+
+from sqlalchemy import Index
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class AppTable(SQLModel, registry=registry()):
+    """Base of the tables, with metadata apart from agent_core's and from an extension's SQLModels."""
+
+    __table_args__: ClassVar[Any] = ()
+
+
+class CompatibilityRow(AppTable, table=True):
+    """The oldest revision whose program may use the app's tables; there is one row."""
+
+    __tablename__: ClassVar[Any] = "chat_compatibility"
+    id: int = Field(default=1, primary_key=True)
+    compatible_from: str
+
+
+class PersonRow(AppTable, table=True):
+    """A person who may sign in; also one who was removed, so that nobody else gets the id of their threads.
+
+    id             the `user_id` of the person's threads; it never changes
+    name           as the person is shown, and types it to sign in
+    name_key       the name, as it is compared; null: removed, so that the name is free
+    role           admin | member
+    password_hash  null: the person has not chosen a password, or signs in elsewhere
+    issuer         the OpenID provider that signs the person in; null: nobody else does
+    subject        the person's id there
+    removed_at     null: the person may sign in
+    """
+
+    __tablename__: ClassVar[Any] = "chat_person"
+    __table_args__: ClassVar[Any] = (
+        Index("chat_person_by_name", "name_key", unique=True),  # forbids that two people have one name
+        Index(
+            "chat_person_by_subject", "issuer", "subject", unique=True
+        ),  # two first sign-ins make one person
+    )
+    id: str = Field(primary_key=True)
+    name: str
+    name_key: str | None = None
+    role: str = "member"
+    password_hash: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+    created_at: float
+    removed_at: float | None = None
+
+
+class SessionRow(AppTable, table=True):
+    """A browser in which a person is signed in.
+
+    id  the hash of the token in the browser's cookie
+    """
+
+    __tablename__: ClassVar[Any] = "chat_session"
+    id: str = Field(primary_key=True)
+    person_id: str = Field(index=True)
+    created_at: float
+    expires_at: float = Field(index=True)
+
+
+class LinkRow(AppTable, table=True):
+    """A one-time link with which a person chooses a password; using it deletes every link of the person.
+
+    id  the hash of the token in the link
+    """
+
+    __tablename__: ClassVar[Any] = "chat_link"
+    id: str = Field(primary_key=True)
+    person_id: str = Field(index=True)
+    created_at: float
+    expires_at: float
+
+
+class AttemptRow(AppTable, table=True):
+    """Failed attempts to sign in, with one name or from one address.
+
+    id      name:<hash of the name> or address:<IP address>
+    number  failures since `since`; counting begins anew after a while
+    """
+
+    __tablename__: ClassVar[Any] = "chat_attempt"
+    id: str = Field(primary_key=True)
+    number: int
+    since: float = Field(index=True)
+
+
+class ChangeRow(AppTable, table=True):
+    """A number that grows whenever sessions end or roles change, for the other processes; there is one row."""
+
+    __tablename__: ClassVar[Any] = "chat_change"
+    id: int = Field(default=1, primary_key=True)
+    number: int = 0
