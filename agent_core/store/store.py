@@ -184,7 +184,9 @@ class Store:
         if self._is_open:
             raise ValidationError("This database is open already; make another Runtime or Store.")
         with contextlib.ExitStack() as stack:
-            database = stack.enter_context(opened(self.database_url, self.settings.synchronous))
+            opening = opened(self.database_url, self.settings.synchronous)
+            # In a thread: it reads the file, and waits while another process holds its lock.
+            database = await asyncio.to_thread(stack.enter_context, opening)
             self.engine, self.path = database.reader, database.path
             await asyncio.to_thread(migrate, database.writer)
             self._reads = Reads(self.engine)

@@ -160,7 +160,7 @@ def _check_content(path: Path) -> None:
     except PermissionError as error:
         raise DatabaseError(sentence("database_read_only", path=str(path))) from error
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=3, isolation_level=None
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
     try:
         # BEGIN IMMEDIATE takes the write lock that we will need, and ROLLBACK leaves no trace.

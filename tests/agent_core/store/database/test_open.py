@@ -110,7 +110,10 @@ async def test_a_path_below_a_file_cannot_be_opened(path: Path) -> None:
             pass
 
 
-async def test_a_database_locked_by_another_program_is_refused(path: Path) -> None:
+async def test_a_database_locked_by_another_program_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_core.store.database.open.BUSY_TIMEOUT", 0.2)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("begin immediate")
         before = path.read_bytes()
@@ -118,6 +121,22 @@ async def test_a_database_locked_by_another_program_is_refused(path: Path) -> No
             async with Runtime(f"sqlite:///{path}"):
                 pass
         assert path.read_bytes() == before
+
+
+async def test_a_start_waits_for_a_lock_as_long_as_a_write_does(path: Path) -> None:
+    """A process that is busy, or stopped, in a transaction may hold the lock for seconds."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        async with asyncio.TaskGroup() as group:
+            start = group.create_task(_start(path))
+            await asyncio.sleep(3.2)  # a start gave up after 3 seconds once; it must not block the event loop
+            assert not start.done()
+            holder.execute("rollback")
+
+
+async def _start(path: Path) -> None:
+    async with Runtime(f"sqlite:///{path}", work=False):
+        pass
 
 
 READ_ONLY = """
@@ -129,7 +148,7 @@ async def main():
             print("opened")
     except errors.DatabaseError as error:
         print(error)
-import agent_core.llm, alembic.command
+import concurrent.futures.thread, agent_core.llm, alembic.command
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)  # permissions do not bind root
