@@ -22,6 +22,7 @@ from chat_app.server.preflight import (
     require_engine,
     require_port,
     require_redis,
+    require_sign_in,
 )
 from chat_app.server.settings import Settings, load_settings
 from chat_app.server.telemetry import require_tracing
@@ -54,6 +55,7 @@ def main(given: list[str] | None = None, *, program: str = "python -m chat_app")
         require_tracing(os.environ)
         if arguments.command != "worker":
             require_port(settings.host, settings.port)
+            require_sign_in(settings)
             require_redis(settings.redis_url)
         require_database(settings.database_url)
         if arguments.demo:

@@ -3,6 +3,7 @@
 import reflex as rx
 
 from chat_app import extensions, logs
+from chat_app.accounts.setup import register_sign_in
 from chat_app.api.mount import routes as api_routes
 
 # Each of these modules registers its pages on import.
@@ -25,6 +26,7 @@ from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: extensions may change styles and components
+register_sign_in(load_settings().sign_in)
 
 # In the head of the page, so that the saved density applies before the first paint.
 _SET_DENSITY = (

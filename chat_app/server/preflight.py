@@ -15,8 +15,11 @@ from redis.exceptions import RedisError
 from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.database.app_database import migrate_app
+from chat_app import extensions
 from chat_app.database import MIGRATIONS
 from chat_app.server.redis_url import redis_label
+from chat_app.server.settings import Settings
+from chat_app.server.sign_in import is_loopback
 
 _REDIS_TIMEOUT = 5.0  # seconds
 
@@ -47,6 +50,24 @@ def require_port(host: str, port: int) -> None:
         f"The server cannot listen on {host} ({problem.strerror or problem}). "
         "Choose a local address: CHAT_HOST=127.0.0.1 make run"
     )
+
+
+def require_sign_in(settings: Settings) -> None:
+    """Check that other machines reach the app only if people sign in, or if that is meant; loads the extensions.
+
+    Raises:
+        NotReadyError: everybody in the network would see every chat.
+    """
+    sign_in = settings.sign_in
+    if is_loopback(settings.host) or sign_in.is_on or sign_in.is_open:
+        return
+    extensions.load(settings.extensions)
+    if not extensions.IDENTITY:
+        raise NotReadyError(
+            f"CHAT_HOST is {settings.host}, where everybody in the network would see every chat, because nobody "
+            "signs in. Set CHAT_USER_HEADER if a proxy signs people in, CHAT_HOST=127.0.0.1 for this machine "
+            "alone, or CHAT_OPEN=1 if everybody may."
+        )
 
 
 def require_engine(engine: str) -> None:

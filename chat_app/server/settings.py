@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -33,6 +33,7 @@ from chat_app.server.setting_values import (
     parse_switch,
     parse_webhook,
 )
+from chat_app.server.sign_in import SignIn, read_sign_in
 
 ENGINES = ("builtin", "procrastinate")
 _DATABASES = ("sqlite", "postgresql")
@@ -54,6 +55,17 @@ VARIABLES = (
         "CHAT_ORIGINS",
         "this machine's own",
         "Public addresses of the app behind a proxy, such as https://agents.example.org.",
+    ),
+    _Variable(
+        "CHAT_USER_HEADER",
+        "none",
+        "Header in which a proxy that signs people in names the person, such as X-Forwarded-User.",
+    ),
+    _Variable("CHAT_ADMINS", "none", "Names of the people who administer the app, with commas between them."),
+    _Variable(
+        "CHAT_OPEN",
+        "0",
+        "1 lets everybody who reaches the app use it without sign-in, also from other machines.",
     ),
     _Variable("CHAT_DATA_DIR", "data", "Folder for the database and the demo's outbox."),
     _Variable(
@@ -134,6 +146,7 @@ class Settings:
         port: 1 to 65535.
         origins: further origins at which the app is reached.
         base_path: path below which the app is served, such as /agents; "" for none.
+        sign_in: who says which person sends a request.
         data_dir: absolute path of a folder, which need not exist yet.
         database_url: SQLAlchemy URL.
         work: whether the server of the pages runs work, too.
@@ -160,6 +173,7 @@ class Settings:
     port: int = 3000
     origins: tuple[Origin, ...] = ()
     base_path: str = ""
+    sign_in: SignIn = field(default_factory=SignIn)
     data_dir: Path = Path("data")
     database_url: str = "sqlite:///data/agents.db"
     work: bool = True
@@ -211,6 +225,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port=parse_port(values.get("CHAT_PORT", "3000")),
         origins=origins,
         base_path=base_path,
+        sign_in=read_sign_in(values),
         data_dir=data_dir,
         database_url=database_url,
         work=parse_switch("CHAT_WORK", values.get("CHAT_WORK", "1")),

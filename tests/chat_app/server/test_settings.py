@@ -13,6 +13,7 @@ import pytest
 from agent_core.errors import ValidationError
 from chat_app.__main__ import database_label
 from chat_app.server.settings import VARIABLES, Settings, load_settings, read_settings
+from chat_app.server.sign_in import SignIn
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,6 +31,8 @@ def test_every_variable_is_read(tmp_path: Path):
         {
             "CHAT_HOST": "0.0.0.0",
             "CHAT_PORT": " 8080 ",
+            "CHAT_USER_HEADER": "X-User",
+            "CHAT_OPEN": "1",
             "CHAT_DATA_DIR": str(tmp_path),
             "CHAT_DATABASE_URL": "postgresql://localhost/agents",
             "CHAT_WORK": "0",
@@ -49,6 +52,7 @@ def test_every_variable_is_read(tmp_path: Path):
     assert settings == Settings(
         host="0.0.0.0",
         port=8080,
+        sign_in=SignIn("x-user", is_open=True),
         data_dir=tmp_path,
         database_url="postgresql://localhost/agents",
         work=False,

@@ -1,0 +1,1 @@
+"""Sign-in: who sends a request, and what they may do."""
