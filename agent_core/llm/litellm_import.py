@@ -6,11 +6,14 @@ The import takes seconds and 170 MB, so it must never delay a page.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import importlib
 import logging
 import os
 import threading
 import warnings
+from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
@@ -66,10 +69,23 @@ def _import() -> ModuleType:
         if _litellm is None:
             # Otherwise the import of litellm downloads a price map.
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-            library = importlib.import_module("litellm")
+            with _paused_collections():
+                library = importlib.import_module("litellm")
             _silence(library)
             _litellm = library
         return _litellm
+
+
+@contextlib.contextmanager
+def _paused_collections() -> Generator[None]:
+    """Pause the garbage collector, which would look at the growing library again and again: a quarter of the import."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _silence(library: Any) -> None:

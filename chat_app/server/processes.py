@@ -7,6 +7,7 @@ The supervisor of `make demo` is supervisord (http://supervisord.org), which onl
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib.util
 import os
 import signal
@@ -46,6 +47,7 @@ def serve(host: str, port: int, pages: Path, workers: int) -> None:
     config = get_config()
     config._set_persistent(frontend_port=port, backend_port=port, backend_host=host)
     tie_forks()
+    collect_after_fork()
     os.environ["GRANIAN_WORKERS"] = str(workers)  # else Reflex starts several as soon as it finds a Redis
     granian.server.Server = RespawningServer
     reflex_exec.run_backend_prod(host, port, config.loglevel.subprocess_level(), True)
@@ -104,6 +106,17 @@ def tie_forks() -> None:
             before=lambda: forking.__setitem__(0, os.getpid()),
             after_in_child=lambda: die_with(forking[0]),
         )
+
+
+def collect_after_fork() -> None:
+    """Pause the garbage collector until the web processes are forked, and leave out of it what they share with their parent.
+
+    Collections would look again and again at the modules that are imported here, and at each of them copy a page of
+    memory that the processes share (see `gc.freeze` in Python's documentation).
+    """
+    if hasattr(os, "register_at_fork"):
+        gc.disable()
+        os.register_at_fork(before=gc.freeze, after_in_parent=gc.enable, after_in_child=gc.enable)
 
 
 def _watch(parent: int) -> None:

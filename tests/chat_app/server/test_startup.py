@@ -299,6 +299,22 @@ async def test_a_forked_worker_dies_with_its_killed_supervisor() -> None:
     await eventually(lambda: not is_alive(worker))
 
 
+def test_a_worker_does_not_collect_the_garbage_of_what_it_shares_with_its_parent() -> None:
+    program = (
+        "import gc, os\n"
+        "from chat_app.server import processes\n"
+        "processes.collect_after_fork()\n"
+        "before = gc.isenabled()\n"
+        "child = os.fork()\n"
+        "print(before, gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count(), flush=True)\n"
+        "if child: os.waitpid(child, 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["False True True"] * 2
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process runs; zombies do not count."""
     try:
