@@ -18,6 +18,7 @@ from agent_core.agent import CallContext
 from agent_core.errors import ValidationError
 from agent_core.http.ai_sdk_chat import ChatEndpoints
 from agent_core.http.ai_sdk_request import WHEN_BUSY
+from agent_core.http.openapi.endpoints import description_routes
 from agent_core.http.requests import Context, body_of, caller, expect, fields, query_of
 from agent_core.http.responses import answer, guarded, refusal
 from agent_core.http.routes import NULLABLE, PATHS, READERS, TYPES, Path
@@ -56,6 +57,7 @@ def make_app(
     routes = [Route(path.path, guarded(partial(found, path)), methods=[path.verb]) for path in PATHS]
     routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
     routes += ChatEndpoints(api, context, max_body, heartbeat, when_busy).routes()
+    routes += description_routes(api)
     app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
     app.router.redirect_slashes = False  # such a path is unknown, and 404 is clearer than a redirect
     return app

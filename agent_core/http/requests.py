@@ -25,7 +25,8 @@ Context = Callable[[Request], Any]
 
 WAIT_TIMEOUT = 30.0
 """Seconds that a request for an idle thread waits by default."""
-_MAX_WAIT_TIMEOUT = 300.0
+MAX_WAIT_TIMEOUT = 300.0
+"""Most seconds that such a request may ask for."""
 
 PIECE_TIMEOUT = 30.0
 """Seconds without a piece of the body after which a request is rejected, because a server has a limited number."""
@@ -176,7 +177,7 @@ def count(text: str) -> int:
 def seconds_to_wait(text: str) -> float:
     """Parse seconds to wait, fewer than a connection lasts."""
     seconds = float(text)
-    if not 0 <= seconds <= _MAX_WAIT_TIMEOUT:
+    if not 0 <= seconds <= MAX_WAIT_TIMEOUT:
         raise ValueError(text)
     return seconds
 
@@ -251,6 +252,6 @@ _TRIGGERS: Mapping[str, Callable[..., Trigger]] = {"cron": cron, "interval": eve
 
 
 def _words(kind: Callable[[str], Any]) -> str:
-    names: dict[Any, str] = {seconds_to_wait: f"seconds, at most {_MAX_WAIT_TIMEOUT:g}"}
+    names: dict[Any, str] = {seconds_to_wait: f"seconds, at most {MAX_WAIT_TIMEOUT:g}"}
     names |= {count: "a whole number from 0", truth: "true or false", moment: "a moment in ISO 8601"}
     return names.get(kind, "text")

@@ -1,0 +1,1 @@
+"""Describe the HTTP API: an OpenAPI 3.1 document, and a page that shows it."""
