@@ -1,4 +1,4 @@
-"""Command line `python -m agent_core`: run a worker, or migrate a database."""
+"""Command line `python -m agent_core`: run a worker; migrate, back up, restore or move a database."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from agent_core.backup import add_backup_commands, run_backup_command
 from agent_core.errors import AgentCoreError, ValidationError, words_of
 from agent_core.monitoring import serve
 from agent_core.runtime import Runtime
@@ -50,6 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
 def _migrate(options: argparse.Namespace) -> None:
     migrate_database(options.database_url)
     _log.info("%s has this version's schema.", _label(options.database_url))
+
+
+def _copy(options: argparse.Namespace) -> None:
+    _log.info("%s", run_backup_command(options.command, options, options.database_url))
 
 
 def _work(options: argparse.Namespace) -> None:
@@ -137,7 +142,7 @@ def _label(database_url: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agent_core", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     environment = os.environ.get(URL_VARIABLE) or None
 
     worker = commands.add_parser("worker", help="run due work until SIGTERM or SIGINT")
@@ -145,13 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument(
         "build", metavar="module:build", help="build(runtime), sync or async, defines the agents"
     )
-    worker.add_argument(
-        "--database",
-        dest="database_url",
-        default=environment,
-        metavar="URL",
-        help=f"the database of the threads; by default the value of {URL_VARIABLE}",
-    )
+    _add_database(worker, environment)
     worker.add_argument("--engine", choices=["builtin", "procrastinate"], default="builtin")
     worker.add_argument("--max-parallelism", type=_positive, default=64, metavar="N", help="steps at once")
     worker.add_argument("--tool-parallelism", type=_positive, metavar="N", help="tools at once")
@@ -175,7 +174,21 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="upgrade a database to this version's schema")
     migrate.set_defaults(run=_migrate)
     migrate.add_argument("database_url", nargs="?", default=environment, metavar="URL")
+
+    for copying in add_backup_commands(commands):
+        copying.set_defaults(run=_copy)
+        _add_database(copying, environment)
     return parser
+
+
+def _add_database(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--database",
+        dest="database_url",
+        default=default,
+        metavar="URL",
+        help=f"the database of the threads; by default the value of {URL_VARIABLE}",
+    )
 
 
 def _positive(text: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
 from chat_app.model.model_choice import check_names, choose_model
+from chat_app.operations import commands as operations
 from chat_app.server import frontend, home, pages, processes
 from chat_app.server.local import use_local_model
 from chat_app.server.preflight import (
@@ -35,7 +36,11 @@ def main(given: list[str] | None = None, *, program: str = "python -m chat_app")
         given: the arguments; by default those of the process.
         program: what the help calls this program.
     """
-    arguments = _arguments(given, program)
+    words = sys.argv[1:] if given is None else given
+    if words and words[0] in operations.COMMANDS:
+        operations.run(words, program)
+        return
+    arguments = _arguments(words, program)
     try:
         home.enter(Path.cwd())
         if arguments.local:
@@ -109,8 +114,12 @@ def _build(settings: Settings) -> Path:
         return pages.place(settings.base_path)
 
 
-def _arguments(given: list[str] | None, program: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=program, description="Serve the chat app.")
+def _arguments(given: list[str], program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Serve the chat app.",
+        epilog=f"{', '.join(operations.COMMANDS)}: see the --help of each.",
+    )
     parser.add_argument(
         "command",
         nargs="?",

@@ -17,6 +17,9 @@ _COMMANDS = {
     "run": "serve the chat app; `durable-agents run --help` lists its options",
     "worker": "run due work until SIGTERM or SIGINT: of module:build, or of the app without it",
     "migrate": "upgrade a database to this version's schema: of the URL, or of the app without it",
+    "backup": "copy a database, which may be in use, into a new file",
+    "restore": "copy a backup into a database that is not in use",
+    "move": "copy a database into an empty one, such as SQLite's into PostgreSQL",
 }
 
 
@@ -48,12 +51,14 @@ def _parsed(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _is_of_agent_core(name: str, rest: Sequence[str]) -> bool:
-    """Return whether a worker or a migration is of a program's own agents, not of the app's."""
+    """Return whether a worker or a database is of a program's own agents, not of the app's."""
     if not _has_app() or any(each in ("-h", "--help") for each in rest):
         return True
     if name == "worker":
         return any(":" in each and "://" not in each for each in rest)
-    return bool(rest or os.environ.get("AGENT_CORE_DATABASE_URL"))
+    if name == "migrate":
+        return bool(rest or os.environ.get("AGENT_CORE_DATABASE_URL"))
+    return False
 
 
 def _has_app() -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent_core.errors import DatabaseError
 from agent_core.store.database.open import opened, translate, write_ahead
 from agent_core.store.database.postgresql.pooler import refuse_transaction_pooling
-from agent_core.store.database.tables import CompatibilityRow, metadata
+from agent_core.store.database.tables import CompatibilityRow, WorkerRow, metadata
 from agent_core.support.logs import get_logger
 
 VERSION_TABLE = "agent_schema"
@@ -37,15 +37,18 @@ class Migrations:
         folder: alembic's folder, with `env.py` and `versions/`.
         version_table: the name of alembic's table, different for each chain of a database.
         compatibility: the table, with a column `compatible_from`, of the oldest revision whose program may use
-            the schema; a migration of the chain creates it and its only row.
+            the schema; a migration of the chain creates it and its only row. Its metadata has the chain's tables.
+        filled: names of further tables that have rows as soon as a program has started.
     """
 
     folder: Path
     version_table: str
     compatibility: Table
+    filled: frozenset[str] = frozenset()
 
 
-_OWN = Migrations(_FOLDER, VERSION_TABLE, COMPATIBILITY)
+LIBRARY = Migrations(_FOLDER, VERSION_TABLE, COMPATIBILITY, frozenset({str(WorkerRow.__tablename__)}))
+"""This library's migrations."""
 
 
 def migrate_database(database_url: str) -> None:
@@ -60,7 +63,7 @@ def migrate_database(database_url: str) -> None:
         migrate(database.writer)
 
 
-def migrate(engine: Engine, chain: Migrations = _OWN) -> None:
+def migrate(engine: Engine, chain: Migrations = LIBRARY) -> None:
     """Apply every missing revision; leave the schema of a newer version as it is, if this one may use it.
 
     Args:
@@ -71,39 +74,49 @@ def migrate(engine: Engine, chain: Migrations = _OWN) -> None:
         DatabaseError: the schema is of a newer version whose migrations exclude this one, or the database refused, or it is behind
             a pooler of transactions; nothing was changed.
     """
-    config = Config()
-    config.set_main_option("script_location", str(chain.folder).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
     try:
         if engine.dialect.name == "postgresql":
             refuse_transaction_pooling(engine)
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            if not _is_newer(connection, scripts, chain):
-                _upgrade(connection, config, scripts, chain)
+            exclude_migrations(connection)
+            if not is_newer(connection, chain):
+                upgrade(connection, chain)
     except SQLAlchemyError as error:
         cause = error.__cause__ or error.__context__
         raise translate(cause if cause is not None else error) from error
     write_ahead(engine)
 
 
-def _is_newer(connection: Connection, scripts: ScriptDirectory, chain: Migrations) -> bool:
+def exclude_migrations(connection: Connection) -> None:
+    """Let no other process migrate the database until the transaction ends; SQLite's write lock does so by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def schema_of(connection: Connection, chain: Migrations = LIBRARY) -> str | None:
+    """Return the revision of a database's schema; None for a database without one."""
+    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
+    heads = context.get_current_heads()
+    return heads[0] if heads else None
+
+
+def newest_schema(chain: Migrations = LIBRARY) -> str:
+    """Return the revision of this version's schema."""
+    return str(_scripts(chain).get_current_head())
+
+
+def is_newer(connection: Connection, chain: Migrations = LIBRARY) -> bool:
     """Return whether a newer version has migrated the database, and this one may work on its schema.
 
     Raises:
         DatabaseError: this version may not.
     """
-    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
+    scripts = _scripts(chain)
     known = {script.revision for script in scripts.walk_revisions()}
-    newer = [revision for revision in context.get_current_heads() if revision not in known]
-    if not newer:
+    found, own = schema_of(connection, chain), str(scripts.get_current_head())
+    if found is None or found in known:
         return False
-    found, own, oldest = (
-        newer[0],
-        str(scripts.get_current_head()),
-        _compatible_from(connection, chain.compatibility),
-    )
+    oldest = _compatible_from(connection, chain.compatibility)
     if oldest is None or oldest > own:
         needed = (
             "a newer one has written it" if oldest is None else f"it needs one of schema {oldest} or newer"
@@ -123,12 +136,15 @@ def _compatible_from(connection: Connection, table: Table) -> str | None:
     return connection.scalar(select(table.c.compatible_from))
 
 
-def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory, chain: Migrations) -> None:
+def upgrade(connection: Connection, chain: Migrations = LIBRARY, revision: str = "head") -> None:
+    """Apply the missing revisions up to one, in the connection's transaction."""
     # As alembic's `upgrade` command does, but on our connection and in our transaction.
-    def steps(revision: Any, _context: MigrationContext) -> object:
-        return scripts._upgrade_revs("head", revision)  # pyright: ignore[reportPrivateUsage]
+    scripts = _scripts(chain)
 
-    with EnvironmentContext(config, scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
+    def steps(at: Any, _context: MigrationContext) -> object:
+        return scripts._upgrade_revs(revision, at)  # pyright: ignore[reportPrivateUsage]
+
+    with EnvironmentContext(_config(chain), scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
         environment.configure(
             connection=connection,
             target_metadata=chain.compatibility.metadata,
@@ -138,3 +154,13 @@ def _upgrade(connection: Connection, config: Config, scripts: ScriptDirectory, c
             transactional_ddl=False,  # the transaction of the caller includes it
         )
         environment.run_migrations()
+
+
+def _config(chain: Migrations) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(chain.folder).replace("%", "%%"))
+    return config
+
+
+def _scripts(chain: Migrations) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(chain))

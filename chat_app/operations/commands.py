@@ -1,0 +1,44 @@
+"""Command lines `backup`, `restore` and `move` of the app's database, and `doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent_core.backup import BACKUP_COMMANDS, add_backup_commands, run_backup_command
+from agent_core.errors import AgentCoreError, words_of
+from chat_app.database import MIGRATIONS
+from chat_app.server import home
+from chat_app.server.preflight import NotReadyError
+from chat_app.server.settings import load_settings
+
+COMMANDS = BACKUP_COMMANDS
+
+
+def run(arguments: Sequence[str], program: str) -> None:
+    """Run the command of the arguments, and exit with a sentence if it cannot be done."""
+    options = _parser(program).parse_args(arguments)
+    try:
+        home.enter(Path.cwd())
+        url = options.database_url or load_settings().database_url
+        print(run_backup_command(options.command, options, url, [MIGRATIONS]))
+        if options.command == "move":
+            print("Set CHAT_DATABASE_URL to the new database before you start the app.")
+    except (AgentCoreError, NotReadyError) as error:
+        sys.exit(words_of(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="Operate the app.")
+    for command in add_backup_commands(parser.add_subparsers(dest="command", required=True)):
+        command.add_argument(
+            "--database",
+            dest="database_url",
+            metavar="URL",
+            help="another database than that of the settings",
+        )
+    return parser
