@@ -78,6 +78,7 @@ def define_agent_api(
     *,
     limits_callback: MayCall | None = None,
     outbox_callback: MayCall | None = None,
+    admin_callback: MayCall | None = None,
     replace: bool = False,
 ) -> PublicAgentApi:
     """Register an agent with a runtime and return its API for pages.
@@ -96,6 +97,7 @@ def define_agent_api(
         limits_callback: `(ctx)`, sync or async, called before every method of `api.limits`; it raises
             (AccessDeniedError) to deny. None: only calls without a context are allowed, those of the application.
         outbox_callback: like `limits_callback`, for `api.outbox`.
+        admin_callback: like `limits_callback`, for `api.admin`.
         replace: whether the agent replaces another agent of its name.
 
     Raises:
@@ -107,6 +109,7 @@ def define_agent_api(
     store.agents.add(check_agent(agent), on_status_change, replace=replace)
     may_limit = limits_callback or only_the_application
     may_operate = outbox_callback or only_the_application
+    may_administer = admin_callback or only_the_application
     return PublicAgentApi(
-        store, agent, authorization_callback, exclude_system_messages, may_limit, may_operate
+        store, agent, authorization_callback, exclude_system_messages, may_limit, may_operate, may_administer
     )

@@ -139,6 +139,7 @@ TEMPLATES = {
     "delivery_redirected": "The receiver answered with a redirect (status {status}), which is not followed.",
     "delivery_process_ended": "The process ended during each of {count} deliveries.",
     "dead_letter_not_found": "There is no dead letter '{event}'; it may have been redelivered or discarded.",
+    "admin_forbidden": "You may not see or change what belongs to everybody.",
     "outbox_forbidden": "You may not see or change the outbox.",
     # the database
     "database_busy": "The database is busy with another program; try again.",

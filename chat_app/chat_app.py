@@ -4,9 +4,10 @@ import reflex as rx
 
 from chat_app import extensions, logs
 from chat_app.accounts.setup import register_sign_in
-from chat_app.api.mount import routes as api_routes
 
 # Each of these modules registers its pages on import.
+from chat_app.admin import page as admin  # noqa: F401
+from chat_app.api.mount import routes as api_routes
 from chat_app.conversation import page as conversation  # noqa: F401
 from chat_app.files.uploads import routes
 from chat_app.inbox import page as inbox  # noqa: F401

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, CallContext, check_agent
+from agent_core.api.admin.administration import Administration
 from agent_core.api.admin.base import MayCall
 from agent_core.api.admin.limits import Limits
 from agent_core.api.admin.outbox import OutboxMethods
@@ -91,6 +92,7 @@ class AgentApi(
         preferences: methods for preferences of users.
         limits: methods for limits of models, and budgets.
         outbox: methods for the events that are delivered, and for dead letters.
+        admin: methods for what belongs to everybody.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class AgentApi(
         exclude_system_messages: bool,
         may_limit: MayCall | None = None,
         may_operate: MayCall | None = None,
+        may_administer: MayCall | None = None,
     ) -> None:
         shared = store, agent, authorize, exclude_system_messages
         super().__init__(*shared)
@@ -110,6 +113,7 @@ class AgentApi(
         self.preferences = Preferences(*shared)
         self.limits = Limits(*shared, may_limit)
         self.outbox = OutboxMethods(*shared, may_operate)
+        self.admin = Administration(*shared, may_administer)
 
     if not TYPE_CHECKING:
 

@@ -55,8 +55,8 @@ class Path:
 
     @property
     def is_admin(self) -> bool:
-        """Whether it is about no thread; `limits_callback` or `outbox_callback` decides who may use it."""
-        return self.method.startswith(("limits.", "outbox."))
+        """Whether it is about no thread of the caller; `limits_callback` or its like decides who may use it."""
+        return self.method.startswith(("limits.", "outbox.", "admin."))
 
 
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -201,6 +201,7 @@ PATHS = (
         query=dict.fromkeys(("per", *_WHOSE), str),
         defaults={"per": ""},
     ),
+    Path("GET", "/admin/work", "admin.work", query={"limit": count}),
     Path("GET", "/preferences", "preferences.get", name="preferences"),
     Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )

@@ -56,9 +56,14 @@ class Webhook:
 
         self._tls = httpx.create_ssl_context()
 
+    @property
+    def host(self) -> str:
+        """Host of the receiver; the rest of the URL may be secret."""
+        return urlsplit(self._url).hostname or ""
+
     def __repr__(self) -> str:
-        """Return the host only: the rest of the URL may be secret."""
-        return f"Webhook({urlsplit(self._url).hostname!r})"
+        """Return the host only."""
+        return f"Webhook({self.host!r})"
 
     async def __call__(self, event: OutboxEvent) -> None:
         """Send an event.

@@ -67,6 +67,7 @@ class Spread:
             steps.max_parallelism,
             None if tools is steps else tools.max_parallelism,
             list(self._store.agents),
+            None if steps.engine is None else type(steps.engine).__name__,
         )
 
     @property

@@ -11,6 +11,7 @@ from chat_app.i18n import say, tell
 from chat_app.schedules.schedule_form import DAYS, schedule_form
 from chat_app.schedules.schedules import RunItem, ScheduleItem, Schedules
 from chat_app.scripts import react_component
+from chat_app.session.administrator import Administrator
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import button, error_note, keyed, testid, titled
 from chat_app.ui.page_column import column, section
@@ -22,7 +23,7 @@ _zone = react_component("schedules/time_zone.jsx", "Zone", known=str, on_zone=(s
 """Component that sends the browser's time zone to `on_zone` if `known` is another one; renders nothing."""
 
 
-@register_page("/schedules", titled("schedules.title"), on_load=Schedules.open)
+@register_page("/schedules", titled("schedules.title"), on_load=[Schedules.open, Administrator.look])
 def schedules() -> Content:
     """Render the page `/schedules`: the list of schedules and the form for a new one."""
     rows = rx.foreach(Schedules.items, lambda item: keyed(item.id, _row(item)))

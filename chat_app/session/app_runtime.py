@@ -62,6 +62,7 @@ async def app_runtime(
             authorization_callback=authorize if IDENTITY else None,
             limits_callback=check_may_limit,
             outbox_callback=check_may_administer,
+            admin_callback=check_may_administer,
         )
         if settings.webhook == "off":
             await api.outbox.switch_off()

@@ -13,6 +13,7 @@ from chat_app.agent_choice.picker import defaults_form
 from chat_app.extensions import Content, register_page
 from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
+from chat_app.session.administrator import Administrator
 from chat_app.session.service import ApiCaller
 from chat_app.settings.budgets import OwnBudgets, budgets_section
 from chat_app.settings.settings_tabs import tabs
@@ -81,7 +82,9 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
 
 
 @register_page(
-    "/settings", titled("settings.title"), on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open]
+    "/settings",
+    titled("settings.title"),
+    on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open, Administrator.look],
 )
 def settings() -> Content:
     """Render the page `/settings`: appearance, defaults of new chats, own budgets, and import of a chat."""
@@ -107,7 +110,7 @@ def settings() -> Content:
     )
 
 
-@register_page("/usage", titled("usage.title"), on_load=UsageReport.open)
+@register_page("/usage", titled("usage.title"), on_load=[UsageReport.open, Administrator.look])
 def usage() -> Content:
     """Render the page `/usage`: requests, tokens and cost, by day, model and agent."""
     return Content(

@@ -1,4 +1,4 @@
-"""Tabs of the settings, usage and schedules pages, and the link to the settings."""
+"""Tabs of the settings, usage and schedules pages, with a link to the admin page, and the link to the settings."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import reflex as rx
 from reflex_components_core.react_router import link
 
 from chat_app.i18n import say
+from chat_app.session.administrator import Administrator
 from chat_app.ui.controls import icon, testid
 
 _TABS = (
@@ -27,6 +28,15 @@ def tabs(here: str) -> rx.Component:
                 | testid(f"tab-{route[1:]}"),
             )
             for route, key in _TABS
+        ),
+        rx.cond(
+            Administrator.may,
+            link(
+                say("admin.title"),
+                to="/admin",
+                class_name="tab",
+                custom_attrs={"aria-current": "false"} | testid("tab-admin"),
+            ),
         ),
         class_name="tabs",
         aria_label=say("settings.places"),

@@ -92,6 +92,7 @@ _STYLE_SHEETS = [
     "actions",
     "inbox",
     "settings",
+    "admin",
     "timeline",
     "share",
     "touch",

@@ -23,6 +23,7 @@ from agent_core import (
     define_internal_agent_api,
 )
 from agent_core.api import Preferences
+from agent_core.api.admin.administration import Administration
 from agent_core.api.admin.limits import Limits
 from agent_core.api.admin.outbox import OutboxMethods
 from agent_core.api.insight import Insight
@@ -84,6 +85,7 @@ def api_methods() -> dict[str, Callable[..., Any]]:
     """Return every public method of an API by its name, such as "send_message" or "schedules.create"."""
     rooms: dict[str, type[Any]] = {"": AgentApi, "schedules.": Schedules, "shares.": Shares}
     rooms |= {"insight.": Insight, "preferences.": Preferences, "limits.": Limits, "outbox.": OutboxMethods}
+    rooms["admin."] = Administration
     return {
         room + name: function
         for room, kind in rooms.items()

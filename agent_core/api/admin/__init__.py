@@ -1,1 +1,1 @@
-"""Methods for those who run the application: limits, budgets and the outbox."""
+"""Methods for those who run the application: limits, budgets, the outbox, and what belongs to everybody."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -66,6 +66,7 @@ class DeadLetter(JsonValue):
         dead_at: when the last of them failed.
         error: why it failed.
         error_info: code and params of `error`, as in `AgentCoreError`, if it is a sentence of this library.
+        data: what happened; a turn's message and usage are read only when the event is delivered.
     """
 
     id: str
@@ -78,6 +79,7 @@ class DeadLetter(JsonValue):
     dead_at: datetime
     error: str
     error_info: dict[str, Any] | None = None
+    data: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

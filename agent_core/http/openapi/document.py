@@ -59,6 +59,7 @@ _TAGS = (
     ("schedules.", "Schedules"),
     ("limits.", "Limits and budgets"),
     ("outbox.", "Outbox"),
+    ("admin.", "Administration"),
     ("preferences.", "Preferences"),
     ("shares.", "Sharing"),
     ("insight.|timeline", "Insight"),

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from agent_core.domain.events.outbox_events import DeadLetter
 from agent_core.domain.wake_ups.wake_up_key import outbox_key
-from agent_core.store.database.sql import OUTBOX_EVENT, P, Statement, load_info
+from agent_core.store.database.sql import OUTBOX_EVENT, P, Statement, load, load_info
 from agent_core.store.database.transaction import Tx
 from agent_core.support.clock import as_datetime
 
@@ -22,7 +22,7 @@ _e = OUTBOX_EVENT.c
 _dead = _e.dead_at.is_not(None)
 _LIST = select(
     *(_e.id, _e.key, _e.type, _e.created_at, _e.thread_id, _e.agent, _e.user_id),
-    *(_e.attempts, _e.dead_at, _e.error, _e.error_info),
+    *(_e.attempts, _e.dead_at, _e.error, _e.error_info, _e.data),
 ).where(_dead)
 _OF_KEY = select(_e.id).where(_e.key == P("key"))
 _COUNTS = select(_dead, func.count(), func.min(_e.created_at)).group_by(_dead)
@@ -72,6 +72,7 @@ def dead_letters(session: Session, limit: int, before: str | None) -> list[DeadL
             dead_at=as_datetime(row.dead_at),
             error=row.error or "",
             error_info=load_info(row.error, row.error_info),
+            data=load(row.data),
         )
         for row in session.connection().execute(wanted, values)
     ]

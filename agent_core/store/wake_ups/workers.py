@@ -17,12 +17,12 @@ _PATIENCE = 2.0
 """Seconds for which due work is left to the workers whose share it is; then any worker takes it."""
 
 _w, _r = WAKE_UP.c, WORKER.c
-_columns = ("name", "host", "started_at", "seen_at", "steps", "tools", "agents")
+_columns = ("name", "host", "started_at", "seen_at", "steps", "tools", "agents", "engine")
 _ANNOUNCE = upsert(
     WORKER,
     {name: P(name) for name in _columns},
     ["name"],
-    {name: P(name) for name in ("seen_at", "steps", "tools", "agents")},
+    {name: P(name) for name in ("seen_at", "steps", "tools", "agents", "engine")},
 )
 _FORGET = Statement(delete(WORKER).where(_r.name == P("gone")))
 # Two workers that tidy at once would wait for each other in different orders.
@@ -38,7 +38,7 @@ _SEEN = Statement(select(_r.name).where(_r.name == P("gone")))
 _work = one_of(_w.kind, [WakeUpKind.STEP, WakeUpKind.TOOL])
 _is_step = _w.kind == WakeUpKind.STEP.value
 _LIVING = select(_r.name, _r.steps, _r.tools, _r.agents).where(_r.seen_at > bindparam("since"))
-_HELD = (
+HELD = (
     select(
         _w.worker, func.count(_w.thread_id.distinct()), func.sum(case((_is_step, 1), else_=0)), func.count()
     )
@@ -63,6 +63,7 @@ class WorkerInfo(NamedTuple):
     steps: int
     tools: int | None
     agents: Sequence[str]
+    engine: str | None = None
 
 
 class Held(NamedTuple):
@@ -169,7 +170,7 @@ def fleet(
         return Fleet()
     held = {
         worker: Held(threads, steps, rows - steps)
-        for worker, threads, steps, rows in connection.execute(_HELD)
+        for worker, threads, steps, rows in connection.execute(HELD)
     }
     moments = {"now": now, "overdue": now - delay - _PATIENCE}
     due = {

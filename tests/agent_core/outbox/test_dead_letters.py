@@ -50,6 +50,7 @@ async def test_an_event_that_is_given_up_is_a_dead_letter_until_it_is_redelivere
         letters = {letter.thread_id: letter for letter in await eventually(dead)}
         assert (letters["final"].attempts, letters["final"].error) == (1, "Gone.")
         assert letters["retried"].attempts == 3
+        assert letters["retried"].data == {"status": "streaming", "previous_status": "completed"}
         assert [each.id for each in await api.outbox.dead_letters(1)] == [letters["retried"].id]
         older = await api.outbox.dead_letters(before=letters["retried"].id)
         assert [each.id for each in older] == [letters["final"].id]

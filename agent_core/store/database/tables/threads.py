@@ -47,6 +47,9 @@ class ThreadRow(Table, table=True):
         ),
         open_index("agent_thread_uncounted", ["id"], "usage_seq < seq"),  # and for these
         open_index("agent_thread_unindexed", ["id"], "search_cursor < cursor"),  # and for these
+        open_index(  # the newest failures, and their number by agent and kind
+            "agent_thread_failed", ["updated_at", "agent", "error_kind"], "status = 'failed'"
+        ),
         Index(  # pinned threads are first in the list
             *("agent_thread_pinned", "updated_at"),
             sqlite_where=text("pinned = 1"),

@@ -92,6 +92,7 @@ class WorkerRow(Table, table=True):
     steps    number of model steps that it runs at once
     tools    number of tools that it runs at once; null: they share the places of the steps
     agents   names of the agents that it knows, sorted, as a JSON list
+    engine   class of the distributed engine that delivers its work; null: none does, or of a version before 0025
     """
 
     __tablename__: ClassVar[Any] = "agent_worker"
@@ -102,3 +103,4 @@ class WorkerRow(Table, table=True):
     steps: int
     tools: int | None = None
     agents: str = json_text("[]")
+    engine: str | None = None

@@ -1,0 +1,99 @@
+"""Describe what belongs to everybody, for those who run the application: the results of `api.admin`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent_core.support.plain_json import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport(JsonValue):
+    """A worker, and what it runs.
+
+    Attributes:
+        name: the process, as `Runtime.store.process` names it.
+        host: the name of its machine.
+        started_at, seen_at: when it began to work, and its last heartbeat.
+        lives: whether its last heartbeat is not longer ago than a lease.
+        max_steps: number of model steps that it runs at once.
+        max_tools: number of tools that it runs at once; None: they share the places of the steps.
+        steps, tools: number of leases that it holds of model steps and of tool calls.
+        agents: names of the agents that it knows.
+        engine: class of the distributed engine that delivers its work; None: the built-in scheduler does.
+    """
+
+    name: str
+    host: str
+    started_at: datetime
+    seen_at: datetime
+    lives: bool
+    max_steps: int
+    max_tools: int | None
+    steps: int
+    tools: int
+    agents: tuple[str, ...]
+    engine: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReport(JsonValue):
+    """The wake-ups of a kind.
+
+    Attributes:
+        kind: "step", "tool", "timeout", "schedule" or "outbox".
+        running: number of those that a worker has leased.
+        due: number of those that are due, and that no worker has leased.
+        oldest_wait: seconds that the oldest of these has waited.
+        waiting: number of those that come due later: retries, pauses, timeouts and schedules.
+    """
+
+    kind: str
+    running: int
+    due: int
+    oldest_wait: float
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStep(JsonValue):
+    """A thread whose next model step begins later.
+
+    Attributes:
+        thread_id, title, user_id, agent: of the thread.
+        next_at: when it is looked at again; far in the future if it waits for a budget to be raised.
+        retry_state: why it waits, as in `Thread.retry_state`; None if that is not known.
+    """
+
+    thread_id: str
+    title: str | None
+    user_id: str | None
+    agent: str
+    next_at: datetime
+    retry_state: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReport(JsonValue):
+    """The work of a database at one moment.
+
+    Attributes:
+        at: the moment, by the clock that leases use.
+        workers: ordered by host and name.
+        queues: one for each kind of which there are wake-ups, ordered by kind.
+        waiting: the steps that begin next, at most as many as were asked for.
+        approvals: number of tool calls that wait for an approval.
+        answers: number of tool calls that wait for their result from outside.
+        threads: number of threads by status, for the statuses of running threads.
+    """
+
+    at: datetime
+    workers: Sequence[WorkerReport]
+    queues: Sequence[QueueReport]
+    waiting: Sequence[WaitingStep]
+    approvals: int
+    answers: int
+    threads: dict[str, int]

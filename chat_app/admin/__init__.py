@@ -1,0 +1,1 @@
+"""Admin page: what belongs to everybody, for those who may administer the app."""
