@@ -20,6 +20,7 @@ _COMMANDS = {
     "backup": "copy a database, which may be in use, into a new file",
     "restore": "copy a backup into a database that is not in use",
     "move": "copy a database into an empty one, such as SQLite's into PostgreSQL",
+    "doctor": "say what is configured, reachable, writable and behind",
 }
 
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.path.insert(0, str(Path.cwd()))  # for modules of agents and extensions, as `python -m` does
     if name == "run":
         _run_app(rest)
-    elif _is_of_agent_core(name, rest):
+    elif name != "doctor" and _is_of_agent_core(name, rest):
         sys.argv = ["agent_core", name, *rest]
         runpy.run_module("agent_core", run_name="__main__", alter_sys=True)
     else:

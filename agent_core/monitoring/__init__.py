@@ -1,8 +1,9 @@
-"""Show a process from outside: whether it is ready, and its metrics."""
+"""Show a process from outside: whether it is ready, and its metrics; and describe a database."""
 
+from agent_core.monitoring.database_report import DatabaseReport, inspect_database
 from agent_core.monitoring.metrics import Metrics
 from agent_core.monitoring.monitor import Monitor, Page
 from agent_core.monitoring.port import serve
 from agent_core.monitoring.readiness import ReadyCheck
 
-__all__ = ["Metrics", "Monitor", "Page", "ReadyCheck", "serve"]
+__all__ = ["DatabaseReport", "Metrics", "Monitor", "Page", "ReadyCheck", "inspect_database", "serve"]

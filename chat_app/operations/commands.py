@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent_core.backup import BACKUP_COMMANDS, add_backup_commands, run_backup_command
 from agent_core.errors import AgentCoreError, words_of
 from chat_app.database import MIGRATIONS
+from chat_app.operations.doctor import diagnose
+from chat_app.operations.findings import Finding, SettingSource, as_json, as_text, has_problems
 from chat_app.server import home
 from chat_app.server.preflight import NotReadyError
 from chat_app.server.settings import load_settings
 
-COMMANDS = BACKUP_COMMANDS
+COMMANDS = (*BACKUP_COMMANDS, "doctor")
 
 
 def run(arguments: Sequence[str], program: str) -> None:
     """Run the command of the arguments, and exit with a sentence if it cannot be done."""
     options = _parser(program).parse_args(arguments)
+    if options.command == "doctor":
+        _diagnose(as_json if options.json else as_text)
+        return
     try:
         home.enter(Path.cwd())
         url = options.database_url or load_settings().database_url
@@ -32,9 +37,18 @@ def run(arguments: Sequence[str], program: str) -> None:
         sys.exit(130)
 
 
+def _diagnose(show: Callable[[Sequence[SettingSource], Sequence[Finding]], str]) -> None:
+    settings, findings = diagnose(Path.cwd())
+    print(show(settings, findings))
+    sys.exit(1 if has_problems(findings) else 0)
+
+
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=program, description="Operate the app.")
-    for command in add_backup_commands(parser.add_subparsers(dest="command", required=True)):
+    parser = argparse.ArgumentParser(prog=program.removesuffix(" run"), description="Operate the app.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    doctor = commands.add_parser("doctor", help="say what is configured, reachable, writable and behind")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    for command in add_backup_commands(commands):
         command.add_argument(
             "--database",
             dest="database_url",
