@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
+from chat_app.keys import command as keys
 from chat_app.model.model_choice import check_names, choose_model
 from chat_app.operations import commands as operations
 from chat_app.server import frontend, home, pages, processes
@@ -28,6 +29,9 @@ from chat_app.server.preflight import (
 from chat_app.server.settings import Settings, load_settings
 from chat_app.server.telemetry import require_tracing
 
+_TOOLS = {**dict.fromkeys(operations.COMMANDS, operations.run), "key": keys.main}
+"""Commands that serve nothing, each with a parser of its own."""
+
 
 def main(given: list[str] | None = None, *, program: str = "python -m chat_app") -> None:
     """Run the command of the arguments; without one, check that the app can start, build its pages and serve it.
@@ -37,8 +41,8 @@ def main(given: list[str] | None = None, *, program: str = "python -m chat_app")
         program: what the help calls this program.
     """
     words = sys.argv[1:] if given is None else given
-    if words and words[0] in operations.COMMANDS:
-        operations.run(words, program)
+    if words and words[0] in _TOOLS:
+        _TOOLS[words[0]](words, program)
         return
     arguments = _arguments(words, program)
     try:

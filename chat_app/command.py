@@ -19,6 +19,7 @@ _COMMANDS = {
     "migrate": "upgrade a database to this version's schema: of the URL, or of the app without it",
     "backup": "copy a database, which may be in use, into a new file",
     "restore": "copy a backup into a database that is not in use",
+    "key": "create, list and revoke keys with which programs call the app",
     "move": "copy a database into an empty one, such as SQLite's into PostgreSQL",
     "doctor": "say what is configured, reachable, writable and behind",
 }
@@ -53,6 +54,8 @@ def _parsed(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 def _is_of_agent_core(name: str, rest: Sequence[str]) -> bool:
     """Return whether a worker or a database is of a program's own agents, not of the app's."""
+    if name == "key":
+        return False
     if not _has_app() or any(each in ("-h", "--help") for each in rest):
         return True
     if name == "worker":

@@ -218,6 +218,7 @@ def check_may_limit(ctx: CallContext | None) -> None:
     Raises:
         AccessDeniedError: the user may not.
     """
+    _check_scope(ctx)
     if LIMITS:
         LIMITS[0](ctx)
     else:
@@ -249,10 +250,17 @@ def check_may_administer(ctx: CallContext | None) -> None:
     Raises:
         AccessDeniedError: the user may not.
     """
+    _check_scope(ctx)
     if ADMINISTRATORS:
         ADMINISTRATORS[0](ctx)
     elif IDENTITY:
         raise AccessDeniedError("Only administrators of this app may do this.")
+
+
+def _check_scope(ctx: CallContext | None) -> None:
+    """Check that a key has the scope admin, whoever its person is; people have no scope."""
+    if ctx is not None and (ctx.claims or {}).get("scope", "admin") != "admin":
+        raise AccessDeniedError("This key may not administer the app. Create one with the scope admin.")
 
 
 def load(modules: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agent_core import AgentApi
 from agent_core.http import make_app, mount_app, refusal
 from chat_app.api.callers import request_caller
+from chat_app.api.key_routes import KEY_ROUTES
 from chat_app.session.service import service
 
 MakeApp = Callable[[AgentApi], ASGIApp]
@@ -48,5 +49,5 @@ def _threads(api: AgentApi) -> ASGIApp:
     return make_app(api, request_caller)
 
 
-routes = Starlette(routes=[mount_app("/api", ServedApi(_threads))])
+routes = Starlette(routes=[*KEY_ROUTES, mount_app("/api", ServedApi(_threads))])
 """Routes for the app's `api_transformer`."""

@@ -101,3 +101,29 @@ class ChangeRow(AppTable, table=True):
     __tablename__: ClassVar[Any] = "chat_change"
     id: int = Field(default=1, primary_key=True)
     number: int = 0
+
+
+class KeyRow(AppTable, table=True):
+    """A key with which programs call the app.
+
+    key_hash    SHA-256 of the key; the key itself is shown once, and stored nowhere
+    start       the first characters of the key, by which a person recognises it
+    scope       read | write | admin
+    user_id     the person as whom the key acts; null: nobody, in an app without users
+    used_at     about when it was last used; null: never
+    expires_at  null: never
+    revoked_at  null: the key is valid
+    """
+
+    __tablename__: ClassVar[Any] = "chat_key"
+    __table_args__: ClassVar[Any] = (Index("chat_key_by_hash", "key_hash", unique=True),)
+    id: str = Field(primary_key=True)
+    key_hash: str
+    start: str
+    name: str
+    scope: str
+    user_id: str | None = Field(default=None, index=True)
+    created_at: float
+    used_at: float | None = None
+    expires_at: float | None = None
+    revoked_at: float | None = None

@@ -15,6 +15,7 @@ from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
 from chat_app.session.administrator import Administrator
 from chat_app.session.service import ApiCaller
+from chat_app.settings.api_keys import api_keys_section
 from chat_app.settings.budgets import OwnBudgets, budgets_section
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import testid, titled
@@ -99,6 +100,7 @@ def settings() -> Content:
             ),
             section(say("settings.answers"), defaults_form(), name="new-chats"),
             budgets_section(),
+            api_keys_section(),
             section(
                 say("settings.data"),
                 _import_thread(),

@@ -33,6 +33,7 @@ _REFUSALS: Mapping[str, str] = {
     "413": "The body is too long.",
     "415": "The body is not sent as JSON.",
     "422": "An argument is unacceptable; the message says which one.",
+    "429": "Too many wrong keys.",
     "503": "The database failed, or the server is stopping.",
 }
 _OF_BODIES = ("400", "413", "415")

@@ -14,8 +14,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from agent_core import CallContext
+from agent_core.errors import AccessDeniedError
 from chat_app.api.mount import routes
-from chat_app.extensions import IDENTITY
+from chat_app.extensions import ADMINISTRATORS, IDENTITY
+from chat_app.keys.rows import SCOPES
 from chat_app.server.origins import Origin
 from chat_app.server.settings import Settings
 from chat_app.web.guard import Guard
@@ -121,3 +123,84 @@ async def test_users_reach_their_own_threads_only(serve: Serve) -> None:
             stranger = await program.get(f"/api/threads/{thread['id']}{end}", headers=bob)
             assert stranger.status_code == 403, end
         assert (await program.get("/api/limits", headers=ann)).status_code == 403
+
+
+@pytest.mark.usefixtures("users")
+async def test_key_acts_as_its_owner_within_its_scope(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    async with serve([]) as shared, client() as program:
+        keys = {scope: (await shared.keys.create("k", scope, "ann", None)).secret for scope in SCOPES}
+        as_ann = {scope: {"authorization": f"bearer {key}"} for scope, key in keys.items()}
+        theirs = (await program.post("/api/threads", json={}, headers={"x-user": "bob"})).json()["id"]
+        own = (await program.post("/api/threads", json={}, headers=as_ann["write"])).json()
+        assert own["user_id"] == "ann"
+        for headers in as_ann.values():
+            listed = (await program.get("/api/threads", headers=headers)).json()["threads"]
+            assert [thread["id"] for thread in listed] == [own["id"]]
+            assert (await program.get(f"/api/threads/{theirs}", headers=headers)).status_code == 403
+        refused = await program.post("/api/threads", json={}, headers=as_ann["read"])
+        assert (refused.status_code, "only read" in refused.text) == (403, True)
+        assert (await program.get("/api/limits", headers=as_ann["write"])).status_code == 403
+        wrong = await program.get("/api/threads", headers={"authorization": f"Bearer {keys['read']}x"})
+        assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "Bearer")
+        nobodys = (await shared.keys.create("k", "admin", None, None)).secret
+        refused = await program.get("/api/threads", headers={"authorization": f"Bearer {nobodys}"})
+        assert refused.status_code == 401
+    assert not any(key in caplog.text for key in (*keys.values(), nobodys))
+
+
+@pytest.mark.usefixtures("users")
+async def test_scope_decides_also_where_the_owner_administers(serve: Serve) -> None:
+    def ann_only(ctx: CallContext | None) -> None:
+        if ctx is None or ctx.user_id != "ann":
+            raise AccessDeniedError("Ask ann.")
+
+    ADMINISTRATORS[:] = [ann_only]
+    try:
+        async with serve([]) as shared, client() as program:
+            statuses = [(await program.get("/api/limits", headers={"x-user": "ann"})).status_code]
+            for scope in SCOPES:
+                key = (await shared.keys.create("k", scope, "ann", None)).secret
+                headers = {"authorization": f"Bearer {key}"}
+                statuses.append((await program.get("/api/limits", headers=headers)).status_code)
+            assert statuses == [200, 403, 403, 200]
+    finally:
+        ADMINISTRATORS.clear()
+
+
+async def test_app_without_users_takes_keys_but_needs_none(serve: Serve) -> None:
+    async with serve([]) as shared, client() as program:
+        key = (await shared.keys.create("k", "read", None, None)).secret
+        for token, status in ((key, 200), ("rda_wrong", 401), ("sk-anything", 200)):
+            headers = {"authorization": f"Bearer {token}"}
+            assert (await program.get("/api/threads", headers=headers)).status_code == status, token
+        assert (
+            await program.post("/api/threads", json={}, headers={"authorization": f"Bearer {key}"})
+        ).status_code == 403
+
+
+@pytest.mark.usefixtures("users")
+async def test_people_make_keys_for_themselves_and_keys_make_none(serve: Serve) -> None:
+    async with serve([]) as shared, client() as page:
+        ann, bob = {"x-user": "ann"}, {"x-user": "bob"}
+        made = await page.post("/keys", json={"name": "mine", "scope": "write", "days": 30}, headers=ann)
+        assert made.status_code == 201, made.text
+        secret = made.json()["secret"]
+        listed = (await page.get("/keys", headers=ann)).json()
+        assert [key["name"] for key in listed["keys"]] == ["mine"]
+        assert listed["scopes"] == ["read", "write"]
+        assert secret not in str(listed)
+        assert (await page.get("/keys", headers=bob)).json()["keys"] == []
+        with_key = {"authorization": f"Bearer {secret}"}
+        assert (await page.get("/api/threads", headers=with_key)).status_code == 200
+        assert (await page.get("/keys", headers=with_key)).status_code == 401
+        assert (await page.post("/keys", json={"name": "more"}, headers=with_key)).status_code == 401
+        for body, status in (
+            *(({"name": "x", "scope": "admin"}, 403), ({"name": "x", "scope": "all"}, 422), ({}, 422)),
+            *(({"name": 5}, 422), ({"name": "x", "days": True}, 422), ({"name": "x", "days": "5"}, 422)),
+        ):
+            assert (await page.post("/keys", json=body, headers=ann)).status_code == status, body
+        key_id = made.json()["id"]
+        assert (await page.delete(f"/keys/{key_id}", headers=bob)).status_code == 422
+        assert (await page.delete(f"/keys/{key_id}", headers=ann)).status_code == 204
+        assert (await page.get("/api/threads", headers=with_key)).status_code == 401
+        assert await shared.keys.list("ann") == []

@@ -1,0 +1,118 @@
+"""Keys of the running app: who the holder of a key is, with a limit on wrong keys."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from agent_core import CallContext
+from agent_core.errors import AccessDeniedError, AgentCoreError
+from agent_core.store.database.app_database import AppDatabase
+from chat_app.database.tables import KeyRow
+from chat_app.keys import rows
+
+R = TypeVar("R")
+MAX_FAILURES = 20
+"""Wrong keys from one address in a `PERIOD`, after which only keys that were right before are looked up."""
+PERIOD = 60.0  # seconds
+_MAX_KEPT = 1000  # addresses, and hashes of keys that were right
+
+
+class TooManyKeysError(AgentCoreError):
+    """Too many wrong keys came from one address."""
+
+
+class KeyRing:
+    """Keys in an open database.
+
+    A key is looked up for every request, so that one that is revoked in any process is refused at once. What is
+    compared is a hash, by the database's index: the time says nothing about a key that nobody can guess.
+
+    Args:
+        database: the database with the app's tables.
+        admins: people who may have the scope admin; None: everybody to whom the app gave it.
+        clock: returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        database: AppDatabase,
+        admins: Collection[str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._admins = admins
+        self._clock = clock
+        self._right: OrderedDict[str, None] = OrderedDict()
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    async def caller(self, secret: str, address: str) -> CallContext:
+        """Return the caller whom a key names; claims are the role, and the key's id and scope.
+
+        Args:
+            secret: the key.
+            address: the address of the client.
+
+        Raises:
+            AccessDeniedError: the key is not valid.
+            TooManyKeysError: too many wrong keys came from the address.
+        """
+        key_hash = rows.hash_of(secret)
+        if key_hash not in self._right and self._is_limited(address):
+            raise TooManyKeysError(f"Too many wrong keys. Try again in {PERIOD:.0f} seconds.")
+        found = await self._read(rows.find_holder, key_hash, self._clock())
+        if found is None:
+            self._right.pop(key_hash, None)
+            self._count(address)
+            raise AccessDeniedError("The key is not valid: it is wrong, has expired or was revoked.")
+        holder, is_old = found
+        _keep(self._right, key_hash, None)
+        if is_old:
+            await self._write(rows.note_use, holder.key_id, self._clock())
+        role = "admin" if holder.scope == "admin" and self._may_administer(holder) else "member"
+        return CallContext(holder.user_id, {"role": role, "key": holder.key_id, "scope": holder.scope})
+
+    def _may_administer(self, holder: rows.Holder) -> bool:
+        """Return whether the person administers the app now: a role may be another one than when the key was made."""
+        if holder.role is not None:
+            return holder.role == "admin"
+        return self._admins is None or holder.user_id in self._admins
+
+    def _is_limited(self, address: str) -> bool:
+        number, since = self._wrong.get(address, (0, 0.0))
+        return number >= MAX_FAILURES and self._clock() - since < PERIOD
+
+    def _count(self, address: str) -> None:
+        number, since = self._wrong.get(address, (0, self._clock()))
+        if self._clock() - since >= PERIOD:
+            number, since = 0, self._clock()
+        _keep(self._wrong, address, (number + 1, since))
+
+    async def create(self, name: str, scope: str, user_id: str | None, days: float | None) -> rows.NewKey:
+        """Create a key of a person; see `rows.create_key`."""
+        return await self._write(rows.create_key, name, scope, user_id, self._clock(), days)
+
+    async def list(self, user_id: str | None) -> Sequence[KeyRow]:
+        """Return the keys of a person; None: those of nobody."""
+        return await self._read(rows.list_keys, user_id)
+
+    async def revoke(self, key_id: str, user_id: str | None) -> None:
+        """Revoke a key of a person; see `rows.revoke_key`."""
+        await self._write(rows.revoke_key, key_id, self._clock(), user_id)
+
+    async def _read(self, function: Callable[..., R], *args: Any) -> R:
+        return await asyncio.to_thread(self._database.read, function, *args)
+
+    async def _write(self, function: Callable[..., R], *args: Any) -> R:
+        return await asyncio.to_thread(self._database.write, function, *args)
+
+
+def _keep(kept: OrderedDict[str, Any], name: str, value: Any) -> None:
+    """Keep a value as the newest, and forget the oldest of too many."""
+    kept[name] = value
+    kept.move_to_end(name)
+    while len(kept) > _MAX_KEPT:
+        kept.popitem(last=False)
