@@ -41,6 +41,7 @@ for _name in [name for name in os.environ if name.endswith(KEYS) or name.startsw
     del os.environ[_name]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
+gc.disable()  # until the tests are collected
 watch()
 
 _connect = socket.socket.connect
@@ -63,6 +64,7 @@ def pytest_collection_finish() -> None:
     """Leave modules and collected tests out of garbage collections, which look at them again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class _Groups(LoadScopeScheduling):

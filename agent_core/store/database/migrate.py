@@ -5,15 +5,12 @@ An application with tables of its own in the same database has a second chain of
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Table, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, Text, column, inspect, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent_core.errors import DatabaseError
@@ -34,7 +31,8 @@ class Migrations:
     """A chain of migrations, and the tables that say how far a database has come.
 
     Attributes:
-        folder: alembic's folder, with `env.py` and `versions/`.
+        folder: alembic's folder, with `env.py` and `versions/`, whose files are named after their revisions and sort
+            as these follow each other, such as 0024_pauses.py.
         version_table: the name of alembic's table, different for each chain of a database.
         compatibility: the table, with a column `compatible_from`, of the oldest revision whose program may use
             the schema; a migration of the chain creates it and its only row. Its metadata has the chain's tables.
@@ -78,9 +76,10 @@ def migrate(engine: Engine, chain: Migrations = LIBRARY) -> None:
         if engine.dialect.name == "postgresql":
             refuse_transaction_pooling(engine)
         with engine.begin() as connection:
-            exclude_migrations(connection)
-            if not is_newer(connection, chain):
-                upgrade(connection, chain)
+            if schema_of(connection, chain) != newest_schema(chain):
+                exclude_migrations(connection)
+                if not is_newer(connection, chain):
+                    upgrade(connection, chain)
     except SQLAlchemyError as error:
         cause = error.__cause__ or error.__context__
         raise translate(cause if cause is not None else error) from error
@@ -95,14 +94,20 @@ def exclude_migrations(connection: Connection) -> None:
 
 def schema_of(connection: Connection, chain: Migrations = LIBRARY) -> str | None:
     """Return the revision of a database's schema; None for a database without one."""
-    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
-    heads = context.get_current_heads()
-    return heads[0] if heads else None
+    if not inspect(connection).has_table(chain.version_table):
+        return None
+    return connection.scalar(select(column("version_num", Text)).select_from(table(chain.version_table)))
 
 
 def newest_schema(chain: Migrations = LIBRARY) -> str:
     """Return the revision of this version's schema."""
-    return str(_scripts(chain).get_current_head())
+    return _revisions(chain.folder)[-1]
+
+
+@functools.cache
+def _revisions(folder: Path) -> list[str]:
+    """Return the revisions of a chain in their order; alembic would compile every file to know them."""
+    return sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*.py"))
 
 
 def is_newer(connection: Connection, chain: Migrations = LIBRARY) -> bool:
@@ -111,10 +116,8 @@ def is_newer(connection: Connection, chain: Migrations = LIBRARY) -> bool:
     Raises:
         DatabaseError: this version may not.
     """
-    scripts = _scripts(chain)
-    known = {script.revision for script in scripts.walk_revisions()}
-    found, own = schema_of(connection, chain), str(scripts.get_current_head())
-    if found is None or found in known:
+    found, own = schema_of(connection, chain), newest_schema(chain)
+    if found is None or found in _revisions(chain.folder):
         return False
     oldest = _compatible_from(connection, chain.compatibility)
     if oldest is None or oldest > own:
@@ -138,13 +141,19 @@ def _compatible_from(connection: Connection, table: Table) -> str | None:
 
 def upgrade(connection: Connection, chain: Migrations = LIBRARY, revision: str = "head") -> None:
     """Apply the missing revisions up to one, in the connection's transaction."""
-    # As alembic's `upgrade` command does, but on our connection and in our transaction.
-    scripts = _scripts(chain)
+    from alembic.config import Config  # here: most starts need no migration, and the import takes 0.15 s
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
 
-    def steps(at: Any, _context: MigrationContext) -> object:
+    config = Config()
+    config.set_main_option("script_location", str(chain.folder).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+
+    # As alembic's `upgrade` command does, but on our connection and in our transaction.
+    def steps(at: Any, _context: Any) -> object:
         return scripts._upgrade_revs(revision, at)  # pyright: ignore[reportPrivateUsage]
 
-    with EnvironmentContext(_config(chain), scripts, fn=steps) as environment:  # pyright: ignore[reportArgumentType]
+    with EnvironmentContext(config, scripts, fn=steps) as environment:
         environment.configure(
             connection=connection,
             target_metadata=chain.compatibility.metadata,
@@ -154,13 +163,3 @@ def upgrade(connection: Connection, chain: Migrations = LIBRARY, revision: str =
             transactional_ddl=False,  # the transaction of the caller includes it
         )
         environment.run_migrations()
-
-
-def _config(chain: Migrations) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(chain.folder).replace("%", "%%"))
-    return config
-
-
-def _scripts(chain: Migrations) -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(chain))

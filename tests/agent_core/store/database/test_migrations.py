@@ -7,6 +7,8 @@ failed, one that was stopped, and one that waits for a person while two messages
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,19 @@ from sqlalchemy import Boolean, Engine, MetaData, text
 
 import agent_core
 from agent_core.domain.end_reasons import IN_DOUBT, NO_OUTCOME, STILL_OPEN
-from agent_core.store.database.migrate import VERSION_TABLE
+from agent_core.store.database.migrate import (
+    LIBRARY,
+    VERSION_TABLE,
+    Migrations,
+    migrate_database,
+    newest_schema,
+)
 from agent_core.store.database.open import opened
 from agent_core.store.database.sql import MESSAGE, WAKE_UP
 from agent_core.store.threads import usage_totals
 from agent_core.testing import ToolUse
 from agent_core.tools import action_tool, async_tool
+from chat_app.database import MIGRATIONS
 from tests.agent_core.store.test_search_index import by_index, index_all
 from tests.support.agents import agent_on, finished, rows, texts, tool_parts
 from tests.support.databases import url
@@ -35,6 +44,26 @@ SAID = {
     "stopped": ["slow", "Half"],
     "waiting": ["pay", "I pay.", "q1", "q2"],
 }
+
+
+@pytest.mark.parametrize("chain", [LIBRARY, MIGRATIONS], ids=lambda chain: chain.version_table)
+def test_files_of_migrations_have_the_names_and_the_order_of_their_revisions(chain: Migrations) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(chain.folder))
+    scripts = ScriptDirectory.from_config(config)
+    oldest_first = [*scripts.walk_revisions()][::-1]
+    names = sorted(path.name for path in (chain.folder / "versions").glob("*.py"))
+    assert [Path(script.path).name for script in oldest_first] == names
+    assert [name.partition("_")[0] for name in names] == [script.revision for script in oldest_first]
+    assert newest_schema(chain) == scripts.get_current_head()
+
+
+def test_a_start_on_a_current_schema_needs_no_alembic(tmp_path: Path) -> None:
+    database_url = f"sqlite:///{tmp_path / 'agents.db'}"
+    migrate_database(database_url)
+    program = f"import sys, agent_core; agent_core.migrate_database({database_url!r}); print('alembic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def make(engine: Engine, revision: str, content: dict[str, list[dict[str, Any]]]) -> None:
