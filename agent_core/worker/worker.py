@@ -90,6 +90,7 @@ class Worker:
             notify=self.notify,
         )
         self._admission = Admission(store.settings.max_crashes, store.settings.probation)
+        self._admitted: dict[WakeUpKey, float] = {}  # the suspects that run here, with their monotonic start
         self._history_cache = HistoryCache()
         self._steps = ModelRunner(store, self._history_cache)
         self._tools = ToolRunner(store, self._history_cache)
@@ -305,12 +306,16 @@ class Worker:
     def _admit(self, room: Mapping[str, int]) -> list[WakeUpKey]:
         """Lease the suspects that may run together with those that run here."""
         known, now = self._store.reads.read(suspects.found), self._store.clock.now()
-        held = [one for one in known if one.worker == self._store.process]
+        mine, started = [one for one in known if one.worker == self._store.process], time.monotonic()
+        self._admitted = {one.key: self._admitted.get(one.key, started) for one in mine}
+        held = [one._replace(ran=started - self._admitted[one.key]) for one in mine]
         waiting = [one for one in known if one.worker is None and one.due <= now]
-        keys = self._admission.of(held, waiting, room, time.monotonic() - self._began)
+        keys = self._admission.of(held, waiting, room, started - self._began)
         if not keys:
             return []
-        return self._expect(self._store.writer.run_blocking(self._store.wake_ups.admit, keys))
+        leased = self._store.writer.run_blocking(self._store.wake_ups.admit, keys)
+        self._admitted |= {one.key: started for one in leased}
+        return self._expect(leased)
 
     def _deliver(self, key: WakeUpKey) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed; the lease expires

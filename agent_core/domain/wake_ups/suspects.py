@@ -1,14 +1,18 @@
 """Isolate work that may have crashed its process. Pure functions.
 
-A crash does not say which work caused it. All work of the process becomes suspect and runs again in groups of
-half the size, until one suspect crashes a process alone. Only that one is charged, and only if its own code
-was executing: a step that was waiting for its provider is an unlikely cause.
-See docs/decisions/0013-what-died-alone.md.
+A crash does not say which work caused it. All work of the process becomes suspect. If it crashes again, it runs in
+groups of half the size, until one suspect crashes a process alone. Only that one is charged, and only if its own
+code was executing: a step that was waiting for its provider is an unlikely cause.
+
+Most crashes come from outside, so suspects that crashed once run together, and those that crashed two or three times
+keep others waiting for a few seconds only.
+See docs/decisions/0013-what-died-alone.md and 0030-tests-that-end.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
@@ -18,6 +22,10 @@ _FREE_CRASHES: Final = 1
 
 IDLE_DEATHS: Final = 4
 """Number of crashes during which a lone suspect only waited that count as one charge."""
+
+_TEST_TIMES: Final = (0.0, 2.0, 4.0)
+"""Seconds for which a suspect is tested: it runs in its company only. By the number of its crashes in a row; after more
+of them the test lasts until it completes."""
 
 MAX_PROBATION: Final = 60.0
 """Maximum uptime in seconds that a worker needs before a charged suspect runs in it."""
@@ -30,12 +38,14 @@ class Suspicion(NamedTuple):
     crashes: number of charges, one for each crash as the only suspect.
     death: the worker of its last crash.
     idle_deaths: crashes as the only suspect, while it only waited, since the last charge.
+    deaths: number of its crashes.
     """
 
     company: int
     crashes: int
     death: str
     idle_deaths: int = 0
+    deaths: int = 0
 
 
 class CrashedWork(NamedTuple):
@@ -50,16 +60,28 @@ class CrashedWork(NamedTuple):
     crashes: int
     idle_deaths: int = 0
     executed: bool = True
+    deaths: int = 0
 
 
 class Suspect(NamedTuple):
-    """Wake-up of a suspect; `worker` is None without a lease."""
+    """Wake-up of a suspect; `worker` is None without a lease.
+
+    ran: seconds for which it has run in this process.
+    """
 
     key: WakeUpKey
     company: int
     crashes: int
     worker: str | None
     due: float
+    deaths: int
+    ran: float = 0.0
+
+    @property
+    def test_time(self) -> float:
+        """Seconds for which it runs in its company only."""
+        is_weak = not self.crashes and self.deaths <= len(_TEST_TIMES)
+        return _TEST_TIMES[max(self.deaths, 1) - 1] if is_weak else math.inf
 
 
 def suspicions_after(ran: Collection[CrashedWork], death: str) -> dict[WakeUpKey, Suspicion]:
@@ -79,7 +101,7 @@ def suspicions_after(ran: Collection[CrashedWork], death: str) -> dict[WakeUpKey
     for work in ran:
         company = _half(len(ran)) if work.company is None else min(work.company, _half(len(suspects)))
         crashes, idle = _charge(work) if work.key in charged else (work.crashes, work.idle_deaths)
-        found[work.key] = Suspicion(company, crashes, death, idle)
+        found[work.key] = Suspicion(company, crashes, death, idle, work.deaths + 1)
     return found
 
 
@@ -113,8 +135,8 @@ class Admission:
     ) -> list[WakeUpKey]:
         """Return the keys of the suspects to start beside `held`.
 
-        The largest company comes first, because it clears most suspects at a time; then the fewest charges, so
-        that a new suspect is tried before one that crashed beside it; then the newest crash.
+        The fewest charges come first, so that a new suspect is tried before one that crashed beside it; then those
+        that have waited longest; then the largest company, because it clears most suspects at a time.
 
         Args:
             held: suspects that this worker runs, or is about to.
@@ -122,17 +144,16 @@ class Admission:
             room: free places by "step" and "tool", or "work" for both.
             lived: uptime of this worker in seconds.
         """
-        company = [suspect.company for suspect in held if not self._is_sealed(suspect)]
+        beside = [suspect for suspect in held if not self._is_sealed(suspect)]
         left, keys = dict(room), list[WakeUpKey]()
-        for suspect in sorted(waiting, key=lambda one: (-one.company, one.crashes, -one.due, one.key)):
+        for suspect in sorted(waiting, key=lambda one: (one.crashes, one.due, -one.company, one.key)):
             kind = "work" if "work" in left else suspect.key.kind
             if left.get(kind, 0) <= 0:
                 continue
             if not self._is_sealed(suspect):
-                fits = len(company) < min([suspect.company, *company])
-                if not fits or lived < self._wait(suspect.crashes):
+                if lived < self._wait(suspect.crashes) or not _fits(suspect, beside):
                     continue
-                company.append(suspect.company)
+                beside.append(suspect)
             left[kind] -= 1
             keys.append(suspect.key)
         return keys
@@ -145,3 +166,16 @@ class Admission:
             return 0.0
         doublings = min(crashes - _FREE_CRASHES - 1, 16)  # far beyond the ceiling, and no overflow
         return min(self._probation * 2**doublings, MAX_PROBATION)
+
+
+def _fits(suspect: Suspect, beside: Sequence[Suspect]) -> bool:
+    """Whether a suspect may start beside others that run.
+
+    One whose test ends waits for the tests of the others, and one that is tested until it completes for all others.
+    """
+    if suspect.test_time < math.inf:
+        beside = [one for one in beside if one.ran < one.test_time]
+    limits = [one.company for one in beside]
+    if suspect.test_time:
+        limits.append(suspect.company)
+    return len(beside) < min(limits, default=math.inf)

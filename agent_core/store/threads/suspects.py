@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlmodel import Session
 
 from agent_core.domain.states import CallStatus, StreamStatus
@@ -22,7 +22,7 @@ _held_by_dead_worker = _w.worker == P("gone")
 # In the order of the key, so that two workers that take over from the same one do not deadlock; the second one finds no
 # row, because the first has released them.
 _STEPS = Statement(
-    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths, _w.deaths)
     .join(THREAD, THREAD.c.id == _w.thread_id)
     .join(STREAM, (STREAM.c.thread_id == THREAD.c.id) & (STREAM.c.seq == THREAD.c.seq))
     .where(
@@ -35,7 +35,7 @@ _STEPS = Statement(
     .with_for_update(of=WAKE_UP)
 )
 _CALLS = Statement(
-    select(_w.id, _w.company, _w.crashes, _w.idle_deaths)
+    select(_w.id, _w.company, _w.crashes, _w.idle_deaths, _w.deaths)
     .join(CALL, (CALL.c.thread_id == _w.thread_id) & (CALL.c.id == _w.call_id))
     .where(
         _held_by_dead_worker,
@@ -54,9 +54,12 @@ _SUSPECT = Statement(
         crashes=P("new_crashes"),
         death=P("new_death"),
         idle_deaths=P("new_idle_deaths"),
+        deaths=P("new_deaths"),
     )
 )
-_READ = Statement(select(_w.company, _w.crashes, _w.death, _w.idle_deaths).where(_w.id == P("key")))
+_READ = Statement(
+    select(_w.company, _w.crashes, _w.death, _w.idle_deaths, _w.deaths).where(_w.id == P("key"))
+)
 _of_other_deaths = (
     _w.company >= P("at_company"),
     _w.crashes == 0,
@@ -76,7 +79,7 @@ _CLEAR_CHARGES = Statement(update(WAKE_UP).where(_unlocked(*_charged)).values(cr
 _REDUCE_CHARGES = Statement(
     update(WAKE_UP).where(_unlocked(*_charged, _w.id != P("key"))).values(crashes=_w.crashes - 1)
 )
-_ALL = select(_w.id, _w.company, func.coalesce(_w.crashes, 0), _w.worker, _w.next_run_time).where(
+_ALL = select(_w.id, _w.company, _w.crashes, _w.worker, _w.next_run_time, _w.deaths).where(
     _w.company.is_not(None)
 )
 
@@ -86,6 +89,7 @@ class _HeldRow(NamedTuple):
     company: int | None
     crashes: int
     idle_deaths: int
+    deaths: int
 
 
 def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
@@ -98,6 +102,7 @@ def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
             row.crashes,
             row.idle_deaths,
             executed=executed is None or executed(row.id),
+            deaths=row.deaths,
         )
         for row in rows
     ]

@@ -64,7 +64,7 @@ class Checked(Machine):
             return self.rows.execute(sql).fetchall()
 
         columns = "id, status, seq, attempt, crashes, steps, retry_state is not null"
-        woken = "id, next_run_time, worker, company, crashes, death, idle_deaths"
+        woken = "id, next_run_time, worker, company, crashes, death, idle_deaths, deaths"
         called = "thread_id, id, status, attempt, coalesce(json_extract(output, '$'), error)"
         return {
             "threads": {row[0]: row[1:] for row in read(f"select {columns} from agent_thread")},

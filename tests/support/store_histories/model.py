@@ -16,7 +16,7 @@ from agent_core.support.settings import MAX_TIMEOUT
 LEASE = 8.0
 Values = dict[str, Any]
 Call = tuple[str, str]
-NOT_SUSPECT = (None, 0, None, 0)
+NOT_SUSPECT = (None, 0, None, 0, 0)
 
 
 class Wake(NamedTuple):
@@ -73,8 +73,8 @@ class Model:
         ran: list[CrashedWork] = []
         for key, wake in self.wakes.items():
             if wake.worker == worker and self._runs(key, worker):
-                company, crashes, _, idle = wake.held or NOT_SUSPECT
-                ran.append(CrashedWork(key, company, crashes, idle, executed))
+                company, crashes, _, idle, deaths = wake.held or NOT_SUSPECT
+                ran.append(CrashedWork(key, company, crashes, idle, executed, deaths))
         for key, held in suspicions_after(ran, worker).items():
             self.wakes[key] = self.wakes[key]._replace(held=held)
         self.push(worker, self.now, None)

@@ -24,6 +24,7 @@ class WakeUpRow(Table, table=True):
                    the reconciler fills them in
     user_id        the person of the thread; null: nobody's, so the thread counts as a person of its own
     scheduled      whether it begins a turn that a schedule has sent; people's messages pass it
+    deaths         number of deaths in a row with which it ran
     """
 
     __tablename__: ClassVar[Any] = "agent_wake_up"
@@ -46,6 +47,7 @@ class WakeUpRow(Table, table=True):
     call_id: str | None = None
     user_id: str | None = None
     scheduled: bool | None = None
+    deaths: int = count()
 
 
 class ScheduleRow(Table, table=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,6 +22,8 @@ from agent_core.domain.wake_ups.suspects import (
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, step_key
 
 MAX_CRASHES = 3
+FREE_DEATHS = 3
+"""Deaths of a poison after which its suspects wait for each other until they complete."""
 ROOM = {"work": 64}
 
 
@@ -63,17 +66,23 @@ def test_a_step_that_waited_is_charged_once_in_several_deaths() -> None:
     """Work that only waited is charged at every `IDLE_DEATHS`-th death; executing work is charged at once."""
     held = Suspicion(1, 0, "w")
     for death in range(1, 2 * IDLE_DEATHS + 1):
-        waited = CrashedWork(step_key("0"), held.company, held.crashes, held.idle_deaths, executed=False)
+        waited = crashed("0", held, executed=False)
         (held,) = suspicions_after([waited], "w").values()
         assert held.crashes == death // IDLE_DEATHS
-    executed = CrashedWork(step_key("0"), 1, 0, IDLE_DEATHS - 1, executed=True)
-    assert suspicions_after([executed], "w")[step_key("0")] == Suspicion(1, 1, "w", IDLE_DEATHS - 1)
+    executed = crashed("0", Suspicion(1, 0, "v", IDLE_DEATHS - 1, 6))
+    assert suspicions_after([executed], "w")[step_key("0")] == Suspicion(1, 1, "w", IDLE_DEATHS - 1, 7)
     both = [CrashedWork(step_key(f"{n}"), None, 0, executed=False) for n in range(2)]
-    assert set(suspicions_after(both, "w").values()) == {Suspicion(1, 0, "w", 0)}
+    assert set(suspicions_after(both, "w").values()) == {Suspicion(1, 0, "w", 0, 1)}
 
 
-def suspect(key: str, company: int, crashes: int = 0, due: float = 0.0) -> Suspect:
-    return Suspect(WakeUpKey.parse(key), company, crashes, None, due)
+def crashed(key: str, held: Suspicion, executed: bool = True) -> CrashedWork:
+    return CrashedWork(step_key(key), held.company, held.crashes, held.idle_deaths, executed, held.deaths)
+
+
+def suspect(
+    key: str, company: int, crashes: int = 0, due: float = 0.0, deaths: int = 9, ran: float = 0.0
+) -> Suspect:
+    return Suspect(WakeUpKey.parse(key), company, crashes, None, due, deaths, ran)
 
 
 ADMISSION = Admission(MAX_CRASHES, probation=3.0)
@@ -118,8 +127,30 @@ def test_charged_work_runs_in_workers_past_their_probation(crashes: int, seconds
 
 
 def test_suspects_with_the_fewest_charges_come_first() -> None:
-    waiting = [suspect("step:a", 1, 1), suspect("step:b", 1, 0, due=5.0), suspect("step:c", 1, 0, due=9.0)]
+    """Of these the one that has waited longest is first."""
+    waiting = [suspect("step:a", 1, 1), suspect("step:b", 1, 0, due=9.0), suspect("step:c", 1, 0, due=5.0)]
     assert admitted(ADMISSION, [], waiting, ROOM, 0) == ["step:c"]
+
+
+def test_one_death_isolates_nothing() -> None:
+    waiting = [suspect(f"step:{n}", 2, deaths=1) for n in range(4)]
+    assert len(admitted(ADMISSION, [], waiting, ROOM, 0)) == 4
+    assert admitted(ADMISSION, [suspect("step:x", 1)], waiting, ROOM, 0) == [], "beside one that is isolated"
+    assert admitted(ADMISSION, waiting, [suspect("step:x", 1)], ROOM, 0) == [], "which waits for them, too"
+
+
+@pytest.mark.parametrize(("deaths", "seconds"), [(2, 2.0), (3, 4.0)])
+def test_suspects_of_few_deaths_wait_for_each_other_for_seconds(deaths: int, seconds: float) -> None:
+    """A suspect that has run for some seconds no longer keeps others waiting, unless it died often or alone."""
+    waiting = [suspect("step:b", 2, deaths=deaths)]
+    for company, ran, others in [(2, 0.0, 1), (1, 0.0, 0), (1, seconds - 0.1, 0), (1, seconds, 1)]:
+        tested = [suspect("step:a", company, deaths=deaths, ran=ran)]
+        assert len(admitted(ADMISSION, tested, waiting, ROOM, 0)) == others
+    assert admitted(ADMISSION, [suspect("step:a", 1, deaths=4, ran=99)], waiting, ROOM, 0) == []
+    assert admitted(ADMISSION, [suspect("step:a", 1, 1, deaths=1, ran=99)], waiting, ROOM, 0) == []
+    assert (
+        admitted(ADMISSION, [suspect("step:a", 1, deaths=3, ran=99)], [suspect("step:b", 1)], ROOM, 0) == []
+    )
 
 
 # --- a model: workers, work that lasts, poison, kills ---
@@ -134,6 +165,7 @@ class Work:
     crashes: int = 0
     death: str = ""
     idle_deaths: int = 0
+    deaths: int = 0
     worker: int | None = None
     seen: bool = True  # its own code is running when it kills the process
     due: float = 0.0
@@ -170,7 +202,8 @@ class Fleet:
                     self.seal(one)
 
     def suspect(self, one: Work) -> Suspect:
-        return Suspect(one.key, one.company or 0, one.crashes, str(one.worker), one.due)
+        ran = self.now - one.since
+        return Suspect(one.key, one.company or 0, one.crashes, str(one.worker), one.due, one.deaths, ran)
 
     def waits(self, one: Work) -> bool:
         return one.state == "open" and one.worker is None
@@ -193,12 +226,14 @@ class Fleet:
     def die(self, worker: int, killer: Work | None = None) -> None:
         self.deaths += 1
         ran = [
-            CrashedWork(one.key, one.company, one.crashes, one.idle_deaths, one is killer and one.seen)
+            CrashedWork(
+                *(one.key, one.company, one.crashes, one.idle_deaths, one is killer and one.seen, one.deaths)
+            )
             for one in self.of(worker)
         ]
         found = suspicions_after(ran, f"w{self.deaths}")
         for one in self.of(worker):
-            one.company, one.crashes, one.death, one.idle_deaths = found[one.key]
+            one.company, one.crashes, one.death, one.idle_deaths, one.deaths = found[one.key]
             one.worker, one.due = None, self.now
         self.born[worker] = self.now
 
@@ -258,7 +293,7 @@ def test_innocents_complete_and_poisons_are_sealed(
     guilty = {one.key for one in work if one.poison}
     assert {one.key for one in work if one.state == "sealed"} == guilty
     assert {one.key for one in work if one.state == "done"} == {one.key for one in work} - guilty
-    each = math.ceil(math.log2(count + 1)) + MAX_CRASHES + len(guilty)
+    each = math.ceil(math.log2(count + 1)) + MAX_CRASHES + FREE_DEATHS + len(guilty)
     assert fleet.deaths - outside <= len(guilty) * each * 2
 
 
@@ -272,7 +307,7 @@ def test_a_poison_is_found_in_a_logarithm_of_deaths(count: int, place: float) ->
         fleet.tick(1000)
         assert fleet.now < 5_000
     assert [one.key for one in work if one.state == "sealed"] == [step_key(f"{guilty:03}")]
-    assert fleet.deaths <= math.ceil(math.log2(count)) + MAX_CRASHES
+    assert fleet.deaths <= math.ceil(math.log2(count)) + MAX_CRASHES + FREE_DEATHS
 
 
 @given(seconds=st.integers(1, 30), elsewhere=st.booleans())
@@ -318,4 +353,36 @@ def test_isolated_innocent_work_completes_beside_arriving_poisons() -> None:
 
 
 def test_a_suspicion_names_its_death() -> None:
-    assert suspicions_after(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7")}
+    assert suspicions_after(ran(FRESH), "w7") == {step_key("0"): Suspicion(1, 1, "w7", 0, 1)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("workers", "count", "seconds", "pause", "deaths"),
+    [
+        (1, 60, (20, 60), 0, 1),  # one death of a lone worker with long answers
+        (1, 40, (20, 60), 6, 3),  # three in a row
+        (3, 90, (1, 3), 5, 12),  # one of three workers every five seconds
+        (3, 90, (2, 6), 5, 12),
+    ],
+)
+def test_innocent_work_goes_on_within_ten_seconds_of_a_death(
+    workers: int, count: int, seconds: tuple[int, int], pause: int, deaths: int, seed: int
+) -> None:
+    """Ticks are seconds. Each thread goes on with another step as soon as one completes."""
+    dice = random.Random(seed)
+    lasts = [dice.randint(*seconds) for _ in range(count)]
+    fleet = Fleet(workers, [Work(step_key(f"{n:02}"), lasts[n], False) for n in range(count)])
+    waits: list[int] = []
+    for tick in range(deaths * pause + 90):
+        fleet.tick(count // workers)
+        if tick % max(1, pause) == 0 and fleet.deaths < deaths:
+            fleet.die(dice.randrange(workers))
+        waits += [fleet.now - int(one.due) for one in fleet.open if one.worker is None and one.company]
+        fleet.work += [
+            Work(step_key(f"{len(fleet.work) + n}"), dice.choice(lasts), False)
+            for n in range(count - len(fleet.open))
+        ]
+    assert fleet.deaths == deaths
+    assert all(one.state != "sealed" for one in fleet.work)
+    assert max(waits) <= 10

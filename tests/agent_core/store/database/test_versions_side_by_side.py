@@ -21,7 +21,7 @@ from agent_core.store.database.tables import metadata
 from tests.agent_core.store.database.test_migrations import make
 from tests.support.databases import prepare, url
 
-REVISIONS = ("0012", "0013", "0014", "0015", "0016", "0017", "0018", "0019", "0020", "0021", "0022", "0023")
+REVISIONS = tuple(f"{number:04}" for number in range(12, 26))
 Columns = dict[str, dict[str, Any]]
 
 
