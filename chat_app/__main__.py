@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
+from chat_app.accounts.command import first_link
 from chat_app.keys import command as keys
 from chat_app.model.model_choice import check_names, choose_model
 from chat_app.operations import commands as operations
@@ -96,6 +97,8 @@ def _serve(settings: Settings, *, development: bool) -> None:
     if choice.problem:
         print(f"  Problem  {choice.problem}")
     print(f"  Data     {database_label(settings.database_url)}")
+    if settings.sign_in.local and (link := first_link(settings)):
+        print(f"  Admin    {link} (works once, for three days)")
     addresses = settings.origins or (f"http://{host}:{settings.port}",)
     print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
     if folder is None:
@@ -127,9 +130,9 @@ def _arguments(given: list[str], program: str) -> argparse.Namespace:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["worker", "migrate"],
+        choices=["worker", "migrate", "user"],
         help="worker: run the app's agents without pages, until SIGTERM or SIGINT; "
-        "migrate: upgrade the database to this version's schema",
+        "migrate: upgrade the database to this version's schema; user: list, invite and remove people (user --help)",
     )
     parser.add_argument(
         "--metrics-port",

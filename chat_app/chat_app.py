@@ -3,7 +3,8 @@
 import reflex as rx
 
 from chat_app import extensions, logs
-from chat_app.accounts.setup import register_sign_in
+from chat_app.accounts.routes import routes as account_routes
+from chat_app.accounts.setup import accounts_lifespan, register_sign_in
 
 # Each of these modules registers its pages on import.
 from chat_app.admin import page as admin  # noqa: F401
@@ -50,9 +51,9 @@ app = Site(
     ],
     html_lang="en",
     toaster=None,
-    api_transformer=[routes, monitoring_routes, api_routes],
+    api_transformer=[routes, account_routes, monitoring_routes, api_routes],
 )
-app.add_middleware(TabOwnerCheck(), index=0)  # runs before any update is sent
+app.add_middleware(TabOwnerCheck(load_settings().sign_in), index=0)  # runs before any update is sent
 app.add_middleware(ArgumentCheck(), index=0)  # runs before any event handler
 # Replaces Reflex's connection toast and modal, which appear at once and mention servers and URLs.
 app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful else None}
@@ -60,6 +61,7 @@ app.app_wraps = {(5, "Overlay"): lambda stateful: reconnect_banner() if stateful
 for page in extensions.PAGES.values():
     app.add_page(framed(page.component), route=page.route, title=page.title, on_load=events_of(page))
 app.add_page(framed(not_found), route="404", title=titled("page.missing"), on_load=ON_LOAD)
+app.register_lifespan_task(accounts_lifespan)
 app.register_lifespan_task(lifespan)
 tabs = TabKeepalive(app)
 app.backend_exception_handler = tabs.on_exception

@@ -22,6 +22,7 @@ _COMMANDS = {
     "key": "create, list and revoke keys with which programs call the app",
     "move": "copy a database into an empty one, such as SQLite's into PostgreSQL",
     "doctor": "say what is configured, reachable, writable and behind",
+    "user": "list, invite and remove people who sign in to the app; `durable-agents user --help`",
 }
 
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.path.insert(0, str(Path.cwd()))  # for modules of agents and extensions, as `python -m` does
     if name == "run":
         _run_app(rest)
-    elif name != "doctor" and _is_of_agent_core(name, rest):
+    elif name not in ("doctor", "user") and _is_of_agent_core(name, rest):
         sys.argv = ["agent_core", name, *rest]
         runpy.run_module("agent_core", run_name="__main__", alter_sys=True)
     else:

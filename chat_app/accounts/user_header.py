@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from agent_core import CallContext
+from chat_app.accounts.people import MAX_NAME
 from chat_app.extensions import Identify
-
-MAX_NAME = 320  # characters; the longest e-mail address
 
 
 def by_user_header(header: str, admins: Collection[str]) -> Identify:

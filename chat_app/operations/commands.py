@@ -1,4 +1,4 @@
-"""Command lines `backup`, `restore` and `move` of the app's database, and `doctor`."""
+"""Command lines `backup`, `restore` and `move` of the app's database, `user` and `doctor`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent_core.backup import BACKUP_COMMANDS, add_backup_commands, run_backup_command
 from agent_core.errors import AgentCoreError, words_of
+from chat_app.accounts import command as people
 from chat_app.database import MIGRATIONS
 from chat_app.operations.doctor import diagnose
 from chat_app.operations.findings import Finding, SettingSource, as_json, as_text, has_problems
@@ -16,11 +17,14 @@ from chat_app.server import home
 from chat_app.server.preflight import NotReadyError
 from chat_app.server.settings import load_settings
 
-COMMANDS = (*BACKUP_COMMANDS, "doctor")
+COMMANDS = (*BACKUP_COMMANDS, "user", "doctor")
 
 
 def run(arguments: Sequence[str], program: str) -> None:
     """Run the command of the arguments, and exit with a sentence if it cannot be done."""
+    if arguments[0] == "user":
+        _manage_people(arguments[1:], program)
+        return
     options = _parser(program).parse_args(arguments)
     if options.command == "doctor":
         _diagnose(as_json if options.json else as_text)
@@ -35,6 +39,15 @@ def run(arguments: Sequence[str], program: str) -> None:
         sys.exit(words_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _manage_people(arguments: Sequence[str], program: str) -> None:
+    options = people.parse(arguments, program.removesuffix(" run"))
+    try:
+        home.enter(Path.cwd())
+        print("\n".join(people.run(load_settings(), options)))
+    except AgentCoreError as error:
+        sys.exit(words_of(error))
 
 
 def _diagnose(show: Callable[[Sequence[SettingSource], Sequence[Finding]], str]) -> None:

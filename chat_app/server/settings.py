@@ -56,6 +56,7 @@ VARIABLES = (
         "this machine's own",
         "Public addresses of the app behind a proxy, such as https://agents.example.org.",
     ),
+    _Variable("CHAT_SIGN_IN", "none", "local lets people sign in with accounts of the app and passwords."),
     _Variable(
         "CHAT_USER_HEADER",
         "none",

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from agent_core.errors import ValidationError
 from chat_app.server.origins import Host
-from chat_app.server.setting_values import parse_switch
+from chat_app.server.setting_values import parse_choice, parse_switch
 
+KINDS = ("none", "local")
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 _OF_CLIENTS = (
     "accept",
@@ -33,16 +34,23 @@ class SignIn:
         user_header: header, in lower case, in which a proxy names the person; None: no proxy signs in.
         admins: names of the people who administer the app.
         is_open: whether other machines may use the app without sign-in.
+        local: whether people have accounts of the app, with passwords.
     """
 
     user_header: str | None = None
     admins: frozenset[str] = frozenset()
     is_open: bool = False
+    local: bool = False
 
     @property
     def is_on(self) -> bool:
         """Return whether these settings make people sign in."""
-        return self.user_header is not None
+        return self.user_header is not None or self.has_sessions
+
+    @property
+    def has_sessions(self) -> bool:
+        """Return whether the app itself signs people in, so that it has pages and sessions for it."""
+        return self.local
 
 
 def read_sign_in(values: Mapping[str, str]) -> SignIn:
@@ -54,11 +62,17 @@ def read_sign_in(values: Mapping[str, str]) -> SignIn:
     header = _header(values.get("CHAT_USER_HEADER"))
     names = (name.strip() for name in values.get("CHAT_ADMINS", "").split(","))
     admins = frozenset(name for name in names if name)
+    local = parse_choice("CHAT_SIGN_IN", values.get("CHAT_SIGN_IN", "none"), KINDS) == "local"
+    if header is not None and local:
+        raise ValidationError(
+            "CHAT_USER_HEADER and CHAT_SIGN_IN=local are both set; either a proxy signs people in, or the app "
+            "does. Remove one of the two."
+        )
     if admins and header is None:
         raise ValidationError(
             "CHAT_ADMINS is set without CHAT_USER_HEADER, which says who signs in; set both."
         )
-    return SignIn(header, admins, parse_switch("CHAT_OPEN", values.get("CHAT_OPEN", "0")))
+    return SignIn(header, admins, parse_switch("CHAT_OPEN", values.get("CHAT_OPEN", "0")), local)
 
 
 def is_loopback(host: str) -> bool:

@@ -22,11 +22,14 @@ from reflex.event import Event
 from reflex.istate.manager.redis import StateManagerRedis
 from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
+from reflex_base.constants import RouteVar, SocketEvent
 
 from agent_core.errors import AccessDeniedError
 from agent_core.support.ids import new_id
+from chat_app.accounts.gate import is_for_visitors
 from chat_app.extensions import IDENTITY, caller
 from chat_app.logs import log_exception
+from chat_app.server.sign_in import SignIn
 
 _log = logging.getLogger(__name__)
 
@@ -169,16 +172,21 @@ class TabOwnerCheck(Middleware):
     """Middleware that resets a tab's state before it handles an event of another user.
 
     A tab keeps its state when another user signs in, and Reflex sends the whole state when a page loads,
-    before any of our handlers runs.
+    before any of our handlers runs. If the app itself signs people in, an event of nobody is not handled at
+    all, except on pages for visitors: the tab loads its address again, which leads to the sign-in.
     """
 
-    async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> None:
+    def __init__(self, sign_in: SignIn | None = None) -> None:
+        self._has_sign_in_page = sign_in is not None and sign_in.has_sessions
+
+    async def preprocess(self, app: rx.App, state: BaseState, event: Any) -> StateUpdate | None:
         """Reset the state if the last event was another user's; do nothing in an app without users."""
         if not IDENTITY:
-            return
-        root = state._get_root_state()
+            return None
+        root: Any = state._get_root_state()
+        route, sid = str(root.router_data.get(RouteVar.PATH, "")), root.router.session.session_id
         try:
-            ctx = caller(root.router.headers.raw_headers)  # pyright: ignore[reportAttributeAccessIssue]
+            ctx = caller(root.router.headers.raw_headers)
         except AccessDeniedError:
             ctx = None
         user_id = ctx.user_id if ctx else ""
@@ -186,3 +194,18 @@ class TabOwnerCheck(Middleware):
         if owner._user_id not in (None, user_id):
             root.reset()
         owner._user_id = user_id
+        if ctx is None and self._has_sign_in_page and not is_for_visitors(route):
+            await _load_again(app, sid)
+            return StateUpdate()
+        return None
+
+
+async def _load_again(app: rx.App, sid: str) -> None:
+    """Make the tab with a socket load its address again, as for pages of another version.
+
+    Reflex's redirect would stay inside the page, and a script would be blocked by
+    `chat_app.server.pages.content_policy`.
+    """
+    if app.event_namespace is not None:
+        told = {"backend": "signed out", "reload_cooldown_ms": -1}  # reload every time
+        await app.event_namespace.emit(str(SocketEvent.STATE_MISMATCH), told, to=sid)

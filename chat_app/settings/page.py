@@ -15,6 +15,7 @@ from chat_app.i18n import LANGUAGES, say
 from chat_app.scripts import react_component
 from chat_app.session.administrator import Administrator
 from chat_app.session.service import ApiCaller
+from chat_app.settings.account import OwnAccount, account_section
 from chat_app.settings.api_keys import api_keys_section
 from chat_app.settings.budgets import OwnBudgets, budgets_section
 from chat_app.settings.settings_tabs import tabs
@@ -85,10 +86,10 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
 @register_page(
     "/settings",
     titled("settings.title"),
-    on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open, Administrator.look],
+    on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open, OwnAccount.open, Administrator.look],
 )
 def settings() -> Content:
-    """Render the page `/settings`: appearance, defaults of new chats, own budgets, and import of a chat."""
+    """Render the page `/settings`: appearance, defaults of new chats, own budgets and account, and import of a chat."""
     return Content(
         column(
             tabs("/settings"),
@@ -100,6 +101,7 @@ def settings() -> Content:
             ),
             section(say("settings.answers"), defaults_form(), name="new-chats"),
             budgets_section(),
+            account_section(),
             api_keys_section(),
             section(
                 say("settings.data"),

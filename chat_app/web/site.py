@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
+from chat_app.accounts.gate import SessionGate
 from chat_app.server.pages import content_policy
 from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
@@ -41,6 +42,8 @@ class Site(rx.App):
     def __call__(self) -> ASGIApp:
         """Return the app that the server runs; called once in each server process."""
         app, settings = SocketBounds(super().__call__()), load_settings()
+        if settings.sign_in.has_sessions:
+            app = SessionGate(app, settings.origins)
         if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
             return _in_development(app, settings)
         guarded = Guard(_readable(app, settings), settings.host, settings.origins)

@@ -9,8 +9,8 @@ from starlette.datastructures import Headers
 
 from agent_core import CallContext
 from agent_core.errors import AccessDeniedError, ValidationError
+from chat_app.accounts.people import MAX_NAME
 from chat_app.accounts.setup import register_sign_in
-from chat_app.accounts.user_header import MAX_NAME
 from chat_app.extensions import (
     ADMINISTRATORS,
     IDENTITY,

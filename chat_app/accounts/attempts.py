@@ -1,0 +1,50 @@
+"""Limits on failed attempts to sign in, per name and per address, as rows: a restart forgets none."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, text
+from sqlmodel import Session, col
+
+from chat_app.accounts.people import token_hash
+from chat_app.database.tables import AttemptRow
+
+PERIOD = 15 * 60.0  # seconds after which counting begins anew
+MAX_PER_NAME = 10
+MAX_PER_ADDRESS = 50  # several people may share one
+
+
+def count_attempt(session: Session, key: str, address: str, now: float) -> float:
+    """Count an attempt before its password is compared; return the seconds to wait if there were too many.
+
+    Args:
+        key: the name's key; what is stored is a hash, as people type passwords into the wrong field.
+        address: the IP address of the browser.
+    """
+    session.execute(delete(AttemptRow).where(col(AttemptRow.since) <= now - PERIOD))
+    limits = {_of_name(key): MAX_PER_NAME, f"address:{address}": MAX_PER_ADDRESS}
+    for row_id, most in limits.items():
+        row = session.get(AttemptRow, row_id)
+        if row is not None and row.number >= most:
+            return row.since + PERIOD - now
+    for row_id in limits:
+        session.execute(
+            text(
+                "INSERT INTO chat_attempt (id, number, since) VALUES (:id, 1, :now) "
+                "ON CONFLICT (id) DO UPDATE SET number = chat_attempt.number + 1"
+            ),
+            {"id": row_id, "now": now},
+        )
+    return 0.0
+
+
+def forget_attempts(session: Session, key: str, address: str) -> None:
+    """Forget the attempts with a name whose password was right, and the last one from its address."""
+    session.execute(delete(AttemptRow).where(col(AttemptRow.id) == _of_name(key)))
+    session.execute(
+        text("UPDATE chat_attempt SET number = number - 1 WHERE id = :id AND number > 0"),
+        {"id": f"address:{address}"},
+    )
+
+
+def _of_name(key: str) -> str:
+    return f"name:{token_hash(key)}"

@@ -1,0 +1,224 @@
+"""People, the links with which they choose a password, and their sessions: functions of a database session.
+
+A function that ends sessions or changes a role counts up `ChangeRow.number`, which tells every process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, delete, text, update
+from sqlmodel import Session, col, select
+
+from agent_core.errors import ValidationError
+from agent_core.support.ids import new_id
+from chat_app.accounts.roles import ROLES
+from chat_app.database.tables import ChangeRow, LinkRow, PersonRow, SessionRow
+
+MAX_NAME = 320  # characters; the longest e-mail address
+SESSION_LIFE = 30 * 86_400.0  # seconds
+LINK_LIFE = 3 * 86_400.0  # seconds
+
+
+class SignedIn(NamedTuple):
+    """A session of a person: who, what they may do, and when it ends (seconds since the epoch)."""
+
+    person_id: str
+    name: str
+    role: str
+    expires_at: float
+
+
+def token_hash(token: str) -> str:
+    """Return what is stored of a token; a fast hash is enough for 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def name_key(name: str) -> str:
+    """Return a name as it is compared: without the differences that people do not see.
+
+    Raises:
+        ValidationError: it is empty or too long, or has invisible characters.
+    """
+    key = unicodedata.normalize("NFKC", name.strip()).casefold()
+    if not key or len(name) > MAX_NAME or not key.isprintable():
+        raise ValidationError(
+            f"A name has 1 to {MAX_NAME} visible characters, such as ann or ann@example.org."
+        )
+    return key
+
+
+def add_person(session: Session, name: str, role: str, now: float) -> PersonRow:
+    """Add a person who has yet to choose a password.
+
+    Raises:
+        ValidationError: the name or the role is invalid, or somebody has the name.
+    """
+    key = name_key(name)
+    _check_role(role)
+    person_id = new_id("person")
+    session.execute(
+        text(
+            "INSERT INTO chat_person (id, name, name_key, role, created_at) "
+            "VALUES (:id, :name, :key, :role, :now) ON CONFLICT DO NOTHING"
+        ),
+        {"id": person_id, "name": name.strip(), "key": key, "role": role, "now": now},
+    )
+    person = session.get(PersonRow, person_id)
+    if person is None:
+        raise ValidationError(f"There is already a person named {name.strip()}.")
+    return person
+
+
+def find_person(session: Session, name: str) -> PersonRow | None:
+    """Return the person with a name, if there is one."""
+    return session.exec(select(PersonRow).where(PersonRow.name_key == name_key(name))).first()
+
+
+def named_person(session: Session, name: str) -> PersonRow:
+    """Return the person with a name.
+
+    Raises:
+        ValidationError: nobody has it.
+    """
+    person = find_person(session, name)
+    if person is None:
+        raise ValidationError(f"Nobody is named {name!r:.80}.")
+    return person
+
+
+def list_people(session: Session) -> Sequence[PersonRow]:
+    """Return everybody who may sign in, by name."""
+    known = select(PersonRow).where(col(PersonRow.removed_at).is_(None))
+    return session.exec(known.order_by(col(PersonRow.name_key))).all()
+
+
+def has_admin(session: Session) -> bool:
+    """Return whether an administrator has a way to sign in."""
+    ready = col(PersonRow.password_hash).is_not(None) | col(PersonRow.subject).is_not(None)
+    return session.exec(_admins().where(ready)).first() is not None
+
+
+def change_role(session: Session, person: PersonRow, role: str) -> None:
+    """Give a person a role, which applies to open tabs, too.
+
+    Raises:
+        ValidationError: there is no such role, or the app would be left without an administrator.
+    """
+    _check_role(role)
+    count_change(session)  # first: it locks a row, so that two administrators do not demote each other
+    if role != "admin":
+        _check_not_last_admin(session, person)
+    person.role = role
+    session.add(person)
+
+
+def remove_person(session: Session, person: PersonRow, now: float) -> None:
+    """Let a person never sign in again, and end their sessions; the row stays, as the owner of the threads.
+
+    Raises:
+        ValidationError: the app would be left without an administrator.
+    """
+    count_change(session)  # first, as in `change_role`
+    _check_not_last_admin(session, person)
+    person.removed_at, person.name_key, person.password_hash = now, None, None
+    session.add(person)
+    delete_links(session, person.id)
+    end_sessions(session, person.id)
+
+
+def set_password(session: Session, person: PersonRow, password_hash: str) -> None:
+    """Set a person's password; their links and sessions end."""
+    person.password_hash = password_hash
+    session.add(person)
+    delete_links(session, person.id)
+    end_sessions(session, person.id)
+
+
+def begin_session(session: Session, person_id: str, now: float) -> str:
+    """Sign a person in, and return the token of the new session."""
+    token = secrets.token_urlsafe(32)
+    row = SessionRow(id=token_hash(token), person_id=person_id, created_at=now, expires_at=now + SESSION_LIFE)
+    session.add(row)
+    session.execute(delete(SessionRow).where(col(SessionRow.expires_at) <= now))
+    return token
+
+
+def end_session(session: Session, session_id: str) -> None:
+    """Sign one browser out."""
+    _end(session, col(SessionRow.id) == session_id)
+
+
+def end_sessions(session: Session, person_id: str) -> None:
+    """Sign every browser of a person out."""
+    _end(session, col(SessionRow.person_id) == person_id)
+
+
+def read_sessions(session: Session, ids: Collection[str], now: float) -> tuple[dict[str, SignedIn], int]:
+    """Return those of the sessions that have not ended, by id, and the number of changes so far."""
+    number = session.exec(select(ChangeRow.number)).one()
+    found = session.exec(
+        select(SessionRow, PersonRow)
+        .where(col(SessionRow.id).in_(ids), SessionRow.person_id == PersonRow.id)
+        .where(SessionRow.expires_at > now, col(PersonRow.removed_at).is_(None))
+    )
+    known = {
+        row.id: SignedIn(person.id, person.name, person.role, row.expires_at) for row, person in found.all()
+    }
+    return known, number
+
+
+def read_change(session: Session) -> int:
+    """Return the number of changes so far."""
+    return session.exec(select(ChangeRow.number)).one()
+
+
+def count_change(session: Session) -> None:
+    """Tell every process that sessions have ended, or that a role is another one."""
+    session.execute(update(ChangeRow).values(number=ChangeRow.number + 1))
+
+
+def make_link(session: Session, person_id: str, now: float) -> str:
+    """Make a one-time link for a person, and return its token."""
+    token = secrets.token_urlsafe(32)
+    session.add(
+        LinkRow(id=token_hash(token), person_id=person_id, created_at=now, expires_at=now + LINK_LIFE)
+    )
+    session.execute(delete(LinkRow).where(col(LinkRow.expires_at) <= now))
+    return token
+
+
+def person_of_link(session: Session, token: str, now: float) -> PersonRow | None:
+    """Return the person whom a link is for; None if it is unknown, used or too old."""
+    row = session.get(LinkRow, token_hash(token))
+    if row is None or row.expires_at <= now:
+        return None
+    return session.get(PersonRow, row.person_id)
+
+
+def delete_links(session: Session, person_id: str) -> None:
+    """Delete the links of a person."""
+    session.execute(delete(LinkRow).where(col(LinkRow.person_id) == person_id))
+
+
+def _end(session: Session, which: ColumnElement[bool]) -> None:
+    session.execute(delete(SessionRow).where(which))
+    count_change(session)
+
+
+def _admins():
+    return select(PersonRow).where(PersonRow.role == "admin", col(PersonRow.removed_at).is_(None))
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise ValidationError(f"The role {role!r:.40} is unknown; it is one of: {', '.join(ROLES)}.")
+
+
+def _check_not_last_admin(session: Session, person: PersonRow) -> None:
+    if person.role == "admin" and session.exec(_admins().where(PersonRow.id != person.id)).first() is None:
+        raise ValidationError(f"{person.name} is the only administrator. Make somebody else one first.")

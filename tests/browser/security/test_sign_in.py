@@ -1,0 +1,113 @@
+"""Test the sign-in with accounts of the app, in real browsers on the production server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser.chat import Chat, eventually, in_production
+from tests.support.browser.server import Server
+from tests.support.providers.provider import Provider
+
+pytestmark = in_production
+
+PASSWORD = "a long password"
+SHAPES = (
+    {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light", "locale": "en-GB"},
+    {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "de-DE"},
+)
+
+
+@pytest.fixture
+def people(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+    """A function that opens a page in a new browser profile of an app with accounts."""
+    opened = []
+
+    def open_one(path: str, shape: int = 0) -> Page:
+        context = browser.new_context(**SHAPES[shape])
+        opened.append(context)
+        page = context.new_page()
+        page.goto(server.url + path)
+        return page
+
+    with server.changed(CHAT_SIGN_IN="local"):
+        yield open_one
+        for context in opened:
+            context.close()
+
+
+def admin_link(server: Server) -> str:
+    """Return the path of the newest link that the server has printed."""
+    found = re.findall(r"Admin +http://\S+?(/link/\S+)", server.log.read_text())
+    return found[-1]
+
+
+def choose_password(page: Page) -> None:
+    for field in page.locator("input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("button[type=submit]").click()
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    width = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert page.evaluate(width)
+
+
+def invited(page: Page, server: Server, name: str) -> str:
+    """Invite a person on the account page, and return the path of their link."""
+    page.goto(f"{server.url}/account")
+    page.get_by_label("Name of a new person").fill(name)
+    page.get_by_role("button", name="Invite").click()
+    link = page.get_by_test_id("link").inner_text()
+    return link.removeprefix(server.url)
+
+
+def test_two_people_sign_in_and_neither_sees_the_others_chat(
+    people: Callable[..., Page], server: Server, provider: Provider
+) -> None:
+    admin = people(admin_link(server))
+    assert_accessible(admin)
+    choose_password(admin)
+    ann = Chat(admin, server)
+    ann.wait_until_alive()
+    provider.answer("A secret", ["Kept."])
+    ann.send("A secret")
+    ann.wait_until("completed")
+    chat = f"/chat/{ann.thread_id}"
+    link = invited(admin, server, "bob")
+    assert_accessible(admin)
+
+    guest = people(chat, shape=1)  # not signed in, and on a phone, in German
+    expect(guest.get_by_role("heading", name="Anmelden")).to_be_visible()
+    assert_accessible(guest)
+    guest.goto(server.url + link)
+    choose_password(guest)
+    bob = Chat(guest, server)
+    bob.wait_until_alive()
+    guest.goto(f"{server.url}/account")
+    guest.get_by_role("button", name="Abmelden", exact=True).click()
+    guest.goto(server.url + chat)
+    guest.get_by_label("Name").fill("bob")
+    guest.get_by_label("Passwort").fill(PASSWORD)
+    guest.get_by_role("button", name="Anmelden").click()
+    guest.wait_for_url(f"**{chat}")  # the address first asked for
+    bob.wait_until_alive()
+    expect(guest.get_by_test_id("page-note")).to_be_visible()
+    assert "secret" not in guest.locator("body").inner_text()
+
+    tab = Chat(admin.context.new_page(), server)
+    tab.go(chat)
+    expect(tab.answer).to_have_text("Kept.")
+    admin.goto(f"{server.url}/account")
+    admin.get_by_role("button", name="Sign out", exact=True).click()
+    expect(admin.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()  # by itself
+    expect(tab.page.locator("body")).not_to_contain_text("Kept.")
+    eventually(lambda: guest.evaluate("document.body.innerText.length"), bool)
+    expect(guest.get_by_test_id("page-note")).to_be_visible()  # still signed in
