@@ -18,6 +18,7 @@ from chat_app.accounts.gate import SessionGate
 from chat_app.server.pages import content_policy
 from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
+from chat_app.web.stopping import EndAtStop
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ class Site(rx.App):
         if settings.sign_in.has_sessions:
             app = SessionGate(app, settings.origins)
         if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
-            return _in_development(app, settings)
+            return EndAtStop(_in_development(app, settings))
         guarded = Guard(_readable(app, settings), settings.host, settings.origins)
         policy = content_policy(get_web_dir() / constants.Dirs.STATIC)
         hardened = ResponseHeaders(guarded, policy, assets=f"{settings.base_path}/assets/")
-        return BasePath(hardened, settings.base_path)
+        return EndAtStop(BasePath(hardened, settings.base_path))
 
 
 def _in_development(app: ASGIApp, settings: Settings) -> ASGIApp:
