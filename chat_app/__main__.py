@@ -114,11 +114,17 @@ def database_label(database_url: str) -> str:
 
 def _build(settings: Settings) -> Path:
     files = list(extensions.sources(settings.extensions))
-    with frontend.alone():
-        if not frontend.is_current(files):
-            print("Building the pages. This happens once after each change…", flush=True)
-            frontend.build(files)
-        return pages.place(settings.base_path)
+    try:
+        with frontend.alone():
+            if not frontend.is_current(files):
+                print("Building the pages. This happens once after each change…", flush=True)
+                frontend.build(files)
+            return pages.place(settings.base_path)
+    except OSError as error:  # a read-only folder, such as that of an image
+        raise NotReadyError(
+            f"The pages for these settings are not built, and cannot be: {error}. Build them where the sources can be "
+            "written to (`python -m chat_app --build`), with the same CHAT_EXTENSIONS and CHAT_ORIGINS."
+        ) from error
 
 
 def _arguments(given: list[str], program: str) -> argparse.Namespace:

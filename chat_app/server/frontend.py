@@ -9,6 +9,7 @@ server.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -38,6 +39,11 @@ KEPT_SECONDS = 7 * 24 * 3600
 """Seconds for which the scripts of earlier builds are served, as a tab that is still open requests them."""
 
 
+def is_for_any_site() -> bool:
+    """Return whether this process builds pages with placeholders, which `chat_app.server.pages` replaces."""
+    return os.environ.get("REFLEX_FRONTEND_PATH") == ANY_PATH
+
+
 def web_directory() -> Path:
     """Return Reflex's work folder, in which the pages are built."""
     return Path(os.environ.setdefault("REFLEX_WEB_WORKDIR", ".web"))
@@ -52,10 +58,19 @@ def built_pages() -> Path:
 def alone() -> Iterator[None]:
     """Lock the pages of a checkout, so that one process at a time builds them; others wait."""
     web = web_directory()
-    web.parent.mkdir(parents=True, exist_ok=True)
-    with web.with_name(f"{web.name}-lock").open("w") as lock:  # beside it: Reflex may recreate the folder
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            web.parent.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context(
+                web.with_name(f"{web.name}-lock").open("w")
+            )  # Reflex may recreate the folder
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            # Nobody builds in a folder that cannot be written to.
+        else:
+            if fcntl:
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -20,8 +20,9 @@ PROSE = {
     "providers.md",
     "web-processes.md",
 }  # pages that only describe
-ELSEWHERE = {"api-keys.md", "http-client.md", "proxy.md", "use-chat.md"}
-"""Pages that chat_app/api/test_api_keys_page.py, test_http_client.py, browser/connection/test_proxies.py and providers/test_clients.py run."""
+ELSEWHERE = {"api-keys.md", "container.md", "http-client.md", "proxy.md", "upgrade.md", "use-chat.md"}
+"""Pages that chat_app/api/test_api_keys_page.py, test_many_hosts.py, test_upgrade_page.py, test_http_client.py,
+browser/connection/test_proxies.py and providers/test_clients.py run."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
 PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)
 TOLD = {"human_in_the_loop.py": "I am very late.\n"}  # typed by a person

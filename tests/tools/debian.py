@@ -39,7 +39,8 @@ class Program(NamedTuple):
 NGINX = Program("nginx", "nginx-light", "proxies")
 PGBOUNCER = Program("pgbouncer", "pgbouncer", "poolers")
 REDIS = Program("redis-server", "redis-server", "several web processes")
-PROGRAMS = (NGINX, PGBOUNCER, REDIS)
+CADDY = Program("caddy", "caddy", "Caddy")
+PROGRAMS = (CADDY, NGINX, PGBOUNCER, REDIS)
 
 
 def install(packages: list[str]) -> None:

@@ -93,7 +93,7 @@ def _running(server: str, tls: bool) -> Iterator[int]:
         command = [program, "-p", folder, "-e", f"{folder}/error.log", "-c", str(configuration)]
         process = lifeline.start(command, stdin=subprocess.DEVNULL)
         try:
-            _wait_for(port, process)
+            wait_for(port, process)
             yield port
         finally:
             process.terminate()
@@ -101,11 +101,12 @@ def _running(server: str, tls: bool) -> Iterator[int]:
             lifeline.ended(process)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a proxy listens on a port."""
     deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
-        assert process.poll() is None, "nginx has ended"
-        assert time.monotonic() < deadline, "nginx does not listen"
+        assert process.poll() is None, "it has ended"
+        assert time.monotonic() < deadline, "it does not listen"
         time.sleep(0.05)

@@ -1,0 +1,122 @@
+"""Test what can be checked of container/ without a container engine; .ci/image.py runs the image's steps."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from chat_app.server.settings import VARIABLES, read_settings
+from tests.tools.caddy import NAME, proxying
+from tests.tools.debian import CADDY
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "container"
+GIVEN = {
+    "DATABASE_PASSWORD": "secret",
+    "ADDRESS": "https://agents.example.org",
+    "NAME": NAME,
+    "PASSWORD_HASH": "x",
+}
+
+
+def image() -> ModuleType:
+    """Return the script that runs the Dockerfile."""
+    spec = importlib.util.spec_from_file_location("image", ROOT / ".ci" / "image.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def services() -> dict[str, Any]:
+    """Return the services of the compose file with the variables that it asks for, and no others."""
+
+    def value(match: re.Match[str]) -> str:
+        name, rule, default = match.groups()
+        return GIVEN[name] if rule == ":?" else GIVEN.get(name, default)
+
+    text = (FOLDER / "compose.yaml").read_text("utf-8")
+    return yaml.safe_load(re.sub(r"\$\{(\w+)(:[?-])(\w*)\}", value, text))["services"]
+
+
+def test_steps_of_the_image_are_known_and_copy_files_that_are_there() -> None:
+    steps = image().instructions((FOLDER / "Dockerfile").read_text("utf-8"))
+    names = [name for name, _ in steps]
+    assert (names[0], names[-1], names.count("FROM")) == ("FROM", "ENTRYPOINT", 2)
+    let_in = re.findall(r"^!(.+)$", (FOLDER / "Dockerfile.dockerignore").read_text("utf-8"), re.M)
+    copied = [
+        word
+        for name, value in steps
+        if name == "COPY" and "--from" not in value
+        for word in value.split()[:-1]
+    ]
+    assert sorted(copied) == sorted(let_in)
+    assert all((ROOT / word).exists() for word in copied)
+    assert set(read_fingerprinted()) <= {*copied}, (
+        "the pages are built of these, so they must be in the image"
+    )
+
+
+def read_fingerprinted() -> list[str]:
+    """Return the names of the sources whose changes lead to another build of the pages."""
+    from chat_app.server import frontend
+
+    return [*frontend._PACKAGES, *frontend._SOURCES]
+
+
+def test_image_runs_as_a_user_without_rights_and_its_settings_are_valid() -> None:
+    steps = image().instructions((FOLDER / "Dockerfile").read_text("utf-8"))
+    (user,) = [value for name, value in steps if name == "USER"]
+    assert int(user.partition(":")[0]) > 999
+    (environment,) = [value for name, value in steps if name == "ENV"]
+    given = dict(pair.split("=", 1) for pair in environment.split())
+    assert read_settings(given).data_dir == Path("/data")
+    build = {value.partition("=")[0] for name, value in steps if name == "ARG"}
+    assert build <= {variable.name for variable in VARIABLES}
+
+
+@pytest.mark.parametrize("name", ["migrate", "web", "worker"])
+def test_service_of_the_app_has_valid_settings_and_writes_nothing_but_its_volumes(name: str) -> None:
+    service = services()[name]
+    settings = read_settings(service["environment"] | {"CHAT_HOST": "0.0.0.0"})
+    assert settings.database_url.startswith("postgresql://agents:secret@database/")
+    assert settings.sign_in.user_header == "x-forwarded-user"
+    assert settings.work == (name != "web")
+    assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (True, ["/tmp"], ["ALL"])
+    assert int(service["stop_grace_period"].removesuffix("s")) > settings.grace
+    assert "ports" not in service, "people come through the proxy, which signs them in"
+
+
+def test_proxy_has_what_its_configuration_asks_for() -> None:
+    asked = set(re.findall(r"\{\$(\w+)\}", (FOLDER / "Caddyfile").read_text("utf-8")))
+    assert asked == set(services()["proxy"]["environment"])
+
+
+def test_caddy_of_the_proxy_page_reads_its_example() -> None:
+    page = (ROOT / "docs" / "how-to" / "proxy.md").read_text("utf-8")
+    (example,) = re.findall(r"^```\n(agents\.example\.org \{.+?)^```", page, re.M | re.S)
+    if CADDY.find() is None:
+        CADDY.require()
+    with proxying(example, {"agents.example.org": "{$ADDRESS}"}) as address:
+        assert address.startswith("http://localhost:")
+
+
+def test_unit_is_valid(tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("No systemd-analyze was found, so the unit for systemd IS NOT CHECKED.")
+    text = (FOLDER / "durable-agents.service").read_text("utf-8")
+    assert "ExecStart=/srv/agents/.venv/bin/python -m chat_app" in text
+    unit = tmp_path / "durable-agents.service"
+    unit.write_text(text.replace("/srv/agents/.venv/bin/python", "/bin/true").replace("/srv/agents", "/"))
+    done = subprocess.run([verify, "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
