@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, check_agent
@@ -52,6 +52,28 @@ class PublicAgentApi(AgentApi):
         from agent_core.http import make_app  # only programs that serve HTTP load Starlette
 
         return make_app(self, context, max_body=max_body, heartbeat=heartbeat, when_busy=when_busy)
+
+    def openai_app(
+        self,
+        context: Callable[[Request], Any] | None = None,
+        *,
+        offered: Callable[[], Collection[str]] | None = None,
+        max_body: int = 32 << 20,
+        heartbeat: float = 15.0,
+    ) -> Starlette:
+        """Return an ASGI app with the paths of OpenAI's API, for its clients; an agent is a model.
+
+        Serve it at "/v1". `docs/reference/openai.md` lists its paths and parameters.
+
+        Args:
+            context: as in `http_app`.
+            offered: returns the names of the agents that clients may use; None: all agents of the process.
+            max_body: maximum size of a body, in bytes.
+            heartbeat: seconds without an event after which an event stream sends a comment.
+        """
+        from agent_core.http import make_openai_app
+
+        return make_openai_app(self, context, offered=offered, max_body=max_body, heartbeat=heartbeat)
 
     def mount(self, path: str, context: Callable[[Request], Any] | None = None, **options: Any) -> Mount:
         """Return a Starlette route that serves `http_app` below a path.

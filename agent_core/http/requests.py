@@ -150,6 +150,16 @@ def is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def object_of(value: Any) -> dict[str, Any]:
+    """Return a JSON object; {} for any other value."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def list_of(value: Any) -> list[Any]:
+    """Return a JSON list; [] for any other value."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
 def query_of(request: Request, **kinds: Callable[[str], Any]) -> dict[str, Any]:
     """Return the query's values, each parsed by the function of its name.
 

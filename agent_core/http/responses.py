@@ -51,6 +51,14 @@ def refusal(request: Request, error: Exception) -> Response:
     """
     if isinstance(error, HTTPException):
         return _refused("HTTPException", hide_secrets(error.detail), error.status_code, error.headers)
+    status = logged_status(request, error)
+    if status == 500:
+        return _refused("InternalError", _INTERNAL, 500)
+    return _refused(type(error).__name__, words_of(error) if str(error) else "The request timed out.", status)
+
+
+def logged_status(request: Request, error: Exception) -> int:
+    """Return the status for an exception; log one that is unexpected, which is 500."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     if status == 500:
         _log.error(
@@ -59,8 +67,7 @@ def refusal(request: Request, error: Exception) -> Response:
             request.url.path,
             exc_info=error,
         )
-        return _refused("InternalError", _INTERNAL, 500)
-    return _refused(type(error).__name__, words_of(error) if str(error) else "The request timed out.", status)
+    return status
 
 
 def _refused(kind: str, message: str, status: int, headers: Any = None) -> Response:

@@ -57,7 +57,7 @@ class EventStream(Response):
             await super().__call__(scope, receive, send)
             return
         writing = asyncio.create_task(self._write(send))
-        leaving = asyncio.create_task(_left(receive))
+        leaving = asyncio.create_task(client_left(receive))
         try:
             await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -100,7 +100,8 @@ async def _next(events: AsyncGenerator[str]) -> str | None:
     return await anext(events, None)
 
 
-async def _left(receive: Receive) -> None:
+async def client_left(receive: Receive) -> None:
+    """Wait until the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_core import AgentApi
-from agent_core.http import make_app, mount_app, refusal
+from agent_core.http import make_app, make_openai_app, mount_app, refusal
 from chat_app.api.callers import request_caller
 from chat_app.api.key_routes import KEY_ROUTES
+from chat_app.extensions import OFFERED
+from chat_app.model.answer_options import ASSISTANT
 from chat_app.session.service import service
 
 MakeApp = Callable[[AgentApi], ASGIApp]
@@ -49,5 +51,11 @@ def _threads(api: AgentApi) -> ASGIApp:
     return make_app(api, request_caller)
 
 
-routes = Starlette(routes=[*KEY_ROUTES, mount_app("/api", ServedApi(_threads))])
+def _models(api: AgentApi) -> ASGIApp:
+    return make_openai_app(api, request_caller, offered=lambda: [ASSISTANT, *OFFERED])
+
+
+routes = Starlette(
+    routes=[*KEY_ROUTES, mount_app("/api", ServedApi(_threads)), mount_app("/v1", ServedApi(_models))]
+)
 """Routes for the app's `api_transformer`."""

@@ -1,4 +1,4 @@
-"""Test that the client of docs/how-to/http-client.md follows a thread of the page's server over a socket."""
+"""Test that clients on pages of docs/how-to use the page's server over a socket."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from agent_core.testing import eventually
 from tests.support.docs.doc_pages import environment, run, steps
@@ -33,9 +34,10 @@ def served(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         server.wait(20)
 
 
-async def test_the_client_prints_the_answer_that_the_server_streams(tmp_path: Path):
+@pytest.mark.parametrize(("page", "path"), [("http-client", "/agents/threads"), ("openai", "/v1/models")])
+async def test_the_client_prints_the_answer_that_the_server_streams(page: str, path: str, tmp_path: Path):
     port, outputs = str(free_port()), list[str]()
-    for name, text in steps("how-to/http-client.md"):
+    for name, text in steps(f"how-to/{page}.md"):
         if name == "$":
             outputs.append(text.split("\n", 1)[1])
         else:
@@ -44,7 +46,7 @@ async def test_the_client_prints_the_answer_that_the_server_streams(tmp_path: Pa
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/agents/threads").status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -20,7 +20,15 @@ PROSE = {
     "providers.md",
     "web-processes.md",
 }  # pages that only describe
-ELSEWHERE = {"api-keys.md", "container.md", "http-client.md", "proxy.md", "upgrade.md", "use-chat.md"}
+ELSEWHERE = {
+    "api-keys.md",
+    "container.md",
+    "http-client.md",
+    "openai.md",
+    "proxy.md",
+    "upgrade.md",
+    "use-chat.md",
+}
 """Pages that chat_app/api/test_api_keys_page.py, test_many_hosts.py, test_upgrade_page.py, test_http_client.py,
 browser/connection/test_proxies.py and providers/test_clients.py run."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)

@@ -1,7 +1,8 @@
 """Third-party fake providers and clients, which the test run installs itself, each in a separate folder.
 
 `llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT), `ai` with `@ai-sdk/react`, the AI SDK (npm,
-Apache-2.0), and assistant-ui (npm, MIT) go to .cache-tests/, never into the project's own environment.
+Apache-2.0), `openai` (npm, Apache-2.0) and assistant-ui (npm, MIT) go to .cache-tests/, never into the
+project's own environment.
 Node comes from the machine, else from the wheel that pyright depends on.
 """
 
@@ -28,6 +29,7 @@ import pytest
 LLMOCK = "0.2.2"
 AIMOCK = "1.43.0"
 AI_SDK = "6.0.326"
+OPENAI = "7.59.0"
 REACT = "19.3.1"
 CLIENTS = {
     "ai-5": {"ai": "5.0.277", "@ai-sdk/react": "2.0.280", "react": REACT},
@@ -83,6 +85,14 @@ def _npm_packages(name: str, packages: Mapping[str, str]) -> tuple[list[str], Pa
 def ai_sdk() -> tuple[list[str], Path]:
     """Return the command of Node, and the folder in which it finds the npm package `ai`."""
     return _npm_packages(f"ai-{AI_SDK}", {"ai": AI_SDK})
+
+
+def openai_command(script: Path) -> list[str]:
+    """Return the command that runs a script with the npm package `openai`, and install it the first time."""
+    node, home = _npm_packages(f"openai-{OPENAI}", {"openai": OPENAI})
+    there = home / script.name
+    there.write_bytes(script.read_bytes())
+    return [*node, str(there)]
 
 
 def client_packages(name: str) -> tuple[list[str], Path]:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from agent_core.domain.messages import Part
 from agent_core.store.database.sql import load
 from agent_core.store.database.tables import MessageRow, ThreadRow
+
+_MAX_FORKS = 100  # threads with a message of one id that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +95,25 @@ def _followed(session: Session, row: MessageRow) -> bool:
     shown = (MessageRow.thread_id == row.thread_id, MessageRow.branch == 0, MessageRow.role == "user")
     behind = (~col(MessageRow.queued), col(MessageRow.position) > row.position)
     return session.exec(select(MessageRow.id).where(*shown, *behind).limit(1)).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A user's message that began a turn, found by its id alone."""
+
+    id: str
+    thread_id: str
+    created_at: float
+    metadata: dict[str, Any]
+
+
+def find_prompts(session: Session, message_id: str) -> list[Prompt]:
+    """Return the user's messages with an id, that of the oldest thread first: forks copy the ids of their messages."""
+    rows = session.exec(
+        select(MessageRow)
+        .join(ThreadRow, col(ThreadRow.id) == col(MessageRow.thread_id))
+        .where(MessageRow.id == message_id, MessageRow.role == "user", col(ThreadRow.delete_at).is_(None))
+        .order_by(col(ThreadRow.created_at))
+        .limit(_MAX_FORKS)
+    )
+    return [Prompt(row.id, row.thread_id, row.created_at, load(row.meta)) for row in rows]

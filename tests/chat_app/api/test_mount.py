@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from agent_core import CallContext
+from agent_core import Agent, CallContext
 from agent_core.errors import AccessDeniedError
+from agent_core.testing import ScriptedModel
 from chat_app.api.mount import routes
 from chat_app.extensions import ADMINISTRATORS, IDENTITY
 from chat_app.keys.rows import SCOPES
@@ -73,6 +74,33 @@ async def test_program_gets_an_answer_without_a_key_in_an_app_without_users(
         for path in ("/api/", "/api/nothing", "/api/threads/a%0Ab"):
             refused = await program.get(path)
             assert (refused.status_code, refused.json()["error"]["message"][-1]) == (404, "."), path
+
+
+@pytest.mark.parametrize("base_path", ["", "/agents"])
+async def test_openai_clients_are_answered_below_v1(serve: Serve, base_path: str) -> None:
+    async with serve([["Yes."]]) as shared, client(base_path) as program:
+        shared.runtime.register(Agent("hidden", ScriptedModel([])))
+        assert [model["id"] for model in (await program.get("/v1/models")).json()["data"]] == ["assistant"]
+        body = {"model": "assistant", "messages": [{"role": "user", "content": "Is it?"}]}
+        answer = (await program.post("/v1/chat/completions", json=body)).json()
+        assert answer["choices"][0]["message"]["content"] == "Yes."
+        assert (await shared.api.list_threads())[0].id == answer["thread_id"]
+        refused = await program.post("/v1/chat/completions", json=body | {"model": "hidden"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.usefixtures("users")
+async def test_openai_clients_of_other_users_do_not_see_a_response(serve: Serve) -> None:
+    async with serve([["Yes."]]), client() as program:
+        ann, bob = {"x-user": "ann"}, {"x-user": "bob"}
+        body = {"model": "assistant", "input": "Is it?"}
+        refused = await program.post("/v1/responses", json=body)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
+        response = (await program.post("/v1/responses", json=body, headers=ann)).json()
+        assert response["status"] == "completed"
+        path = f"/v1/responses/{response['id']}"
+        assert (await program.get(path, headers=ann)).json() == response
+        assert (await program.get(path, headers=bob)).status_code == 404
 
 
 async def test_service_that_is_not_open_is_unavailable() -> None:

@@ -1,0 +1,1 @@
+"""Read the answers of turns, and tell them to clients: items in order, numbers of events, outcomes."""

@@ -1,0 +1,109 @@
+"""Read the outcome of a turn, or how far it has come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent_core.agent import CallContext
+from agent_core.http.ai_sdk_stream import Turn, is_resting
+from agent_core.http.openai.answers.items import Answer
+from agent_core.http.openai.errors import RequestError
+from agent_core.http.openai.turns import Place
+
+if TYPE_CHECKING:
+    from agent_core.api import AgentApi
+
+Status = Literal["running", "completed", "failed", "stopped", "waiting", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of a turn.
+
+    Attributes:
+        status: "waiting": it waits for a person; "replaced": its prompt was edited, or is no longer shown.
+        error_kind: `ModelErrorKind` of a failed turn, if it is known.
+        usage: tokens by the names of `usage.Tally`.
+    """
+
+    status: Status
+    answer: Answer
+    error_kind: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn has ended."""
+        return self.status not in ("running", "waiting")
+
+
+def stopping() -> RequestError:
+    """Return the error for a request that the server can no longer answer because it stops."""
+    message = "The server stops; the answer continues. Send the request again, with the same Idempotency-Key."
+    return RequestError(message, code="server_stopping", status=503, headers={"retry-after": "1"})
+
+
+async def outcome_of(api: AgentApi, place: Place, answer: Answer) -> Outcome:
+    """Return the outcome of a turn whose stream was read to its end.
+
+    Raises:
+        RequestError: the server stops.
+    """
+    if answer.end is None:
+        raise stopping()
+    return await _outcome(api, place, answer, _status(answer))
+
+
+def _status(answer: Answer) -> Status:
+    if answer.end == "error":
+        return "failed"
+    if answer.end == "abort":
+        return "stopped"
+    if answer.reply_id is None:
+        return "replaced"
+    return "completed" if all(item.is_done for item in answer.items) else "waiting"
+
+
+async def _outcome(api: AgentApi, place: Place, answer: Answer, status: Status) -> Outcome:
+    message = thread = None
+    if answer.reply_id is not None:
+        message = await asyncio.to_thread(api.store.reads.message, place.thread_id, answer.reply_id)
+    if status == "failed":
+        thread = await api.store.get_thread(place.thread_id)
+    kind = thread.error_kind if thread is not None and thread.status == "failed" else None
+    return Outcome(status, answer, kind, (message.usage if message is not None else None) or {})
+
+
+async def current(api: AgentApi, place: Place, ctx: CallContext | None) -> Outcome:
+    """Return the outcome of a turn, or what of it is known now.
+
+    Raises:
+        AgentCoreError: the thread was deleted, or the server stops.
+    """
+    turn, limit = Turn(prompt=place.message_id), -1
+    while turn.limit != limit:
+        limit = turn.limit
+        answer = Answer()
+        async with contextlib.aclosing(api.subscribe(place.thread_id, limit=limit, ctx=ctx)) as updates:
+            update = await anext(updates, None)
+        if update is None:
+            raise stopping()
+        for chunk in turn.take(update):
+            answer.take(chunk)
+        if turn.over:
+            return await _outcome(api, place, answer, _status(answer))
+        if turn.status == "awaiting_tool_results" and await is_resting(api, place.thread_id, update.cursor):
+            return await _outcome(api, place, answer, "waiting")
+    return await _outcome(api, place, answer, "running")  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+async def reply_before(api: AgentApi, place: Place, ctx: CallContext | None) -> str:
+    """Return the message that a continuation of a turn follows: its reply, else its prompt."""
+    reply_id = (await current(api, place, ctx)).answer.reply_id
+    if reply_id is not None and await asyncio.to_thread(api.store.reads.message, place.thread_id, reply_id):
+        return reply_id
+    return place.message_id

@@ -1,0 +1,222 @@
+"""Serve `POST /chat/completions`.
+
+Tool calls of the agent run on the server. A client would run what it finds in `tool_calls`, so they are shown in a
+field that clients ignore, `server_tool_calls`, and reasoning in `reasoning_content`, which many clients show.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from agent_core.agent import CallContext
+from agent_core.domain.messages import Thread
+from agent_core.errors import AgentCoreError, words_of
+from agent_core.http.openai.answers.delivery import LateResponse, forget, tokens
+from agent_core.http.openai.answers.items import Answer, Item
+from agent_core.http.openai.answers.outcome import Outcome, outcome_of
+from agent_core.http.openai.answers.sequence import Sequence
+from agent_core.http.openai.answers.telling import Event, Telling, tell
+from agent_core.http.openai.errors import NO_RETRY, RequestError, error_body, failure_of
+from agent_core.http.openai.messages import SentMessages, read_messages
+from agent_core.http.openai.options import Options
+from agent_core.http.openai.parameters import CHAT_IGNORED, CHAT_USED, check_parameters, flag
+from agent_core.http.openai.turns import Asked, Place, begin, find_thread, idempotency_key
+from agent_core.http.requests import object_of
+from agent_core.http.sse import EventStream, framed
+
+THREAD_HEADER = "X-Thread-Id"
+_FINISH_REASONS = {
+    "length": "length",
+    "model-context-window-exceeded": "length",
+    "content-filter": "content_filter",
+}
+_NO_CHOICE: dict[str, Any] = {"choices": list[Any]()}
+_UNFINISHED = {
+    "stopped": "The answer was stopped before its end.",
+    "replaced": "The message was edited or deleted, and its answer is no longer shown.",
+}
+
+
+class ChatCompletions:
+    """Endpoint of chat completions."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._api = options.api
+
+    async def post(self, request: Request) -> Response:
+        """Begin a turn, and answer once it is complete or as a stream."""
+        ctx, body = await self._options.read(request)
+        check_parameters(body, CHAT_USED, CHAT_IGNORED)
+        with_usage = flag(body.get("stream_options"), "include_usage")
+        sent = _checked(read_messages(body.get("messages")))
+        metadata = object_of(body.get("metadata"))
+        given = metadata.get("thread_id") or request.headers.get(THREAD_HEADER)
+        thread = None if given is None else await self._thread(given, ctx)
+        model = self._options.models.checked(body.get("model"))
+        name = model or (thread.agent if thread else self._api.agent.name)
+        asked = Asked(
+            "chatcmpl",
+            idempotency_key(request),
+            body,
+            sent.messages,
+            model,
+            thread,
+            about={"model": name, "store": body.get("store"), "metadata": metadata},
+        )
+        place = await begin(self._api, asked, ctx)
+        headers = {THREAD_HEADER.lower(): place.thread_id} if place.thread_id.isascii() else {}
+        if body.get("stream"):
+            frames = self._frames(place, ctx, with_usage=with_usage)
+            return EventStream(frames, self._options.heartbeat, headers)
+        return LateResponse(request, lambda: self._complete(place, ctx, headers))
+
+    async def _thread(self, thread_id: str, ctx: CallContext | None) -> Thread:
+        thread = await find_thread(self._api, thread_id, ctx)
+        if thread is None:
+            message = f"There is no thread {thread_id!r:.60}."
+            raise RequestError(message, "metadata.thread_id", code="thread_not_found", status=404)
+        return thread
+
+    async def _complete(self, place: Place, ctx: CallContext | None, headers: dict[str, str]) -> Response:
+        """Wait for the end of the turn and return its answer."""
+        telling = Telling(ChatForm(), Sequence())
+        async for _ in tell(self._api, place, telling, ctx):
+            pass
+        outcome = await outcome_of(self._api, place, telling.answer)
+        if (failure := _failure(outcome)) is not None:
+            status, body = failure
+            return JSONResponse(body, status, headers | NO_RETRY)
+        message = {"role": "assistant", "content": outcome.answer.text, "refusal": None}
+        body = _head(place, "chat.completion") | {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message | _extras(outcome.answer),
+                    "logprobs": None,
+                    "finish_reason": _finish_reason(outcome),
+                }
+            ],
+            "usage": _usage(outcome),
+            "metadata": place.about.get("metadata"),
+        }
+        await forget(self._api, place, outcome, ctx)
+        return JSONResponse(body, headers=headers)
+
+    async def _frames(
+        self, place: Place, ctx: CallContext | None, *, with_usage: bool
+    ) -> AsyncGenerator[str]:
+        """Yield the chunks of the answer, framed."""
+        head = _head(place, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
+        telling = Telling(ChatForm(), Sequence())
+        try:
+            yield framed(head | _choice({"role": "assistant", "content": ""}))
+            async for event in tell(self._api, place, telling, ctx):
+                yield framed(head | _choice(_delta(event)))
+            outcome = await outcome_of(self._api, place, telling.answer)
+        except AgentCoreError as error:
+            code = getattr(error, "error_code", None) or "answer_restarted"
+            yield framed(error_body(words_of(error), "server_error", code=code))
+            return
+        if (failure := _failure(outcome)) is not None:
+            yield framed(failure[1])
+            return
+        yield framed(head | _choice({}, _finish_reason(outcome)))
+        if with_usage:
+            yield framed(head | _NO_CHOICE | {"usage": _usage(outcome)})
+        yield "data: [DONE]\n\n"
+        await forget(self._api, place, outcome, ctx)
+
+
+def _checked(sent: SentMessages) -> SentMessages:
+    if not sent.messages or sent.messages[-1].role != "user":
+        raise RequestError("The last of the messages must be the user's.", "messages", code="invalid_value")
+    return sent
+
+
+class ChatForm:
+    """Form of the events of chat completions; `_delta` makes the deltas of chunks from them."""
+
+    def begin(self, item: Item, number: int) -> list[Event]:
+        """Return the tool call that begins; texts have no event."""
+        return [{"type": "call-begin", "call": _call(item, begins=True)}] if item.kind == "call" else []
+
+    def delta(self, item: Item, number: int, text: str, *, follows: bool) -> Event:
+        """Return more text; texts are separated as in `Message.text`."""
+        kind = "content" if item.kind == "text" else "reasoning"
+        return {"type": kind, "delta": f"\n\n{text}" if follows else text}
+
+    def end(self, item: Item, number: int) -> list[Event]:
+        """Return the tool call with its outcome."""
+        return [{"type": "call-end", "call": _call(item)}] if item.kind == "call" else []
+
+
+def _call(item: Item, *, begins: bool = False) -> dict[str, Any]:
+    """Return a tool call; `begins`: without its outcome."""
+    fields = {"id": item.id, "name": item.name, "arguments": json.dumps(item.arguments)}
+    if begins or not item.is_done:
+        return fields | {"status": "in_progress" if item.approval is None else "awaiting_approval"}
+    if item.error is None:
+        return fields | {"status": "completed", "output": item.output}
+    return fields | {"status": "failed", "error": item.error}
+
+
+def _delta(event: Event) -> dict[str, Any]:
+    if event["type"] == "content":
+        return {"content": event["delta"]}
+    if event["type"] == "reasoning":
+        return {"reasoning_content": event["delta"]}
+    return {"server_tool_calls": [event["call"]]}
+
+
+def _extras(answer: Answer) -> dict[str, Any]:
+    thoughts = "\n\n".join(item.text for item in answer.items if item.kind == "reasoning" and item.text)
+    calls = [_call(item) for item in answer.items if item.kind == "call" and item.is_known]
+    return ({"reasoning_content": thoughts} if thoughts else {}) | (
+        {"server_tool_calls": calls} if calls else {}
+    )
+
+
+def _head(place: Place, kind: str) -> dict[str, Any]:
+    return {
+        "id": place.message_id,
+        "object": kind,
+        "created": int(place.created_at),
+        "model": place.about.get("model"),
+        "thread_id": place.thread_id,
+    }
+
+
+def _choice(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]}
+
+
+def _finish_reason(outcome: Outcome) -> str:
+    return _FINISH_REASONS.get(outcome.answer.cut or "", "stop")
+
+
+def _failure(outcome: Outcome) -> tuple[int, dict[str, Any]] | None:
+    """Return the status and the body of the error for a turn that has no whole answer; None: it has one."""
+    if outcome.status == "failed":
+        failure = failure_of(outcome.error_kind)
+        return failure.status, error_body(outcome.answer.error, failure.type, code=failure.code)
+    if outcome.status in _UNFINISHED:
+        message = _UNFINISHED[outcome.status]
+        return 409, error_body(message, "invalid_request_error", code=f"answer_{outcome.status}")
+    return None
+
+
+def _usage(outcome: Outcome) -> dict[str, Any]:
+    count = tokens(outcome)
+    return {
+        "prompt_tokens": count("input_tokens"),
+        "completion_tokens": count("output_tokens"),
+        "total_tokens": count("total_tokens"),
+        "prompt_tokens_details": {"cached_tokens": count("cached_tokens")},
+        "completion_tokens_details": {"reasoning_tokens": count("reasoning_tokens")},
+    }

@@ -1,0 +1,204 @@
+"""Begin the turns of requests, once for each idempotency key, and find turns by the ids of their answers.
+
+The id of an answer is that of the user's message that it answers, so the database knows it as soon as the turn begins.
+With an idempotency key, the ids of the message and of a new thread are derived from the key and the caller: a
+request that is sent again, to any process, finds the turn that the first one began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from agent_core.agent import CallContext
+from agent_core.api.base import storable
+from agent_core.domain.messages import Part, Thread
+from agent_core.errors import AccessDeniedError, DuplicateMessageError, ValidationError
+from agent_core.http.openai.content import stored
+from agent_core.http.openai.errors import RequestError
+from agent_core.http.openai.messages import Sent
+from agent_core.http.requests import is_object
+from agent_core.store.reads.client_messages import Prompt, find_prompts
+from agent_core.support.ids import new_id
+
+if TYPE_CHECKING:
+    from agent_core.api import AgentApi
+
+ABOUT = "openai"
+"""Key of what is kept of a request in the metadata of its message."""
+_KEY = "Idempotency-Key"
+_MAX_KEY = 1_000  # characters
+_DELIVERY = frozenset({"stream", "stream_options", "background"})
+"""Parameters that may change when a request is sent again: they say how the answer is delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A turn: its thread, and the user's message that began it, whose id is that of the answer.
+
+    Attributes:
+        created_at: seconds since the epoch.
+        about: what was kept of the request; `begins`: whether it has created the thread.
+    """
+
+    thread_id: str
+    message_id: str
+    created_at: float
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for.
+
+    Attributes:
+        prefix: of the answer's id.
+        key: the idempotency key; None: the request has none.
+        body: the request.
+        messages: the messages; the last one is the user's.
+        agent: name of the agent; None: the default one, or that of the thread.
+        thread: the thread that is continued; None: a new one.
+        after: the message of that thread that the new one follows; None: the last one.
+        about: what is kept of the request.
+    """
+
+    prefix: str
+    key: str | None
+    body: Mapping[str, Any]
+    messages: Sequence[Sent]
+    agent: str | None = None
+    thread: Thread | None = None
+    after: str | None = None
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the idempotency key of a request; None: it has none.
+
+    Raises:
+        RequestError: the key is blank or too long.
+    """
+    key = request.headers.get(_KEY)
+    if key is not None and not 0 < len(key.strip()) <= _MAX_KEY:
+        raise RequestError(f"{_KEY} must have 1 to {_MAX_KEY:,} characters.", code="invalid_idempotency_key")
+    return key
+
+
+async def begin(api: AgentApi, asked: Asked, ctx: CallContext | None) -> Place:
+    """Begin the turn of a request, unless a request with its key has begun it.
+
+    Raises:
+        RequestError: another request had the key, or a message is invalid.
+        ThreadBusyError: the thread has another turn in progress.
+        ValidationError: a message is invalid.
+    """
+    digest = digest_of({name: value for name, value in asked.body.items() if name not in _DELIVERY})
+    name = None
+    if asked.key is not None:
+        user = ctx.user_id if ctx else None
+        name = digest_of([user, asked.prefix, asked.key])[:32]
+        if (found := await find_place(api, f"{asked.prefix}_{name}", ctx)) is not None:
+            return _same(found, digest)
+    message_id = f"{asked.prefix}_{name}" if name else new_id(asked.prefix)
+    metadata = {ABOUT: {**asked.about, "request": digest, "begins": asked.thread is None}}
+    try:
+        if asked.thread is None:
+            await _create(api, asked, message_id, name, metadata, ctx)
+        else:
+            await _continue(api, asked, asked.thread, message_id, metadata, ctx)
+    except (ValidationError, DuplicateMessageError):
+        found = await find_place(api, message_id, ctx)
+        if found is None:  # else the same request, sent at the same time, was faster
+            raise
+    found = await find_place(api, message_id, ctx)
+    if found is None:
+        raise RequestError("The thread was deleted.", code="not_found", status=404)
+    return _same(found, digest)
+
+
+def _same(found: Place, digest: str) -> Place:
+    if found.about.get("request") != digest:
+        message = f"Another request had this {_KEY}; use a new key for each request."
+        raise RequestError(message, code="idempotency_key_reused")
+    return found
+
+
+async def _create(
+    api: AgentApi,
+    asked: Asked,
+    message_id: str,
+    name: str | None,
+    metadata: dict[str, Any],
+    ctx: CallContext | None,
+) -> None:
+    messages: list[dict[str, Any]] = [
+        {"role": one.role, "parts": await _parts(api, one, ctx)} for one in asked.messages
+    ]
+    messages[-1] |= {"id": message_id, "metadata": metadata}
+    await api.create_thread(
+        messages=messages,
+        auto_start=True,
+        thread_id=f"thread_{name}" if name else None,
+        agent=asked.agent,
+        ctx=ctx,
+    )
+
+
+async def _continue(
+    api: AgentApi,
+    asked: Asked,
+    thread: Thread,
+    message_id: str,
+    metadata: dict[str, Any],
+    ctx: CallContext | None,
+) -> None:
+    parts = await _parts(api, asked.messages[-1], ctx)
+    if asked.agent not in (None, thread.agent):
+        await api.update_thread(thread.id, agent=asked.agent, ctx=ctx)
+    await api.send_message(
+        thread.id,
+        parts,
+        message_id=message_id,
+        when_busy="end_wait",
+        after=asked.after,
+        metadata=metadata,
+        ctx=ctx,
+    )
+
+
+async def _parts(api: AgentApi, sent: Sent, ctx: CallContext | None) -> list[Part]:
+    return await stored(api, sent.parts, ctx, sent.where)
+
+
+async def find_place(api: AgentApi, answer_id: str, ctx: CallContext | None) -> Place | None:
+    """Return the turn of an answer; None: there is none with this id, or none that the caller may read."""
+    for prompt in await api.store.read(find_prompts, answer_id) if storable(answer_id) else ():
+        if (
+            is_object(prompt.metadata.get(ABOUT))
+            and await find_thread(api, prompt.thread_id, ctx) is not None
+        ):
+            return _place(prompt)
+    return None
+
+
+def _place(prompt: Prompt) -> Place:
+    return Place(prompt.thread_id, prompt.id, prompt.created_at, prompt.metadata[ABOUT])
+
+
+async def find_thread(api: AgentApi, thread_id: str, ctx: CallContext | None) -> Thread | None:
+    """Return a thread; None: there is none with this id, or the caller may not read it."""
+    with contextlib.suppress(AccessDeniedError):
+        return await api.get_thread(thread_id, ctx=ctx)
+    return None
+
+
+def digest_of(value: Any) -> str:
+    """Return a hash of plain JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
