@@ -132,9 +132,17 @@ async def test_open_requests_end_when_the_process_is_asked_to_stop(
             signal.signal(each, handler)
 
 
-async def test_server_with_an_open_event_stream_ends_at_sigterm(tmp_path: Path) -> None:
+async def test_server_with_open_streams_and_requests_ends_at_sigterm(tmp_path: Path) -> None:
     async with app_server(tmp_path) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         thread = (await client.post("/api/threads", json={})).json()["id"]
+        chat = {"model": "assistant", "messages": [{"role": "user", "content": "Write 400 words"}]}
+        asking = asyncio.create_task(client.post("/v1/chat/completions", json=chat))
+
+        async def begun() -> bool:
+            listed = (await client.get("/api/threads")).json()["threads"]
+            return any(one["status"] == "streaming" for one in listed)
+
+        await eventually(begun, 60)
         async with client.stream("GET", f"/api/threads/{thread}/events") as events:
             lines = events.aiter_lines()
             assert (await anext(lines)).startswith("id: ")
@@ -145,4 +153,7 @@ async def test_server_with_an_open_event_stream_ends_at_sigterm(tmp_path: Path) 
             ):  # so that no client takes the end for that of an answer
                 async for _ in lines:
                     pass
+        refused = await asking
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["error"]["code"] == "server_stopping"
         assert await asyncio.to_thread(server.process.wait, 60) == 0

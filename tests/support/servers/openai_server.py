@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -116,8 +115,6 @@ def _turn(messages: list[dict[str, Any]]) -> Any:
         return [f"{len(pictures)} picture, {pictures[0]['image_url']['url'][:22]}"]
     if content == "slow":
         return _slowly(WORDS)
-    if content == "other words":
-        return _slowly([f"{os.getpid()} ", *WORDS])
     if content == "look":
         return ["Wait. ", ToolUse("look", {"n": 1})]
     users = sum(message["role"] == "user" for message in messages)

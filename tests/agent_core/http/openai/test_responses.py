@@ -258,12 +258,12 @@ async def test_threads_of_others_are_invisible(tmp_path: Path) -> None:
         assert (await ann.responses.retrieve(hers.id)).output_text == "1: Hi"
 
 
-async def test_two_servers_share_a_key(tmp_path: Path) -> None:
+async def test_two_servers_share_a_key(path: Path) -> None:
     model = ScriptedModel(echo)
     key = {"extra_headers": {"Idempotency-Key": "same"}}
     async with (
-        serving_openai(tmp_path / "a.db", model) as (one, api, _),
-        serving_openai(tmp_path / "a.db", model) as (two, _, _client),
+        serving_openai(path, model) as (one, api, _),
+        serving_openai(path, model) as (two, _, _client),
     ):
         answers = await asyncio.gather(*(ask(ai, **key) for ai in (one, two) * 3))
         assert len({answer.id for answer in answers}) == len(model.requests) == 1
