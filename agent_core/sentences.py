@@ -39,7 +39,7 @@ TEMPLATES = {
     "checked; approve the call as it was shown, or ask where the agent is defined.",
     "step_limit_reached": "The turn took {count} model steps, the most that '{agent}' allows. "
     "Resume the thread to let it go on.",
-    "step_poisoned": "This step ended its process {count} times, so it is not retried "
+    "step_poisoned": "The process ended {count} times while it ran this step, so the step is not retried "
     "automatically. Resume the thread to try again.",
     # models
     "model_adapter_failed": "The model adapter failed: {words}",
@@ -80,7 +80,7 @@ TEMPLATES = {
     "tool_raised": "The tool {tool} raised {error}; the process goes on.",
     "tool_in_doubt": "The process that ran this tool ended while it ran, so the tool may or may not have "
     "taken effect. It was not run again. Check before you try once more.",
-    "tool_poisoned": "This tool ended its process {count} times, so it is not run again "
+    "tool_poisoned": "The process ended {count} times while it ran this tool, so the tool is not run again "
     "automatically. It may or may not have taken effect; check before you try again.",
     "tool_did_not_run": "{words} The tool did not run.",
     "tool_may_have_run": "{words} The tool may or may not have taken effect. Check before you try once more.",

@@ -22,7 +22,7 @@ from agent_core.store.outbox import dead_letters, events
 from agent_core.store.reads import search
 from agent_core.store.schedules.schedules import after_clock_rollback
 from agent_core.store.store import Store
-from agent_core.store.threads import deltas, files, search_index, usage_totals
+from agent_core.store.threads import deltas, files, search_index, suspects, usage_totals
 from agent_core.store.turns import retention, trash
 from agent_core.store.wake_ups import due_work, workers
 from agent_core.store.wake_ups.wake_ups import Released
@@ -95,11 +95,12 @@ class Reconciler:
     def _take_expired(self) -> None:
         for worker in self._read(due_work.expired, self._clock.now()) or []:
             if worker != self._wake_ups.process:  # the next heartbeat extends this worker's own
-                alive = self._locks.is_alive(worker)
+                alive = self._locks.is_alive(worker) or self._sessions.are_open(worker)
                 expire = functools.partial(self._wake_ups.expire, alive=alive)
                 self._report(worker, self._guarded(expire, worker))
 
     def _release(self, tx: Tx, worker: str) -> Released:
+        suspects.testify(tx, worker, lambda _: False)
         return Released(self._wake_ups.release(tx, worker), 0)
 
     def _report(self, worker: str, released: Released | None) -> None:

@@ -27,6 +27,14 @@ class WorkerSessions:
         self._settling_time = _SETTLING_TIME * store.settings.heartbeat
         self._present: set[str] = set()  # workers that had a session; those of older versions mark none
         self._absent_since: dict[str, float] = {}  # in seconds of the monotonic clock
+        self._connected: set[str] = set()  # workers with a session at the last look
+
+    def are_open(self, worker: str) -> bool:
+        """Whether a worker had a session at the last look: no process has ended that the server knows of.
+
+        It may be stopped, or its machine may have lost its power or its network.
+        """
+        return worker in self._connected
 
     def dead(self) -> list[str]:
         """Return the workers that had a session and have none any more; blocks.
@@ -34,6 +42,7 @@ class WorkerSessions:
         Raises:
             DatabaseError: the database refused.
         """
+        self._connected = set()
         if self._store.path is not None:
             return []
         if (
@@ -48,6 +57,7 @@ class WorkerSessions:
             self._absent_since.clear()  # the server was away, and this process has not noticed yet
             return []
         present = {name for name, is_present in presence.items() if is_present}
+        self._connected = present
         self._present = (self._present & presence.keys()) | present
         absent, now = self._present - present, time.monotonic()
         self._absent_since = {name: self._absent_since.get(name, now) for name in absent}

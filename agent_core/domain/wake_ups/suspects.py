@@ -107,10 +107,14 @@ def suspicions_after(ran: Collection[CrashedWork], death: str) -> dict[WakeUpKey
 
 def _charge(work: CrashedWork) -> tuple[int, int]:
     """Return the charges and idle deaths of a lone suspect."""
-    if work.executed:
-        return work.crashes + 1, work.idle_deaths
-    more, idle = divmod(work.idle_deaths + 1, IDLE_DEATHS)
-    return work.crashes + more, idle
+    charged = work.crashes + 1
+    return (charged, work.idle_deaths) if work.executed else take_back(charged, work.idle_deaths)
+
+
+def take_back(crashes: int, idle_deaths: int) -> tuple[int, int]:
+    """Return charges and idle deaths once it is known that the work only waited when it was charged last."""
+    more, idle = divmod(idle_deaths + 1, IDLE_DEATHS)
+    return crashes - 1 + more, idle
 
 
 def _half(count: int) -> int:

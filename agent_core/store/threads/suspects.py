@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from agent_core.domain.states import CallStatus, StreamStatus
-from agent_core.domain.wake_ups.suspects import CrashedWork, Suspect, Suspicion, suspicions_after
+from agent_core.domain.wake_ups.suspects import CrashedWork, Suspect, Suspicion, suspicions_after, take_back
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.store.database.sql import CALL, STREAM, THREAD, WAKE_UP, P, Statement
 from agent_core.store.database.transaction import Tx
@@ -59,6 +59,17 @@ _SUSPECT = Statement(
 )
 _READ = Statement(
     select(_w.company, _w.crashes, _w.death, _w.idle_deaths, _w.deaths).where(_w.id == P("key"))
+)
+_CHARGED_LAST = Statement(
+    select(_w.id, _w.crashes, _w.idle_deaths)
+    .where(_w.company.is_not(None), _w.crashes > 0, _w.death == P("gone"))
+    .order_by(_w.id)
+    .with_for_update()
+)
+_TAKE_BACK = Statement(
+    update(WAKE_UP)
+    .where(_w.id == P("key"))
+    .values(crashes=P("new_crashes"), idle_deaths=P("new_idle_deaths"))
 )
 _of_other_deaths = (
     _w.company >= P("at_company"),
@@ -109,6 +120,17 @@ def judge(tx: Tx, worker: str, executed: Callable[[str], bool] | None) -> int:
     for key, held in suspicions_after(ran, worker).items():
         tx.do(_SUSPECT, key=str(key), **{f"new_{name}": value for name, value in held._asdict().items()})
     return len(ran)
+
+
+def testify(tx: Tx, worker: str, executed: Callable[[str], bool]) -> None:
+    """Take back charges for the death of a worker whose lock file shows that the work only waited.
+
+    Another machine noticed the death first, without that file.
+    """
+    for key, crashes, idle_deaths in tx.all(_CHARGED_LAST, gone=worker):
+        if not executed(key):
+            crashes, idle_deaths = take_back(crashes, idle_deaths)
+            tx.do(_TAKE_BACK, key=key, new_crashes=crashes, new_idle_deaths=idle_deaths)
 
 
 def read(tx: Tx, key: WakeUpKey) -> Suspicion:

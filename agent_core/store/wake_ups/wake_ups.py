@@ -329,6 +329,8 @@ class LeasedWakeUps:
         Args:
             executed: whether the code of a key ran when it died; None: that is unknown.
         """
+        if executed is not None:
+            suspects.testify(tx, worker, executed)
         ran = suspects.judge(tx, worker, executed)
         return Released(self.release(tx, worker), ran)
 
@@ -344,7 +346,7 @@ class LeasedWakeUps:
         Its work is not suspect if it was about to close: it has deleted its row among the workers then.
 
         Args:
-            alive: whether its process is known to live; its work is not suspect then, either.
+            alive: whether its process, as far as anyone knows, lives; its work is not suspect then, either.
         """
         if tx.one(_EXPIRED, by=worker, now=tx.now) is None:
             return Released(0, 0)

@@ -117,5 +117,5 @@ async def test_18_a_step_that_kills_its_process_each_time_fails(tmp_path: Path) 
         sealed = await api.get_thread(plan.thread_id)
         assert sealed is not None
         assert (sealed.status, sealed.error_kind) == ("failed", "PoisonedStepError")
-        assert "ended its process 3 times" in (sealed.error or "")
+        assert "process ended 3 times" in (sealed.error or "")
         assert (await texts(api, plan.thread_id))[0] == "poison once more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 import random
@@ -37,7 +38,7 @@ async def outcome(api: AgentApi, found: dict[str, Thread]) -> dict[str, str]:
     for name, thread in found.items():
         ends[name] = "sealed" if thread.error_kind == "PoisonedStepError" else thread.status
         errors = [part.get("errorText", "") for part in await tool_parts(api, thread)]
-        if any("ended its process 3 times" in error for error in errors):
+        if any("process ended 3 times" in error for error in errors):
             ends[name] = f"tool sealed, {thread.status}"
         elif any(errors):
             ends[name] = f"tool in doubt, {thread.status}"
@@ -270,6 +271,28 @@ async def test_a_worker_killed_while_it_closes_makes_no_suspects(path: Path, lea
         await eventually(lambda: held(path) and held(path)[0][0] == heir.store.process)
         assert held(path) == [(heir.store.process, None, 0) if leaving else (heir.store.process, 1, 1)]
         assert (await finished(heir, "t")).status == "completed"
+
+
+@pytest.mark.sqlite  # as above
+@pytest.mark.parametrize(("record", "charges"), [("executing", 2), ("waiting", 1), ("leaving", 1)])
+async def test_a_charge_from_another_host_is_taken_back(path: Path, record: str, charges: int) -> None:
+    """The other host noticed the death first and did not know what was executing; the lock file does."""
+    async with agent_on(path, answer, runtime={"work": False}) as sender:
+        await sender.create_thread("say 30", thread_id="t")
+        charge = "update agent_wake_up set company = 1, crashes = 2, death = 'w', deaths = 2"
+        await sender.store.writer.run(lambda tx: tx.cursor.execute(charge))
+    dead = WorkerLocks(workers_folder(parse_url(url(path)), path), "w")
+    dead.open()
+    assert dead.record is not None
+    assert dead._file is not None  # pyright: ignore[reportPrivateUsage]
+    with dead.record.thread("step:t") if record == "executing" else contextlib.nullcontext():
+        if record == "leaving":
+            dead.leave()
+        dead._file.close()  # pyright: ignore[reportPrivateUsage]
+        async with agent_on(path, answer) as heir:
+            await eventually(lambda: held(path)[0][0] == heir.store.process)
+            assert held(path) == [(heir.store.process, 1, charges)]
+            await heir.stop_thread("t")
 
 
 def claimed_by(tx: Tx, worker: str) -> None:

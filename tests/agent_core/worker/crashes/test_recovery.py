@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from dataclasses import replace
 from itertools import chain
@@ -13,6 +15,7 @@ import pytest
 
 from agent_core import Runtime, action_tool, define_internal_agent_api, errors
 from agent_core.domain.end_reasons import IN_DOUBT
+from agent_core.domain.events.run_events import RunEvent, WorkerLost
 from agent_core.domain.states import CallStatus
 from agent_core.store.database.open import parse_url
 from agent_core.store.database.sql import THREAD
@@ -94,6 +97,31 @@ async def test_process_killed_on_another_host_is_taken_over_before_its_lease_end
             dead.join()
             assert (await finished(api, "t")).status == "completed"
             await follower.agrees()
+
+
+async def test_process_that_stands_still_on_another_host_is_no_dead_one(path: Path, database: str) -> None:
+    """So does that of a host which loses its power: its sessions stay open, its lease ends, nothing is suspect."""
+    if database != "postgresql":
+        return  # as above
+    settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.2}
+    plan = Plan(path.parent, pace=0.1, settings=settings, database=url(prepare(path)), is_host=True)
+    sleeper = spawn(replace(plan, pace=60))
+    assert sleeper.pid is not None
+    async with Runtime(plan.url, work=False, settings=Settings(**settings)) as survivor:
+        api = define_internal_agent_api(survivor, make_agent(plan.effects, 0))
+        await api.create_thread("once", thread_id="t")
+        async with Follower(api, "t") as follower:
+            await follower.until(lambda _: "Step 0" in follower.text, 30)
+            events: list[RunEvent] = []
+            survivor.store.observers.add(events.append)
+            await survivor.begin_work()
+            os.kill(sleeper.pid, signal.SIGSTOP)
+            try:
+                assert (await finished(api, "t")).status == "completed"
+            finally:
+                sleeper.kill()
+                sleeper.join()
+    assert [event.ran for event in events if isinstance(event, WorkerLost)] == [0]
 
 
 async def test_worker_closed_in_mid_step_gives_its_step_back(path: Path) -> None:
