@@ -8,12 +8,14 @@ from weakref import WeakKeyDictionary
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_core import AgentApi
 from agent_core.http import make_app, make_openai_app, mount_app, refusal
 from chat_app.api.callers import request_caller
 from chat_app.api.key_routes import KEY_ROUTES
+from chat_app.api.mcp import McpEndpoint
 from chat_app.extensions import OFFERED
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.session.service import service
@@ -56,6 +58,11 @@ def _models(api: AgentApi) -> ASGIApp:
 
 
 routes = Starlette(
-    routes=[*KEY_ROUTES, mount_app("/api", ServedApi(_threads)), mount_app("/v1", ServedApi(_models))]
+    routes=[
+        *KEY_ROUTES,
+        mount_app("/api", ServedApi(_threads)),
+        mount_app("/v1", ServedApi(_models)),
+        Route("/mcp", ServedApi(McpEndpoint)),
+    ]
 )
 """Routes for the app's `api_transformer`."""

@@ -22,7 +22,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("agent_core", "chat_app")
 OF_EXTRAS = {"greenlet", "mcp", "mcp_types", "opentelemetry", "procrastinate", "psycopg"}
 NEED_AN_EXTRA = {
-    *(f"agent_core.mcp.{name}" for name in ("client", "connection", "message_filter", "transports")),
+    *(
+        f"agent_core.mcp.{name}"
+        for name in ("agent_server", "client", "connection", "message_filter", "transports")
+    ),
     "agent_core.store.database.interleave",
     "agent_core.store.database.postgresql.pipeline",
     "agent_core.store.database.postgresql.writer_connection",
