@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sqlite3
 import tempfile
 import threading
@@ -150,15 +151,10 @@ def _writable(folder: Path) -> bool:
 def _check_content(path: Path) -> None:
     if path.is_dir():
         raise DatabaseError(f"The database {path} is a folder; give the path of a file.")
-    with path.open("rb") as file:
-        head = file.read(16)
-    if head and head != b"SQLite format 3\x00":
-        raise DatabaseError(f"{path} is not a SQLite database, or it is damaged. It was left as it is.")
-    try:
-        with path.open("r+b"):
-            pass
-    except PermissionError as error:
-        raise DatabaseError(sentence("database_read_only", path=str(path))) from error
+    # Only SQLite may open the file: whoever closes a file that a connection of this process has open gives up that
+    # connection's locks (https://www.sqlite.org/howtocorrupt.html), and another process then deletes the log.
+    if not os.access(path, os.W_OK):
+        raise DatabaseError(sentence("database_read_only", path=str(path)))
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
@@ -170,6 +166,9 @@ def _check_content(path: Path) -> None:
         if small and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise DatabaseError(f"The database {path} is damaged (quick_check). Restore it from a copy.")
     except sqlite3.Error as error:
+        if "not a database" in str(error):
+            words = f"{path} is not a SQLite database, or it is damaged. It was left as it is."
+            raise DatabaseError(words) from error
         raise _translate_sqlite(error, str(path)) from error
     finally:
         connection.close()

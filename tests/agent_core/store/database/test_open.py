@@ -17,8 +17,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from agent_core import Runtime, errors
+from agent_core import Runtime, Store, errors
 from agent_core.store.database.migrate import COMPATIBILITY, VERSION_TABLE
+from agent_core.store.database.open import opened
 from agent_core.store.database.tables import metadata
 from tests.chaos.worker import Plan, spawn
 from tests.support.agents import agent_on, finished, prepare, rows
@@ -258,3 +259,14 @@ async def test_opening_a_database_again_migrates_nothing(path: Path) -> None:
     async with Runtime(f"sqlite:///{path}", work=False):
         pass
     assert path.read_bytes() == before
+
+
+async def test_a_second_opening_in_a_process_leaves_the_locks_of_the_first(path: Path) -> None:
+    """Without its locks, another process that closes the file would delete the log, and damage the database."""
+    async with Store(f"sqlite:///{path}") as store:
+        with opened(f"sqlite:///{path}", "NORMAL"):
+            pass
+        elsewhere = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select 1 from agent_thread'); c.close()"
+        await asyncio.to_thread(subprocess.run, [sys.executable, "-c", elsewhere, str(path)], check=True)
+        assert path.with_name(f"{path.name}-wal").exists()
+        assert await store.get_thread("none") is None
