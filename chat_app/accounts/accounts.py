@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlmodel import Session
@@ -15,10 +15,12 @@ from agent_core.errors import AccessDeniedError, AgentCoreError
 from agent_core.store.database.app_database import AppDatabase, open_app_database
 from chat_app.accounts import people
 from chat_app.accounts.attempts import count_attempt, forget_attempts
+from chat_app.accounts.oidc import admit
 from chat_app.accounts.passwords import Passwords
 from chat_app.accounts.sessions import Sessions
 from chat_app.database import MIGRATIONS
 from chat_app.database.tables import PersonRow
+from chat_app.server.sign_in import Oidc
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -94,6 +96,24 @@ class Accounts:
         if old is not None:
             people.end_session(session, old)
         return people.begin_session(session, person_id, self._clock())
+
+    async def sign_in_with(
+        self, claims: Mapping[str, Any], oidc: Oidc, admins: Collection[str], old: str | None
+    ) -> str:
+        """Return the token of a new session of a person whom an OpenID provider has signed in.
+
+        Raises:
+            AccessDeniedError: the person is not let in, or was removed.
+        """
+
+        def begin(session: Session) -> str:
+            person = admit(session, claims, oidc, admins, self._clock())
+            session.flush()
+            return self._replace(session, person.id, old)
+
+        token = await self._write(begin)
+        await self.sessions.refresh()
+        return token
 
     async def sign_out(self, session_id: str, *, everywhere: bool = False) -> None:
         """End a session, or every session of its person."""

@@ -80,15 +80,21 @@ def find_person(session: Session, name: str) -> PersonRow | None:
 
 
 def named_person(session: Session, name: str) -> PersonRow:
-    """Return the person with a name.
+    """Return the person with a name, or with an id: of people of an OpenID provider, several may have one name.
 
     Raises:
-        ValidationError: nobody has it.
+        ValidationError: nobody has it, or several have.
     """
-    person = find_person(session, name)
-    if person is None:
+    key = name_key(name)
+    found = [
+        each for each in list_people(session) if name in (each.id, each.name) or name_key(each.name) == key
+    ]
+    if len(found) > 1:
+        ids = ", ".join(each.id for each in found)
+        raise ValidationError(f"Several people are named {name!r:.80}. Give the id: {ids}.")
+    if not found:
         raise ValidationError(f"Nobody is named {name!r:.80}.")
-    return person
+    return found[0]
 
 
 def list_people(session: Session) -> Sequence[PersonRow]:

@@ -15,15 +15,17 @@ from starlette.routing import Route
 
 from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.http import read_body
-from chat_app.accounts import html
+from chat_app.accounts import html, oidc
 from chat_app.accounts.accounts import Accounts, TooManyAttemptsError, accounts
-from chat_app.accounts.cookie import address_of, delete_cookie, session_in, set_cookie
+from chat_app.accounts.cookie import address_of, delete_cookie, is_https, session_in, set_cookie
 from chat_app.accounts.gate import LINK, SIGN_IN, safe_next
 from chat_app.accounts.html import Field, Words, alert, form, hidden, page, section, words_for
 from chat_app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from chat_app.accounts.people import SignedIn
 from chat_app.accounts.roles import ROLES
+from chat_app.server.origins import parse_host
 from chat_app.server.settings import load_settings
+from chat_app.server.sign_in import Oidc
 
 _MAX_FORM = 32 << 10  # bytes
 _MAX_FIELDS = 20
@@ -39,6 +41,8 @@ async def _sign_in_page(request: Request) -> Response:
 
 async def _sign_in(request: Request) -> Response:
     """Compare name and password, and begin a session."""
+    if not load_settings().sign_in.local:
+        raise HTTPException(404, "This app has no accounts with passwords.")
     sent, words = await _form(request), words_for(request)
     asked, name = safe_next(sent.get("next", ""), _base(request)), sent.get("name", "")
     try:
@@ -56,13 +60,62 @@ async def _sign_in(request: Request) -> Response:
 def _sign_in_form(
     request: Request, words: Words, asked: str, name: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    title = words("sign_in.title")
-    fields = (
-        Field("name", words("sign_in.name"), "text", "username", name),
-        Field("password", words("sign_in.password"), autocomplete="current-password"),
-    )
-    body = form(f"{_base(request)}{SIGN_IN}", fields, words("sign_in.sign_in"), hidden("next", asked))
-    return page(request, words, title, alert(problem), body, status=status)
+    base, sign_in = _base(request), load_settings().sign_in
+    parts = [alert(problem)]
+    if sign_in.local:
+        fields = (
+            Field("name", words("sign_in.name"), "text", "username", name),
+            Field("password", words("sign_in.password"), autocomplete="current-password"),
+        )
+        parts.append(form(f"{base}{SIGN_IN}", fields, words("sign_in.sign_in"), hidden("next", asked)))
+    if sign_in.oidc is not None:
+        kind = "button" if sign_in.local else "button primary"
+        label = words("sign_in.with_provider", provider=oidc.provider_name(sign_in.oidc))
+        # A link, because the policy of forms would forbid the provider's address.
+        parts.append(
+            f'<a class="{kind}" href="{base}{SIGN_IN}/oidc?next={quote(asked, safe="")}">{label}</a>'
+        )
+    return page(request, words, words("sign_in.title"), *parts, status=status)
+
+
+async def _to_provider(request: Request) -> Response:
+    """Send the person to the OpenID provider."""
+    asked = safe_next(request.query_params.get("next", ""), _base(request))
+    request.session["next"] = asked
+    try:
+        return await oidc.to_provider(
+            request, _oidc(), f"{_origin(request)}{_base(request)}{SIGN_IN}/oidc/callback"
+        )
+    except oidc.ProviderError:
+        words = words_for(request)
+        return _sign_in_form(request, words, asked, "", words("sign_in.provider_failed"), 502)
+
+
+async def _from_provider(request: Request) -> Response:
+    """Begin a session for the person who comes back from the OpenID provider."""
+    words, provider = words_for(request), _oidc()
+    asked = safe_next(str(request.session.pop("next", "")), _base(request))
+    try:
+        claims = await oidc.claims_of(request, provider)
+        admins = load_settings().sign_in.admins
+        token = await _accounts().sign_in_with(claims, provider, admins, _session_id(request))
+    except oidc.ProviderError:
+        return _sign_in_form(request, words, asked, "", words("sign_in.provider_failed"), 401)
+    except AccessDeniedError:
+        return _sign_in_form(request, words, asked, "", words("sign_in.not_let_in"), 403)
+    return _begun(request, token, asked)
+
+
+def _oidc() -> Oidc:
+    """Return the settings of the OpenID provider.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
+    found = load_settings().sign_in.oidc
+    if found is None:
+        raise HTTPException(404, "This app has no OpenID provider.")
+    return found
 
 
 async def _sign_out(request: Request) -> Response:
@@ -229,7 +282,7 @@ def _accounts() -> Accounts:
     known = accounts()
     if known is None:
         raise HTTPException(
-            *((503, "The app is starting.") if load_settings().sign_in.local else (404, "Not found."))
+            *((503, "The app is starting.") if load_settings().sign_in.has_sessions else (404, "Not found."))
         )
     return known
 
@@ -248,9 +301,13 @@ def _base(request: Request) -> str:
 
 
 def _origin(request: Request) -> str:
-    """Return scheme and host of this app as the browser has asked for it; the guard has checked the host."""
-    listed = load_settings().origins
-    return str(listed[0]) if listed else f"{request.url.scheme}://{request.headers.get('host', '')}"
+    """Return the app's origin as the browser has asked for it: one of CHAT_ORIGINS, or the host, which the guard checks."""
+    text, listed = request.headers.get("host", ""), load_settings().origins
+    host = parse_host(text)
+    here = [origin for origin in listed if host is not None and origin.is_at(host)]
+    if here or listed:
+        return str((here or listed)[0])
+    return f"{'https' if is_https(request.scope, ()) else 'http'}://{text}"
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -273,6 +330,8 @@ routes = Starlette(
     routes=[
         Route(SIGN_IN, _sign_in_page, methods=["GET"]),
         Route(SIGN_IN, _sign_in, methods=["POST"]),
+        Route(f"{SIGN_IN}/oidc", _to_provider, methods=["GET"], middleware=oidc.FLOW),
+        Route(f"{SIGN_IN}/oidc/callback", _from_provider, methods=["GET"], middleware=oidc.FLOW),
         Route("/sign-out", _sign_out, methods=["POST"]),
         Route(LINK + "/{token}", _link_page, methods=["GET"]),
         Route(LINK + "/{token}", _use_link, methods=["POST"]),

@@ -65,7 +65,7 @@ def require_sign_in(settings: Settings) -> None:
     if not extensions.IDENTITY:
         raise NotReadyError(
             f"CHAT_HOST is {settings.host}, where everybody in the network would see every chat, because nobody "
-            "signs in. Set CHAT_SIGN_IN=local for accounts of the app, CHAT_USER_HEADER if a proxy signs people in, "
+            "signs in. Set CHAT_SIGN_IN=local for accounts of the app, CHAT_OIDC_ISSUER for an OpenID provider, CHAT_USER_HEADER if a proxy signs people in, "
             "CHAT_HOST=127.0.0.1 for this machine alone, or CHAT_OPEN=1 if everybody may."
         )
 

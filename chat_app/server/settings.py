@@ -62,6 +62,16 @@ VARIABLES = (
         "none",
         "Header in which a proxy that signs people in names the person, such as X-Forwarded-User.",
     ),
+    _Variable(
+        "CHAT_OIDC_ISSUER", "none", "OpenID provider that signs people in: https://accounts.example.org."
+    ),
+    _Variable("CHAT_OIDC_CLIENT_ID", "none", "Name of this app at the OpenID provider."),
+    _Variable("CHAT_OIDC_CLIENT_SECRET", "none", "Secret of this app at the OpenID provider."),
+    _Variable(
+        "CHAT_OIDC_ALLOW",
+        "none",
+        "Whom to let in: domains and e-mail addresses, such as example.org,ann@other.org; * lets in everybody.",
+    ),
     _Variable("CHAT_ADMINS", "none", "Names of the people who administer the app, with commas between them."),
     _Variable(
         "CHAT_OPEN",

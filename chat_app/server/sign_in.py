@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from agent_core.errors import ValidationError
-from chat_app.server.origins import Host
+from chat_app.server.origins import Host, parse_address
 from chat_app.server.setting_values import parse_choice, parse_switch
 
 KINDS = ("none", "local")
+_OIDC = ("CHAT_OIDC_ISSUER", "CHAT_OIDC_CLIENT_ID", "CHAT_OIDC_CLIENT_SECRET", "CHAT_OIDC_ALLOW")
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
 _OF_CLIENTS = (
     "accept",
@@ -27,6 +28,23 @@ _OF_CLIENTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Oidc:
+    """OpenID provider that signs people in.
+
+    Attributes:
+        issuer: the provider's address, at which its configuration is.
+        client_id: the name of this app there.
+        client_secret: its password there.
+        allowed: e-mail addresses, domains that begin with "@", or "*", of the people who are let in.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    allowed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """Checked settings of the sign-in.
 
@@ -35,12 +53,14 @@ class SignIn:
         admins: names of the people who administer the app.
         is_open: whether other machines may use the app without sign-in.
         local: whether people have accounts of the app, with passwords.
+        oidc: the OpenID provider that signs people in; None: there is none.
     """
 
     user_header: str | None = None
     admins: frozenset[str] = frozenset()
     is_open: bool = False
     local: bool = False
+    oidc: Oidc | None = None
 
     @property
     def is_on(self) -> bool:
@@ -50,7 +70,7 @@ class SignIn:
     @property
     def has_sessions(self) -> bool:
         """Return whether the app itself signs people in, so that it has pages and sessions for it."""
-        return self.local
+        return self.local or self.oidc is not None
 
 
 def read_sign_in(values: Mapping[str, str]) -> SignIn:
@@ -59,20 +79,44 @@ def read_sign_in(values: Mapping[str, str]) -> SignIn:
     Raises:
         ValidationError: a value is invalid, or two of them contradict each other.
     """
-    header = _header(values.get("CHAT_USER_HEADER"))
-    names = (name.strip() for name in values.get("CHAT_ADMINS", "").split(","))
-    admins = frozenset(name for name in names if name)
+    header, oidc = _header(values.get("CHAT_USER_HEADER")), _oidc(values)
+    admins = frozenset(_names(values.get("CHAT_ADMINS", "")))
     local = parse_choice("CHAT_SIGN_IN", values.get("CHAT_SIGN_IN", "none"), KINDS) == "local"
-    if header is not None and local:
+    if header is not None and (local or oidc):
+        other = "CHAT_SIGN_IN=local" if local else "CHAT_OIDC_ISSUER"
         raise ValidationError(
-            "CHAT_USER_HEADER and CHAT_SIGN_IN=local are both set; either a proxy signs people in, or the app "
-            "does. Remove one of the two."
+            f"CHAT_USER_HEADER and {other} are both set; either a proxy signs people in, or the app does. Remove "
+            "one of the two."
         )
-    if admins and header is None:
+    if admins and header is None and oidc is None:
         raise ValidationError(
-            "CHAT_ADMINS is set without CHAT_USER_HEADER, which says who signs in; set both."
+            "CHAT_ADMINS is set without CHAT_USER_HEADER or CHAT_OIDC_ISSUER, which says who signs in; set both."
         )
-    return SignIn(header, admins, parse_switch("CHAT_OPEN", values.get("CHAT_OPEN", "0")), local)
+    is_open = parse_switch("CHAT_OPEN", values.get("CHAT_OPEN", "0"))
+    return SignIn(header, admins, is_open, local, oidc)
+
+
+def _oidc(values: Mapping[str, str]) -> Oidc | None:
+    given = {name: values[name] for name in _OIDC if name in values}
+    if not given:
+        return None
+    missing = [name for name in _OIDC if name not in given]
+    if missing:
+        raise ValidationError(f"{next(iter(given))} is set without {' and '.join(missing)}; set all of them.")
+    issuer, client_id, secret, allow = given.values()
+    address = parse_address(issuer)
+    if address is None or (address[0].scheme == "http" and not is_loopback(address[0].name)):
+        raise ValidationError(
+            "CHAT_OIDC_ISSUER must be the address of an OpenID provider, such as https://accounts.example.org."
+        )
+    allowed = frozenset(
+        name if "@" in name or name == "*" else f"@{name}" for name in map(str.casefold, _names(allow))
+    )
+    return Oidc(issuer.rstrip("/"), client_id, secret, allowed)
+
+
+def _names(value: str) -> Iterator[str]:
+    yield from filter(None, map(str.strip, value.split(",")))
 
 
 def is_loopback(host: str) -> bool:
