@@ -38,7 +38,7 @@ BEFORE = {
 @pytest.mark.sqlite  # names do not depend on the database
 async def test_the_flat_names_lead_to_the_methods_of_the_namespaces(path: Path) -> None:
     since = {
-        name for name in api_methods() if name.startswith(("limits.", "outbox."))
+        name for name in api_methods() if name.startswith(("admin.", "limits.", "outbox."))
     }  # never had flat names
     assert set(BEFORE) == {name for name in api_methods() if "." in name} - since
     async with agent_on(path, []) as given:
