@@ -7,7 +7,7 @@ field that clients ignore, `server_tool_calls`, and reasoning in `reasoning_cont
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -19,7 +19,7 @@ from agent_core.errors import AgentCoreError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget, tokens
 from agent_core.http.openai.answers.items import Answer, Item
 from agent_core.http.openai.answers.outcome import Outcome, outcome_of
-from agent_core.http.openai.answers.sequence import Sequence
+from agent_core.http.openai.answers.sequence import Sequence as Numbers
 from agent_core.http.openai.answers.telling import Event, Telling, tell
 from agent_core.http.openai.errors import NO_RETRY, RequestError, error_body, failure_of
 from agent_core.http.openai.messages import SentMessages, read_messages
@@ -85,7 +85,7 @@ class ChatCompletions:
 
     async def _complete(self, place: Place, ctx: CallContext | None, headers: dict[str, str]) -> Response:
         """Wait for the end of the turn and return its answer."""
-        telling = Telling(ChatForm(), Sequence())
+        telling = Telling(ChatForm(), Numbers())
         async for _ in tell(self._api, place, telling, ctx):
             pass
         outcome = await outcome_of(self._api, place, telling.answer)
@@ -113,7 +113,7 @@ class ChatCompletions:
     ) -> AsyncGenerator[str]:
         """Yield the chunks of the answer, framed."""
         head = _head(place, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
-        telling = Telling(ChatForm(), Sequence())
+        telling = Telling(ChatForm(), Numbers())
         try:
             yield framed(head | _choice({"role": "assistant", "content": ""}))
             async for event in tell(self._api, place, telling, ctx):
@@ -152,8 +152,10 @@ class ChatForm:
         return {"type": kind, "delta": f"\n\n{text}" if follows else text}
 
     def end(self, item: Item, number: int) -> list[Event]:
-        """Return the tool call with its outcome."""
-        return [{"type": "call-end", "call": _call(item)}] if item.kind == "call" else []
+        """Return the tool call with its outcome, or the sources of a text."""
+        if item.kind == "call":
+            return [{"type": "call-end", "call": _call(item)}]
+        return [{"type": "sources", "annotations": _annotations([item])}] if item.sources else []
 
 
 def _call(item: Item, *, begins: bool = False) -> dict[str, Any]:
@@ -171,15 +173,29 @@ def _delta(event: Event) -> dict[str, Any]:
         return {"content": event["delta"]}
     if event["type"] == "reasoning":
         return {"reasoning_content": event["delta"]}
+    if event["type"] == "sources":
+        return {"annotations": event["annotations"]}
     return {"server_tool_calls": [event["call"]]}
+
+
+def _annotations(items: Sequence[Item]) -> list[dict[str, Any]]:
+    """Return the sources of texts; they are given for a text as a whole, so there are no places in it."""
+    return [
+        {"type": "url_citation", "url_citation": source | {"start_index": 0, "end_index": 0}}
+        for item in items
+        for source in item.sources
+    ]
 
 
 def _extras(answer: Answer) -> dict[str, Any]:
     thoughts = "\n\n".join(item.text for item in answer.items if item.kind == "reasoning" and item.text)
     calls = [_call(item) for item in answer.items if item.kind == "call" and item.is_known]
-    return ({"reasoning_content": thoughts} if thoughts else {}) | (
-        {"server_tool_calls": calls} if calls else {}
-    )
+    found = {
+        "reasoning_content": thoughts,
+        "server_tool_calls": calls,
+        "annotations": _annotations(answer.items),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _head(place: Place, kind: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A tool call of the agent is an `mcp_call`, OpenAI's item for a tool that the ser
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from agent_core.http.openai.answers.delivery import tokens
@@ -144,12 +145,15 @@ class ResponseForm:
             return [self._event(state, item, number), done] if item.is_done else [done]
         if item.kind == "text":
             at: dict[str, Any] = {"content_index": 0}
-            text = self._event("output_text.done", item, number, **at, text=item.text, logprobs=[])
-            return [
-                text,
-                self._event("content_part.done", item, number, **at, part=_text_part(item.text)),
-                done,
+            part = _text_part(item.text, item.sources)
+            cited = [
+                self._event(
+                    "output_text.annotation.added", item, number, **at, annotation_index=i, annotation=one
+                )
+                for i, one in enumerate(part["annotations"])
             ]
+            text = self._event("output_text.done", item, number, **at, text=item.text, logprobs=[])
+            return [*cited, text, self._event("content_part.done", item, number, **at, part=part), done]
         part = {"type": "summary_text", "text": item.text}
         at = {"summary_index": 0}
         return [
@@ -163,7 +167,7 @@ class ResponseForm:
         open_status = "incomplete" if ended else "in_progress"
         status = "completed" if item.is_done else open_status
         if item.kind == "text":
-            content = [_text_part(item.text)]
+            content = [_text_part(item.text, item.sources)]
             return self._message(item, number, status, content)
         if item.kind == "reasoning":
             summary = [{"type": "summary_text", "text": item.text}]
@@ -207,5 +211,7 @@ class ResponseForm:
         return f"{'msg' if item.kind == 'text' else 'rs'}_{self._name}_{number}"
 
 
-def _text_part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": []}
+def _text_part(text: str, sources: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+    """Return a text with its sources, which providers give for the text as a whole."""
+    whole = {"type": "url_citation", "start_index": 0, "end_index": len(text)}
+    return {"type": "output_text", "text": text, "annotations": [whole | source for source in sources]}

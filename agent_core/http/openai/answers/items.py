@@ -19,6 +19,7 @@ class Item:
     Attributes:
         name: of the tool; "" for texts and reasoning.
         pieces: the pieces of a text.
+        sources: the pages that a text cites, each with its `url` and `title`.
         arguments, output, error: of a tool call.
         approval: id of the approval that the call waits for, if it does.
         is_known: whether it has content, or its arguments.
@@ -29,6 +30,7 @@ class Item:
     id: str
     name: str = ""
     pieces: list[str] = field(default_factory=list[str])
+    sources: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     arguments: Any = None
     output: Any = None
     error: str | None = None
@@ -124,6 +126,11 @@ class Answer:
         if (item := self._open.pop(f"{kind}:{chunk['id']}", None)) is not None:
             self._closed.append(item)
 
+    def _source(self, chunk: Chunk) -> None:
+        texts = [item for item in self.items[self.step :] if item.kind == "text" and not item.is_done]
+        if texts:
+            texts[-1].sources.append({"url": chunk["url"], "title": chunk.get("title") or chunk["url"]})
+
     def _append(self, item: Item) -> None:
         for text in self._closed:
             text.is_done = True
@@ -165,6 +172,7 @@ class Answer:
         **dict.fromkeys(("text-delta", "reasoning-delta"), _text_delta),
         **dict.fromkeys(("text-end", "reasoning-end"), _text_end),
         **dict.fromkeys(("tool-input-start", "tool-input-available", "tool-input-error"), _input),
+        "source-url": _source,
         "tool-approval-request": _approval_request,
         **dict.fromkeys(("tool-output-available", "tool-output-error", "tool-output-denied"), _outcome),
     }

@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from agent_core import errors
+from agent_core.domain.model_adapter import Finish, Source, Usage
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
 from tests.support.agents import held
 from tests.support.servers.http_server import events
@@ -243,3 +244,25 @@ async def test_an_answer_that_is_not_stored_is_deleted_once_it_is_delivered(tmp_
 
 async def _none(api: Any) -> bool:
     return await api.list_threads() == []
+
+
+async def test_usage_sources_and_the_end_of_an_answer_are_told(tmp_path: Path) -> None:
+    turn = ["Rome.", Source("https://rome.example", "Rome"), Usage(3, 4, 7), Finish("length")]
+    async with serving_openai(tmp_path / "a.db", ScriptedModel([turn] * 4)) as (ai, _, _client):
+        whole = await ask(ai, HI)
+        (cited,) = whole.choices[0].message.annotations
+        assert (cited.url_citation.url, cited.url_citation.title) == ("https://rome.example", "Rome")
+        assert (whole.choices[0].finish_reason, whole.usage.total_tokens) == ("length", 7)
+        chunks = [c async for c in await ask(ai, HI, stream=True, stream_options={"include_usage": True})]
+        assert chunks[-1].usage == whole.usage
+        assert [c.choices[0].finish_reason for c in chunks[:-1]][-1] == "length"
+        told = [c.choices[0].delta for c in chunks[:-1] if hasattr(c.choices[0].delta, "annotations")]
+        assert told[0].annotations == [cited.to_dict()]
+
+        response: Any = await ai.responses.create(model="assistant", input="Hi")
+        assert (response.status, response.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+        assert [one.url for one in response.output[0].content[0].annotations] == ["https://rome.example"]
+        assert response.usage.total_tokens == 7
+        events = [e async for e in await ai.responses.create(model="assistant", input="Hi", stream=True)]
+        assert "response.output_text.annotation.added" in [event.type for event in events]
+        assert events[-1].type == "response.incomplete"

@@ -204,7 +204,7 @@ PARAMETERS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(body=st.dictionaries(PARAMETERS, NESTED, max_size=5), last=NESTED)
 def test_body_is_read_or_refused(body: dict[str, Any], last: Any) -> None:
     for read, used, ignored in (

@@ -60,7 +60,7 @@ async def test_stream_has_typed_events_and_is_resumed_after_any_of_them(tmp_path
         numbers = [event.sequence_number for event in told]
         assert numbers == sorted(set(numbers))
         response_id = told[0].response.id
-        for place, event in enumerate(told):
+        for place, event in [*list(enumerate(told))[::3], (len(told) - 1, told[-1])]:
             number = event.sequence_number
             rest = [
                 e async for e in await ai.responses.retrieve(response_id, stream=True, starting_after=number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_core.http.openai.answers.sequence import MAX_NUMBER, AnswerRestartedError, Mark, Sequence
@@ -29,6 +29,7 @@ def shown(events: list[dict[str, Any]]) -> str:
     return "".join(event.get("delta", "|") for event in events)
 
 
+@settings(max_examples=40, deadline=None)
 @given(texts=TEXTS, place=st.integers(0, 20), others=st.data())
 def test_reader_gets_the_rest_whatever_the_pieces(texts: list[list[str]], place: int, others: Any) -> None:
     first = told(texts)
@@ -48,6 +49,7 @@ def divisions(draw: st.DrawFn, text: str) -> list[str]:
     return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
 
 
+@settings(max_examples=40, deadline=None)
 @given(texts=TEXTS, place=st.integers(0, 20))
 def test_reader_of_another_answer_is_told(texts: list[list[str]], place: int) -> None:
     first = told(texts)
