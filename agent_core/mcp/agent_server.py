@@ -197,20 +197,26 @@ class _Call:
 
     async def _send(self) -> tuple[str, str | None]:
         """Send the message once; return the ids of its thread and, if it is known, of the message."""
-        prompt, thread_id, name = (
-            self._given["message"],
-            self._given.get("thread_id"),
-            self._given.get("message_id"),
+        thread_id, name = self._given.get("thread_id"), self._given.get("message_id")
+        if thread_id is None or not await self._exists(thread_id):
+            try:
+                return await self._create(thread_id, name), name
+            except ValidationError:
+                if thread_id is None or not await self._exists(thread_id):
+                    raise  # else a duplicate of this call has created it
+        sent = await self._api.send_message(
+            thread_id, self._given["message"], when_busy="queue", message_id=name, ctx=self._ctx
         )
-        if thread_id is not None and await self._api.get_thread(thread_id, ctx=self._ctx) is not None:
-            sent = await self._api.send_message(
-                thread_id, prompt, when_busy="queue", message_id=name, ctx=self._ctx
-            )
-            return thread_id, sent.id
+        return thread_id, sent.id
+
+    async def _exists(self, thread_id: str) -> bool:
+        return await self._api.get_thread(thread_id, ctx=self._ctx) is not None
+
+    async def _create(self, thread_id: str | None, name: str | None) -> str:
         made = await self._api.create_thread(
-            prompt, agent=self._agent, thread_id=thread_id, message_id=name, ctx=self._ctx
+            self._given["message"], agent=self._agent, thread_id=thread_id, message_id=name, ctx=self._ctx
         )
-        return made.id, name
+        return made.id
 
     async def _wait(self, thread_id: str, report: Callable[..., Awaitable[None]]) -> Thread:
         """Wait until the thread is idle, or waits for people, and return it."""

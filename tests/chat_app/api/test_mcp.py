@@ -55,9 +55,10 @@ async def test_agent_is_a_tool_that_remembers_and_answers_each_message_once(serv
             (tool,) = (await agent.list_tools()).tools
             assert (tool.name, tool.input_schema["required"]) == ("assistant", ["message"])
             first = {"message": "Hi", "thread_id": "t", "message_id": "m"}
-            for _ in range(2):
-                answer = (await agent.call_tool("assistant", first)).structured_content
-                assert answer == {"thread_id": "t", "status": "completed", "text": "Hello."}
+            calls = [agent.call_tool("assistant", first) for _ in range(3)]
+            for answer in (*await asyncio.gather(*calls), await agent.call_tool("assistant", first)):
+                found = {"thread_id": "t", "status": "completed", "text": "Hello."}
+                assert answer.structured_content == found
             seen: list[float] = []
 
             async def note(progress: float, total: float | None, message: str | None) -> None:
