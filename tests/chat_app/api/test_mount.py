@@ -91,15 +91,20 @@ async def test_openai_clients_are_answered_below_v1(serve: Serve, base_path: str
 
 @pytest.mark.usefixtures("users")
 async def test_openai_clients_of_other_users_do_not_see_a_response(serve: Serve) -> None:
-    async with serve([["Yes."]]), client() as program:
-        ann, bob = {"x-user": "ann"}, {"x-user": "bob"}
+    async with serve([["Yes."]]) as shared, client() as program:
+        keys = {scope: (await shared.keys.create("k", scope, "ann", None)).secret for scope in SCOPES}
+        ann, reader = ({"authorization": f"Bearer {keys[scope]}"} for scope in ("write", "read"))
+        bob = {"x-user": "bob"}
         body = {"model": "assistant", "input": "Is it?"}
+        may_not = await program.post("/v1/responses", json=body, headers=reader)
+        assert (may_not.status_code, may_not.json()["error"]["type"]) == (403, "permission_error")
         refused = await program.post("/v1/responses", json=body)
         assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
         response = (await program.post("/v1/responses", json=body, headers=ann)).json()
         assert response["status"] == "completed"
         path = f"/v1/responses/{response['id']}"
-        assert (await program.get(path, headers=ann)).json() == response
+        for headers in (ann, reader, {"x-user": "ann"}):
+            assert (await program.get(path, headers=headers)).json() == response
         assert (await program.get(path, headers=bob)).status_code == 404
 
 
