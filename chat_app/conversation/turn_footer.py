@@ -67,10 +67,10 @@ def _running() -> rx.Component:
     """Render the indicator shown before the first word, and while an interrupted answer is resumed."""
     return rx.cond(
         OpenThread.resuming,
-        rx.el.div(say("turn.resuming"), class_name="shimmer late", custom_attrs=testid("resuming")),
+        rx.el.div(say("turn.resuming"), class_name="breathe late", custom_attrs=testid("resuming")),
         rx.cond(
             OpenThread.thinking,
-            rx.el.div(say("turn.thinking"), class_name="shimmer", custom_attrs=testid("thinking")),
+            rx.el.div(say("turn.thinking"), class_name="breathe", custom_attrs=testid("thinking")),
         ),
     )
 

@@ -200,7 +200,7 @@ def _reasoning(part: rx.Var[PartView], text: TextPart) -> rx.Component:
         rx.el.summary(
             rx.cond(
                 part.live,
-                rx.el.span(say("turn.thinking"), class_name="shimmer"),
+                rx.el.span(say("turn.thinking"), class_name="breathe"),
                 rx.el.span(say("message.thoughts")),
             ),
             icon("chevron-right", 14, class_name="chevron"),

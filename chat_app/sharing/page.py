@@ -42,7 +42,7 @@ def _thread() -> rx.Component:
         rx.foreach(
             Shared.messages + Shared.turn, lambda message: keyed(message.id, _shared_row(message=message))
         ),
-        rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="shimmer")),
+        rx.cond(Shared.thinking, rx.el.div(say("turn.thinking"), class_name="breathe")),
         class_name="column",
         custom_attrs=testid("shared"),
     )

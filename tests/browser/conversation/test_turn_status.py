@@ -34,10 +34,10 @@ def test_thoughts_are_folded_and_sources_link_to_their_pages(
     tab.send("Where is the Forum?")
 
     thoughts = tab.by("reasoning")
-    expect(thoughts.locator(".shimmer")).to_be_visible()
+    expect(thoughts.locator(".breathe")).to_be_visible()
     gate.set()
     tab.wait_until("completed")
-    expect(thoughts.locator(".shimmer")).to_have_count(0)
+    expect(thoughts.locator(".breathe")).to_have_count(0)
     words = thoughts.get_by_text("The Forum is in Rome.")
     expect(words).to_be_hidden()
     thoughts.locator("summary").click()
