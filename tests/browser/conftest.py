@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.support.browser import third_language
 from tests.support.browser.chat import PATIENCE, Chat
 from tests.support.browser.server import ROOT, Mode, Server, running
+from tests.support.browser.tabs import Tabs
 from tests.support.providers.provider import Provider
 from tests.tools import chromium
+
+NAMES = ("agents.example", "evil.example", "rebound.example")
 
 expect.set_options(timeout=1000 * PATIENCE)
 
@@ -41,15 +44,21 @@ def chromium_path() -> Path:
     return path
 
 
-# Not longer than a module: Playwright's event loop runs as long as this, and no other loop can run beside it.
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Browser]:
-    """A browser that resolves the host `NAMES` of a test's module to this machine."""
-    names = [f"--host-resolver-rules={rules}" for rules in [getattr(request.module, "NAMES", "")] if rules]
+# Not longer than the package: Playwright's event loop runs as long as this, and no other loop can run beside it.
+@pytest.fixture(scope="package")
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    """A browser that resolves the host `NAMES` to this machine."""
+    names = ", ".join(f"MAP {name} 127.0.0.1" for name in NAMES)
+    flags = [*chromium.FLAGS, f"--host-resolver-rules={names}"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=[*chromium.FLAGS, *names])
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=flags)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def tabs(browser: Browser) -> Tabs:
+    return Tabs(browser)
 
 
 @pytest.fixture(scope="package")
@@ -115,29 +124,36 @@ def page_errors() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def open_tab(browser: Browser, server: Server, page_errors: list[str]) -> Iterator[Callable[..., Chat]]:
-    """A function that opens a tab in a new browser profile; all are closed afterwards.
+def open_tab(tabs: Tabs, server: Server, page_errors: list[str]) -> Iterator[Callable[..., Chat]]:
+    """A function that opens a tab with nothing stored; afterwards it is emptied for another test, or closed.
 
-    The function takes a path and options of the browser context, such as `viewport` and `color_scheme`.
+    The function takes a path, another server (`at`), whether the tab must be a new one (`Tabs.give_back` says when),
+    and options of the browser context, such as `viewport` and `color_scheme`, which also make it a new one.
     """
-    contexts = []
+    lent: list[Page] = []
+    new: list[Page] = []
 
-    def open_one(path: str = "/", **options: Any) -> Chat:
-        shape: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
-        context = browser.new_context(**shape | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: _note(message, page_errors))
-        page.on("pageerror", lambda error: page_errors.append(f"uncaught: {error}"))
-        chat = Chat(page, server)
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            page_errors.append(f"{message.type}: {message.text}")
+
+    def on_error(error: Error) -> None:
+        page_errors.append(f"uncaught: {error}")
+
+    def open_one(path: str = "/", *, at: Server = server, fresh: bool = False, **options: Any) -> Chat:
+        is_new = fresh or bool(options) or at is not server
+        page = tabs.new(**options) if is_new else tabs.take()
+        (new if is_new else lent).append(page)
+        page.on("console", on_console)
+        page.on("pageerror", on_error)
+        chat = Chat(page, at)
         chat.go(path)
         return chat
 
     yield open_one
-    for context in contexts:
-        context.close()
-
-
-def _note(message: ConsoleMessage, page_errors: list[str]) -> None:
-    if message.type in ("error", "warning"):
-        page_errors.append(f"{message.type}: {message.text}")
+    for page in new:
+        tabs.close(page)
+    for page in lent:
+        page.remove_listener("console", on_console)
+        page.remove_listener("pageerror", on_error)
+        tabs.give_back(page, server.url)

@@ -13,11 +13,11 @@ from itertools import cycle
 from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT as AXE
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser.chat import PATIENCE, Chat, in_production, left_over, wait_for
-from tests.support.browser.rows import on_rows
+from tests.support.browser.rows import begin_threads, on_rows
 from tests.support.browser.server import Server
 from tests.support.providers.provider import Call, Provider, Refuse, Turn
 
@@ -66,13 +66,12 @@ def threads(browser: Browser, server: Server, provider: Provider) -> Iterator[di
         "an answer being written": ((["Once upon ", gate],), "streaming"),
         "a stopped answer": ((["There was ", gate],), "streaming"),
     }
-    made: dict[str, str] = {}
+    for kind, (turns, _) in kinds.items():
+        provider.answer(kind, *turns)
+    made = begin_threads(server, {kind: status for kind, (_, status) in kinds.items()})
     context = browser.new_context()
     tab = Chat(context.new_page(), server)
-    for kind, (turns, status) in kinds.items():
-        tab.go("/")
-        tab.ask(provider, kind, *turns, status=status)
-        made[kind] = f"/chat/{tab.thread_id}"
+    tab.go(made["a stopped answer"])
     expect(tab.answer).to_contain_text("There was")
     tab.by("stop").click()
     tab.wait_until("stopped")
@@ -184,6 +183,7 @@ MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
 """Further views of a page, and the function that opens each."""
 
 
+RUN = "async (rules) => (await axe.run(rules)).violations"
 ALL: dict[str, Any] = {"resultTypes": ["violations"]}
 COLOURS = ALL | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """The rules whose findings depend on the colours of a scheme; all others find the same in the other scheme."""
@@ -191,9 +191,11 @@ COLOURS = ALL | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-
 
 def findings(tab: Chat, where: str, rules: dict[str, Any] = ALL) -> list[str]:
     """Return the serious and critical findings on the page in its present state, by all rules or by some."""
+    if not tab.page.evaluate("'axe' in window"):
+        tab.page.evaluate(AXE)  # once for each document: it is half a megabyte
     return [
         f"{where}: {found['id']} at {' '.join(node['target'])}: {node['failureSummary']}"
-        for found in Axe().run(tab.page, options=rules).response["violations"]
+        for found in tab.page.evaluate(RUN, rules)
         if found["impact"] in ("serious", "critical")
         for node in found["nodes"]
     ]

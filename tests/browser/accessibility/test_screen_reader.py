@@ -27,7 +27,7 @@ LISTEN = """
 
 def listening(open_tab: OpenTab) -> Chat:
     """Open a tab that records additions to its live region after each load."""
-    tab = open_tab()
+    tab = open_tab(fresh=True)
     tab.page.add_init_script(LISTEN)
     tab.reload()
     return tab

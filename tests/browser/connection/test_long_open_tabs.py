@@ -20,8 +20,8 @@ SOON = 4
 @pytest.fixture(scope="module")
 def server(extended: Server) -> Iterator[Server]:
     """The app with a short expiry of tab states, and with users identified by cookies."""
-    with extended.changed(REFLEX_REDIS_TOKEN_EXPIRATION=str(SOON), GUESTS="yes"):
-        yield extended
+    with extended.twin().serving(REFLEX_REDIS_TOKEN_EXPIRATION=str(SOON), GUESTS="yes") as server:
+        yield server
 
 
 def guest(name: str) -> dict[str, Any]:

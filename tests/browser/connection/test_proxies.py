@@ -19,7 +19,6 @@ from tests.tools import nginx
 
 pytestmark = in_production
 
-NAMES = "MAP agents.example 127.0.0.1"
 PNG = Path(__file__).parents[3] / "docs" / "images" / "chat.png"
 
 
@@ -92,9 +91,10 @@ def test_a_mapped_port_works_without_a_setting(
 def test_nginx_with_tls_on_another_port_works(
     server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
-    with nginx.running(server.port, tls=True) as port:
+    twin = server.twin()
+    with nginx.running(twin.port, tls=True) as port:
         url = f"https://agents.example:{port}"
-        with server.changed(CHAT_ORIGINS=url), tab_at(browser, server, url, page_errors) as tab:
+        with twin.serving(CHAT_ORIGINS=url), tab_at(browser, twin, url, page_errors) as tab:
             use(tab, provider, url)
 
 
@@ -102,12 +102,13 @@ def test_nginx_serves_the_app_below_a_path(
     server: Server, browser: Browser, provider: Provider, page_errors: list[str]
 ) -> None:
     """nginx may strip the path or pass it on; a single start of the server accepts both addresses."""
+    twin = server.twin()
     with (
-        nginx.running(server.port, True, "/agents/", strips=True) as taken_off,
-        nginx.running(server.port, False, "/agents/", strips=False) as left_on,
+        nginx.running(twin.port, True, "/agents/", strips=True) as taken_off,
+        nginx.running(twin.port, False, "/agents/", strips=False) as left_on,
     ):
         urls = [f"https://127.0.0.1:{taken_off}/agents", f"http://127.0.0.1:{left_on}/agents"]
-        with server.changed(CHAT_ORIGINS=",".join(urls)):
+        with twin.serving(CHAT_ORIGINS=",".join(urls)):
             for url in urls:
-                with tab_at(browser, server, url, page_errors) as tab:
+                with tab_at(browser, twin, url, page_errors) as tab:
                     use(tab, provider, url)

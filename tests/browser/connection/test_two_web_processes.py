@@ -87,9 +87,11 @@ class Site:
         Args:
             killed: a process that was killed, whose sockets may be open for another moment.
         """
-        return next(
-            iter(eventually(self.sockets, lambda open_: list(open_.values()) == [1] and killed not in open_))
-        )
+
+        def only(open_: dict[int, int]) -> bool:
+            return list(open_.values()) == [1] and killed not in open_
+
+        return next(iter(eventually(self.sockets, only, pause=0.5)))
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +140,11 @@ def server(
 
 def two_tabs(server: Site, open_tab: OpenTab) -> tuple[Chat, Chat]:
     """Open two tabs that are served by different processes."""
-    first, second = open_tab(), open_tab()
+    first, second = open_tab(fresh=True), open_tab(fresh=True)
     further = cycle(
         (0, 1)
     )  # requests, so that a page with an even number of them reaches the other server, too
-    while len(eventually(server.sockets, lambda open_: sum(open_.values()) == 2)) == 1:
+    while len(eventually(server.sockets, lambda open_: sum(open_.values()) == 2, pause=0.5)) == 1:
         for _ in range(next(further)):
             second.page.request.get(f"{server.url}/ping")
         second.reload()
@@ -168,7 +170,7 @@ def test_a_tab_whose_process_is_killed_goes_on_at_another(
     provider: Provider, gate: threading.Event, server: Site, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
-    tab = open_tab()
+    tab = open_tab(fresh=True)  # a tab that is kept keeps connections
     tab.send("Count")
     tab.wait_for_half()
     tab.by("composer").fill("Half a thou")
@@ -206,7 +208,7 @@ def test_tabs_go_on_when_redis_is_back(
     """Redis is killed with the states of all tabs, while one tab is sent an answer and another has a choice to keep."""
     provider.answer("Count", counting(gate))
     provider.answer("Again", ["Here."])
-    tab, new = open_tab(), open_tab()
+    tab, new = open_tab(fresh=True), open_tab(fresh=True)
     new.by("answers-open").click()
     new.by("answers-temperature").fill("0.5")
     new.by("answers-save").click()

@@ -90,17 +90,30 @@ def test_a_tool_is_called_and_its_result_can_be_read(provider: Provider, open_ta
     assert "437" in outcome["content"]
 
 
-def test_tab_carries_on_after_a_kill_9_in_the_middle_of_an_answer(
+@in_production
+def test_tabs_carry_on_after_a_kill_9_in_the_middle_of_an_answer_and_of_a_draft(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
-    tab = half_answered(provider, gate, open_tab)
+    provider.answer("Hello over there", ["Hello."])
+    tab, writing = half_answered(provider, gate, open_tab), open_tab()
+    composer = writing.by("composer")
+    expect(composer).to_be_editable()
+    composer.press_sequentially("Hello ")
 
     server.kill()
     tab.wait_until_cut_off()
     assert tab.words() == WORDS[:HALF], "what was on the page went away with the server"
+    composer.press_sequentially("over ")
     gate.set()
     server.start()
+    expect(writing.by("reconnect")).to_have_count(0)
+    composer.press_sequentially("there")  # typed at the old cursor position
 
+    expect(composer).to_be_focused()
+    expect(composer).to_have_value("Hello over there")
+    composer.press("Enter")
+    expect(writing.answer).to_contain_text("Hello.")
+    expect(writing.prompts).to_have_count(1)
     assert tab.answer_text().split() == WORDS
     expect(tab.answer.locator(".md > p")).to_have_count(1)  # one paragraph: the continuation leaves no seam
     expect(tab.prompts).to_have_count(1)

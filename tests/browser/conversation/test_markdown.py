@@ -279,7 +279,7 @@ def test_text_that_cannot_be_drawn_is_shown_as_written_and_the_rest_stays(
     provider.answer("Cell", [CELL])
     provider.answer("Diagram", [DIAGRAM])
     provider.answer("Good", ["A **fine** word."])
-    tab = open_tab()
+    tab = open_tab(fresh=True)
     tab.page.add_init_script(BREAKING)
     tab.reload()
     tab.send("Cell")

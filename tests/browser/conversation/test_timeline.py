@@ -101,8 +101,8 @@ def test_the_server_is_killed_from_the_page_and_the_same_tab_carries_on(
     provider: Provider, gate: threading.Event, server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
     provider.answer("Count", counting(gate))
-    with server.under_supervisor():
-        tab = open_tab()
+    with server.twin().serving(supervised=True) as twin:
+        tab = open_tab(at=twin)
         tab.send("Count")
         tab.by("timeline-toggle").click()
         tab.wait_for_half()

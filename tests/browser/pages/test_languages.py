@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.browser.chat import PATIENCE, Chat, left_over
 from tests.support.browser.moments import MOMENTS
 from tests.support.browser.reading import cut, left
-from tests.support.browser.rows import on_rows
+from tests.support.browser.rows import begin_threads, on_rows
 from tests.support.browser.server import Server
 from tests.support.browser.third_language import CODE
 from tests.support.providers.provider import Call, Provider, Refuse, Turn
@@ -87,13 +87,13 @@ def threads(browser: Browser, extended: Server, provider: Provider) -> Iterator[
         "stopped": ("Επτά", (["Μια ", gate],), "streaming"),
     }
     provider.answer("Οκτώ", ["Ναι."])
+    for prompt, turns, _ in kinds.values():
+        provider.answer(prompt, *turns)
+    begun = begin_threads(extended, {prompt: status for prompt, _, status in kinds.values()})
+    made = {kind: begun[prompt] for kind, (prompt, *_) in kinds.items()}
     context = browser.new_context()
     tab = Chat(context.new_page(), extended)
-    made: dict[str, str] = {}
-    for kind, (prompt, turns, status) in kinds.items():
-        tab.go("/")
-        tab.ask(provider, prompt, *turns, status=status)
-        made[kind] = f"/chat/{tab.thread_id}"
+    tab.go(made["stopped"])
     expect(tab.answer).to_contain_text("Μια")
     tab.by("stop").click()
     tab.wait_until("stopped")

@@ -184,7 +184,7 @@ def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> 
 
 @in_production
 def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server, open_tab: OpenTab) -> None:
-    tab, other = open_tab(f"/chat/{thread_id(8)}"), open_tab()
+    tab, other = open_tab(f"/chat/{thread_id(8)}", fresh=True), open_tab()
     take_time(tab)
     expect(tab.prompts).to_have_text(re.compile("Word 8"))
     do(tab, "Number 8", "delete")
@@ -202,42 +202,33 @@ def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server,
 
 
 @in_production
-def test_a_deleted_thread_stays_deleted_although_the_server_dies_and_the_tab_closes(
+def test_a_server_that_dies_brings_no_deleted_thread_back_and_moves_no_list(
     server: Server, open_tab: OpenTab, page_errors: list[str]
 ) -> None:
-    tab = open_tab()
+    tab, far_down = open_tab(), open_tab()
     do(tab, "Number 9", "delete")
     eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [True])
-    server.kill()
-    tab.page.close()
-    server.start()
-
-    again = open_tab()
-    expect(row(again, "Number 10")).to_be_visible()
-    expect(row(again, "Number 9")).to_have_count(0)
-    eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [])
-    forgive_outage(page_errors)
-
-
-@in_production
-def test_a_list_far_down_keeps_its_place_although_the_server_dies(
-    server: Server, open_tab: OpenTab, page_errors: list[str]
-) -> None:
-    tab = open_tab()
-    thread_list = tab.by("thread-list")
-    scroll_to_the_end(tab)
-    row(tab, "Number 90").scroll_into_view_if_needed()
+    expect(row(far_down, "Number 9")).to_have_count(0)
+    thread_list = far_down.by("thread-list")
+    scroll_to_the_end(far_down)
+    row(far_down, "Number 90").scroll_into_view_if_needed()
     place = thread_list.evaluate("list => list.scrollTop")
     assert place > 1_000
     server.kill()
+    tab.page.close()
     with contextlib.closing(sqlite3.connect(server.database, timeout=10)) as database, database:
         database.execute("update agent_thread set title = 'Ninety' where id = ?", [thread_id(90)])
         database.execute("delete from agent_thread where id = ?", [thread_id(MANY - 1)])
     server.start()
-    expect(row(tab, "Ninety")).to_be_in_viewport()
-    expect(row(tab, f"Number {MANY - 1}")).to_have_count(0)
-    expect(row(tab, f"Number {MANY - 2}")).to_have_count(1)
+
+    expect(row(far_down, "Ninety")).to_be_in_viewport()
+    expect(row(far_down, f"Number {MANY - 1}")).to_have_count(0)
+    expect(row(far_down, f"Number {MANY - 2}")).to_have_count(1)
     eventually(lambda: thread_list.evaluate("list => list.scrollTop"), lambda now: now == place)
+    again = open_tab()
+    expect(row(again, "Number 10")).to_be_visible()
+    expect(row(again, "Number 9")).to_have_count(0)
+    eventually(lambda: _in_bin(server, thread_id(9)), lambda gone: gone == [])
     forgive_outage(page_errors)
 
 
@@ -250,7 +241,7 @@ def _in_bin(server: Server, name: str) -> list[bool]:
 
 @in_production
 def test_thread_list_can_be_used_with_the_keyboard_alone(server: Server, open_tab: OpenTab) -> None:
-    tab = open_tab()
+    tab = open_tab(fresh=True)
     take_time(tab)
     keys = tab.page.keyboard
     link = row(tab, "Number 20").get_by_role("link")

@@ -18,7 +18,6 @@ from tests.support.providers.provider import Call, Provider
 
 pytestmark = in_production
 
-NAMES = "MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1"
 MAIL = Call("send_email", {"to": "ada@example.org", "subject": "Hi", "body": "Hello"})
 ATTACK = """async (app) => {
   const host = new URL(app).host;
@@ -78,7 +77,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def waiting(browser: Browser, server: Server, provider: Provider) -> Iterator[Chat]:
     """The user's own tab, in which a tool call awaits approval."""
     provider.answer("Write to Ada", [MAIL])

@@ -23,21 +23,27 @@ SHAPES = (
 
 
 @pytest.fixture
-def people(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
-    """A function that opens a page in a new browser profile of an app with accounts."""
+def app(server: Server) -> Iterator[Server]:
+    """The app with accounts."""
+    with server.twin().serving(CHAT_SIGN_IN="local") as app:
+        yield app
+
+
+@pytest.fixture
+def people(browser: Browser, app: Server) -> Iterator[Callable[..., Page]]:
+    """A function that opens a page of the app in a new browser profile."""
     opened = []
 
     def open_one(path: str, shape: int = 0) -> Page:
         context = browser.new_context(**SHAPES[shape])
         opened.append(context)
         page = context.new_page()
-        page.goto(server.url + path)
+        page.goto(app.url + path)
         return page
 
-    with server.changed(CHAT_SIGN_IN="local"):
-        yield open_one
-        for context in opened:
-            context.close()
+    yield open_one
+    for context in opened:
+        context.close()
 
 
 def admin_link(server: Server) -> str:
@@ -69,30 +75,30 @@ def invited(page: Page, server: Server, name: str) -> str:
 
 
 def test_two_people_sign_in_and_neither_sees_the_others_chat(
-    people: Callable[..., Page], server: Server, provider: Provider
+    people: Callable[..., Page], app: Server, provider: Provider
 ) -> None:
-    admin = people(admin_link(server))
+    admin = people(admin_link(app))
     assert_accessible(admin)
     choose_password(admin)
-    ann = Chat(admin, server)
+    ann = Chat(admin, app)
     ann.wait_until_alive()
     provider.answer("A secret", ["Kept."])
     ann.send("A secret")
     ann.wait_until("completed")
     chat = f"/chat/{ann.thread_id}"
-    link = invited(admin, server, "bob")
+    link = invited(admin, app, "bob")
     assert_accessible(admin)
 
     guest = people(chat, shape=1)  # not signed in, and on a phone, in German
     expect(guest.get_by_role("heading", name="Anmelden")).to_be_visible()
     assert_accessible(guest)
-    guest.goto(server.url + link)
+    guest.goto(app.url + link)
     choose_password(guest)
-    bob = Chat(guest, server)
+    bob = Chat(guest, app)
     bob.wait_until_alive()
-    guest.goto(f"{server.url}/account")
+    guest.goto(f"{app.url}/account")
     guest.get_by_role("button", name="Abmelden", exact=True).click()
-    guest.goto(server.url + chat)
+    guest.goto(app.url + chat)
     guest.get_by_label("Name").fill("bob")
     guest.get_by_label("Passwort").fill(PASSWORD)
     guest.get_by_role("button", name="Anmelden").click()
@@ -101,10 +107,10 @@ def test_two_people_sign_in_and_neither_sees_the_others_chat(
     expect(guest.get_by_test_id("page-note")).to_be_visible()
     assert "secret" not in guest.locator("body").inner_text()
 
-    tab = Chat(admin.context.new_page(), server)
+    tab = Chat(admin.context.new_page(), app)
     tab.go(chat)
     expect(tab.answer).to_have_text("Kept.")
-    admin.goto(f"{server.url}/account")
+    admin.goto(f"{app.url}/account")
     admin.get_by_role("button", name="Sign out", exact=True).click()
     expect(admin.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()  # by itself

@@ -178,12 +178,14 @@ def half_answered(
     return tab
 
 
-def eventually(look: Callable[[], T], enough: Callable[[T], bool], patience: float = PATIENCE) -> T:
-    """Call `look` until its result satisfies `enough`; return the result."""
+def eventually(
+    look: Callable[[], T], enough: Callable[[T], bool], patience: float = PATIENCE, pause: float = 0.05
+) -> T:
+    """Call `look` until its result satisfies `enough`, with a pause between calls; return the result."""
     deadline = time.monotonic() + patience
     while not enough(seen := look()):
         assert time.monotonic() < deadline, f"Still only {seen!r}"
-        time.sleep(0.05)
+        time.sleep(pause)
     return seen
 
 

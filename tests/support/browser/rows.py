@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from agent_core import Agent, AgentApi, Runtime, define_internal_agent_api
-from agent_core.testing import ScriptedModel
+from agent_core.testing import ScriptedModel, eventually
 from tests.support.browser.server import Server
 
 T = TypeVar("T")
@@ -26,6 +26,30 @@ def on_rows(server: Server, act: Callable[[AgentApi], Awaitable[T]]) -> T:
 
     with ThreadPoolExecutor(1) as elsewhere:  # Playwright's event loop runs in this thread
         return elsewhere.submit(asyncio.run, run()).result()
+
+
+def begin_threads(server: Server, statuses: dict[str, str]) -> dict[str, str]:
+    """Create a thread for each prompt, and wait until the server has brought it to its status.
+
+    Args:
+        server: the server, which runs the threads.
+        statuses: the status by prompt.
+
+    Returns:
+        The paths of the threads by prompt.
+    """
+
+    async def begin(api: AgentApi) -> dict[str, str]:
+        ids = {prompt: (await api.create_thread(prompt)).id for prompt in statuses}
+
+        async def are_there() -> bool:
+            threads = [await api.get_thread(thread_id) for thread_id in ids.values()]
+            return [thread and thread.status for thread in threads] == list(statuses.values())
+
+        await eventually(are_there, 90)
+        return {prompt: f"/chat/{thread_id}" for prompt, thread_id in ids.items()}
+
+    return on_rows(server, begin)
 
 
 def long_thread(server: Server, count: int) -> str:

@@ -58,7 +58,7 @@ class Server:
         pages: Path | None = None,
     ) -> None:
         self.root = root
-        self.mode = mode
+        self.mode: Mode = mode
         self.port = free_port_pair()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = folder / "data"
@@ -66,13 +66,13 @@ class Server:
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        own = {
+        self._own = {
             "CHAT_HOST": "127.0.0.1",
             "CHAT_PORT": str(self.port),
             "CHAT_DATA_DIR": str(self.data),
             "REFLEX_WEB_WORKDIR": str(self.web),
         }
-        self._environment = kept | own | environment
+        self._environment = kept | self._own | environment
 
     @property
     def database(self) -> Path:
@@ -137,30 +137,22 @@ class Server:
         lifeline.ended(self._process)
         self._process = None
 
-    @contextlib.contextmanager
-    def under_supervisor(self) -> Iterator[None]:
-        """Serve the same pages and data as `make demo` does for a block, then as before."""
-        self.stop()
-        try:
-            self.start(supervised=True)
-            yield
-        finally:
-            self.stop()
-            self.start()
+    def twin(self) -> Server:
+        """Return another server of the same pages, with data of its own; it is not started."""
+        folder = self.log.with_name(f"{self.log.stem}-{secrets.token_hex(4)}")
+        folder.mkdir()
+        kept = {name: value for name, value in self._environment.items() if name not in self._own}
+        return Server(self.mode, folder, kept, self.root, self.web)
 
     @contextlib.contextmanager
-    def changed(self, **environment: str) -> Iterator[None]:
-        """Serve the same pages and data with additional variables for a block, then as before."""
-        before = self._environment
-        self.kill()
+    def serving(self, *, supervised: bool = False, **environment: str) -> Iterator[Server]:
+        """Serve for a block, with additional variables; `supervised` as in `start`."""
+        self._environment |= environment
         try:
-            self._environment = before | environment
-            self.start()
-            yield
+            self.start(supervised=supervised)
+            yield self
         finally:
-            self.kill()
-            self._environment = before
-            self.start()
+            self.stop()
 
     def _answers(self) -> bool:
         backend = self.port + 1 if self.mode == "dev" else self.port
@@ -194,10 +186,8 @@ def running(
     mode: Mode, folder: Path, environment: dict[str, str], root: Path = ROOT, pages: Path | None = None
 ) -> Iterator[Server]:
     """Run a server for a block; its own build, not one that is shared, is deleted afterwards."""
-    server = Server(mode, folder, environment, root, pages)
     try:
-        server.start()
-        yield server
+        with Server(mode, folder, environment, root, pages).serving() as server:
+            yield server
     finally:
-        server.stop()
         shutil.rmtree(folder / "web", ignore_errors=True)

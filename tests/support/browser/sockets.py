@@ -70,7 +70,7 @@ class Slow:
 
 def slow_tab(open_tab: Callable[..., Chat], path: str = "/") -> tuple[Chat, Slow]:
     """Open a tab whose connection the test can hold back."""
-    tab = open_tab(path)
+    tab = open_tab(path, fresh=True)
     slow = Slow(tab.page)
     tab.reload()
     assert slow.heard, "it does not go by here"
