@@ -72,7 +72,7 @@ class Image:
         """Do what an instruction says."""
         print(f"== {name} {value}", flush=True)
         if name == "RUN":
-            self.run(["sh", "-c", value.replace("--uid 10001", "--non-unique --uid 10001")])
+            self.run(["sh", "-c", value])
         elif name == "COPY":
             self.copy(value)
         elif name == "WORKDIR":
@@ -101,9 +101,11 @@ class Image:
                 shutil.copy(ROOT / source, place)
 
     def run(self, command: list[str]) -> None:
-        """Run a command in the system, as root."""
+        """Run a command in the system, as root; bun needs /proc."""
+        mounts = f"mount -t proc proc {self.folder}/proc && mount --bind /dev {self.folder}/dev"
+        inside = f"""{mounts} && exec chroot {self.folder} sh -c 'cd {self.workdir} && exec "$@"' - "$@\""""
         subprocess.run(
-            ["chroot", self.folder, "sh", "-c", f'cd {self.workdir} && exec "$@"', "-", *command],
+            ["unshare", "--mount", "sh", "-c", inside, "-", *command],
             env=self.environment | network_variables(),
             check=True,
         )
