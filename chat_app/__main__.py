@@ -119,11 +119,11 @@ def _build(settings: Settings) -> Path:
             if not frontend.is_current(files):
                 print("Building the pages. This happens once after each change…", flush=True)
                 frontend.build(files)
-            return pages.place(settings.base_path)
+            return pages.place(settings.base_path, settings.branding)
     except OSError as error:  # a read-only folder, such as that of an image
         raise NotReadyError(
             f"The pages for these settings are not built, and cannot be: {error}. Build them where the sources can be "
-            "written to (`python -m chat_app --build`), with the same CHAT_EXTENSIONS and CHAT_ORIGINS."
+            "written to (`python -m chat_app --build`), with the same CHAT_EXTENSIONS."
         ) from error
 
 

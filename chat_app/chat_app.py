@@ -22,7 +22,7 @@ from chat_app.sharing import page as sharing  # noqa: F401
 from chat_app.shell.frame import ON_LOAD, events_of, framed, not_found, reconnect_banner
 from chat_app.thread_list import list_view  # noqa: F401
 from chat_app.ui.controls import titled
-from chat_app.ui.styles import DARK, LIGHT, stylesheets, token_sheet
+from chat_app.ui.styles import DARK, LIGHT, LOGO, stylesheets, token_sheet
 from chat_app.web.argument_checks import ArgumentCheck
 from chat_app.web.site import Site
 
@@ -47,7 +47,7 @@ app = Site(
             rx.el.meta(name="theme-color", content=tokens["page"], media=f"(prefers-color-scheme: {scheme})")
             for scheme, tokens in (("light", LIGHT), ("dark", DARK))
         ),
-        rx.el.link(rel="icon", href=rx.asset("favicon.svg"), type="image/svg+xml"),
+        rx.el.link(rel="icon", href=LOGO),
     ],
     html_lang="en",
     toaster=None,

@@ -69,9 +69,10 @@ def work_folder(start: Path, environ: MutableMapping[str, str]) -> Path:
 
 def _make_absolute(environ: MutableMapping[str, str], start: Path) -> None:
     """Make the paths among the settings absolute; what is invalid is left to `load_settings`."""
-    data = environ.get("CHAT_DATA_DIR", "").strip() or "data"
-    if not data.startswith("~"):
-        environ["CHAT_DATA_DIR"] = str(start / data)
+    data, logo = environ.get("CHAT_DATA_DIR", "").strip() or "data", environ.get("CHAT_LOGO", "").strip()
+    for name, path in (("CHAT_DATA_DIR", data), ("CHAT_LOGO", logo)):
+        if path and not path.startswith("~"):
+            environ[name] = str(start / path)
     try:
         url = make_url(environ.get("CHAT_DATABASE_URL", "").strip())
     except (ArgumentError, ValueError):

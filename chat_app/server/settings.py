@@ -15,6 +15,7 @@ from dotenv import load_dotenv
 
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import did_you_mean
+from chat_app.branding import Branding, read_branding
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 from chat_app.server.redis_url import is_redis_url
@@ -143,6 +144,13 @@ VARIABLES = (
         "The app's log level: DEBUG, INFO, WARNING, ERROR or CRITICAL; libraries log from WARNING on.",
     ),
     _Variable("CHAT_EXTENSIONS", "none", "Modules that extend the app, such as examples.custom_page,mine."),
+    _Variable("CHAT_NAME", "Durable Agents", "Name of the app on its pages; at most 40 characters."),
+    _Variable("CHAT_LOGO", "the app's own", "An .svg or .png file, square and at most 256 KB."),
+    _Variable(
+        "CHAT_ACCENT",
+        "#3f5bd8",
+        "Colour of buttons and links; made darker or lighter where it would not be legible.",
+    ),
     _Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
     _Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
 )
@@ -176,6 +184,7 @@ class Settings:
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
         extensions: names of the modules that extend the app, in the order of their import.
         log_level: one of `logs.LEVELS`.
+        branding: what the app is called and looks like.
         demo: whether the page has a button that kills the server.
         demo_speed: factor on the demo model's speed, above 0.
     """
@@ -203,6 +212,7 @@ class Settings:
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
     log_level: str = "INFO"
+    branding: Branding = field(default_factory=Branding)
     demo_speed: float = 1.0
     demo: bool = False
 
@@ -255,6 +265,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         openai_base_url=parse_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
         log_level=parse_choice("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
         extensions=parse_modules(values.get("CHAT_EXTENSIONS", "")),
+        branding=read_branding(values),
         demo_speed=parse_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=parse_switch("CHAT_DEMO", values.get("CHAT_DEMO", "0")),
     )

@@ -9,7 +9,7 @@ from chat_app.settings.settings_tabs import settings_link
 from chat_app.thread_list.list_view import thread_rows
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.ui.controls import icon, icon_button, testid
-from chat_app.ui.styles import NAME
+from chat_app.ui.styles import LOGO, NAME
 
 DRAWER = "sidebar"
 _close_drawer = rx.call_function(
@@ -22,7 +22,7 @@ _close_drawer = rx.call_function(
 def sidebar() -> rx.Component:
     """Render a column beside the page; on phones a drawer, as a native popover of the browser."""
     return rx.el.nav(
-        rx.el.div(icon("sparkles", 18), rx.el.span(NAME), class_name="brand"),
+        rx.el.div(rx.el.img(src=LOGO, alt=""), rx.el.span(NAME), class_name="brand"),
         rx.el.div(
             link(
                 icon("square-pen"),

@@ -3,8 +3,19 @@
 The rules that use them are plain CSS in assets/styles. A custom theme is another pair of dicts.
 """
 
-NAME = "Durable Agents"
+from chat_app.branding import ANY_LOGO, ANY_NAME, any_tokens
+from chat_app.server.frontend import is_for_any_site
+from chat_app.server.settings import load_settings
+
+_BRANDING = load_settings().branding
+_LIGHT_ACCENT, _DARK_ACCENT = (
+    (any_tokens("light"), any_tokens("dark")) if is_for_any_site() else _BRANDING.tokens()
+)
+NAME = ANY_NAME if is_for_any_site() else _BRANDING.name
 """Name of the app, shown above the list of threads and in the title of the browser's tab."""
+
+LOGO = ANY_LOGO if is_for_any_site() else "/favicon.svg"
+"""Address of the logo; in development it is the app's own."""
 
 LIGHT = {
     "page": "#ffffff",
@@ -17,9 +28,7 @@ LIGHT = {
     "text": "#1b1b1f",
     "soft": "#55555f",
     "faint": "#65656f",
-    "accent": "#3f5bd8",
-    "accent-hover": "#3349b8",
-    "on-accent": "#ffffff",
+    **_LIGHT_ACCENT,
     "danger": "#b3261e",
     "danger-wash": "#fdf3f2",
     "danger-line": "#f2d3d0",
@@ -46,9 +55,7 @@ DARK = {
     "text": "#ededf0",
     "soft": "#b4b4be",
     "faint": "#93939e",
-    "accent": "#8ea2ff",
-    "accent-hover": "#a8b8ff",
-    "on-accent": "#10121c",
+    **_DARK_ACCENT,
     "danger": "#f2a29b",
     "danger-wash": "#2b1c1b",
     "danger-line": "#523230",

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from agent_core.testing import eventually
+from chat_app.branding import Branding
 from chat_app.server import frontend, pages, processes
 from chat_app.server.preflight import NotReadyError, require_database, require_port, require_redis
 from chat_app.web import own_origin
@@ -197,6 +198,41 @@ def test_a_build_is_placed_below_any_path(sources: Path) -> None:
     assert read(at_root, "assets/same-1.js") == read(below, "assets/same-1.js") == "same"
     assert (below / "build" / "client" / "assets" / "same-1.js.gz").exists()
     assert (below / "backend" / "stateful_pages.json").read_text() == "[]"
+
+
+def test_placed_pages_have_name_logo_and_accent_and_scripts_of_their_own_names(
+    sources: Path, tmp_path: Path
+) -> None:
+    """Browsers keep scripts for ever, so one with another name in it has another address."""
+    script = frontend.built_pages() / "assets" / "page-1.js"
+    script.write_text('import("./same-1.js");brand("__app_name__","__app_logo__","__dark_accent__")')
+    script.with_name("page-1.js.gz").write_bytes(gzip.compress(script.read_bytes()))
+    (frontend.built_pages() / "favicon.svg").write_text('<svg fill="#3f5bd8"/>')
+    own, logo = pages.place("/a"), tmp_path / "acme.svg"
+    logo.write_text("<svg/>")
+    assert read(own, "assets/page-1.js").endswith('brand("Durable Agents","/a/favicon.svg","#8ea2ff")')
+    acme = Branding("Frag’ Acme", "#000000", logo)
+    placed = pages.place("/a", acme)
+    assert placed != own
+    assert pages.place("/a", acme) == placed
+    (name,) = [path.name for path in (placed / "build" / "client" / "assets").glob("page-1.*.js")]
+    key = name.split(".")[1]
+    assert read(placed, f"assets/{name}").startswith(
+        f'import("./same-1.{key}.js");brand("Frag’ Acme","/a/logo.svg",'
+    )
+    assert f"page-1.{key}.js" in read(placed, "index.html")
+    assert read(placed, "logo.svg") == "<svg/>"
+    assert read(placed, "favicon.svg") == '<svg fill="#000000"/>'
+
+
+def test_pages_of_a_folder_that_cannot_be_written_are_placed_in_a_temporary_one(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    placed = pages.place("/agents")
+    assert not placed.is_relative_to(sources)
+    assert read(placed, "assets/page-1.js") == 'import("/agents/assets/same-1.js")'
+    shutil.rmtree(placed.parent)
 
 
 def test_placed_pages_stay_until_the_next_build(sources: Path) -> None:
