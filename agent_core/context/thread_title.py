@@ -39,10 +39,11 @@ _MARKS = " \t\"'“”„‚‘’«»`*_#"
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """Result of a title request: the text, "" if it is not a title; and the usage."""
+    """Result of a title request: the text, "" if it is not a title; the usage; and why it failed, if it did."""
 
     words: str
     usage: object = None
+    error: Exception | None = None
 
 
 class ModelTitle:
@@ -97,7 +98,7 @@ class ModelTitle:
                         return Title(title_in(text_of(event.parts)), event.usage)
         except (ModelError, TimeoutError) as error:
             _log.warning("No title was made: %s", error or "the model took too long.")
-            return Title("", error.usage if isinstance(error, ModelError) else None)
+            return Title("", error.usage if isinstance(error, ModelError) else None, error)
         return Title("")
 
 

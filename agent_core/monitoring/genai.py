@@ -20,6 +20,7 @@ from agent_core.domain.events.run_events import (
     TurnStart,
 )
 from agent_core.domain.messages import Part
+from agent_core.domain.model_adapter import Usage
 from agent_core.domain.validation import clean_text
 from agent_core.llm.model_names import models_by_name, providers_by_name
 from agent_core.text.redaction import HIDDEN, hide_secrets, secret_values
@@ -83,15 +84,22 @@ def answer_attributes(step: StepEnded) -> Attributes:
             found[attribute] = value
     if step.finish_reason is not None:
         found["gen_ai.response.finish_reasons"] = [step.finish_reason]
-    if (usage := step.usage) is not None:
-        found["gen_ai.usage.input_tokens"] = usage.input_tokens
-        found["gen_ai.usage.output_tokens"] = usage.output_tokens
-        found["gen_ai.usage.cache_read.input_tokens"] = usage.cached_tokens
-        found["gen_ai.usage.cache_creation.input_tokens"] = usage.cache_write_tokens
-        found["gen_ai.usage.reasoning.output_tokens"] = usage.reasoning_tokens
-        if usage.cost is not None:
-            found["agent_core.cost_usd"] = usage.cost
-    return found
+    return found | usage_attributes(step.usage)
+
+
+def usage_attributes(usage: Usage | None) -> Attributes:
+    """Return the attributes of what a request has used, as far as that is known."""
+    if usage is None:
+        return {}
+    cost: Attributes = {} if usage.cost is None else {"agent_core.cost_usd": usage.cost}
+    return {
+        "gen_ai.usage.input_tokens": usage.input_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
+        "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,
+        **cost,
+    }
 
 
 def tool_attributes(call: ToolEnded | OutcomeReceived) -> Attributes:

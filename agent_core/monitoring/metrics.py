@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from agent_core.domain.events.run_events import RunEvent, StepEnded, ToolEnded, TurnEnded, WorkerLost
+from agent_core.domain.events.run_events import (
+    RunEvent,
+    StepEnded,
+    TitleEnded,
+    ToolEnded,
+    TurnEnded,
+    WorkerLost,
+)
+from agent_core.domain.model_adapter import Usage
 from agent_core.runtime import Runtime
 from agent_core.store.outbox import dead_letters
 from agent_core.store.wake_ups import due_work
@@ -122,6 +130,8 @@ class Metrics:
                 self._count_tool(event)
             elif isinstance(event, TurnEnded):
                 self._add(_TURNS, 1, end=event.status)
+            elif isinstance(event, TitleEnded):
+                self._count_usage(event.model, event.usage)
             elif isinstance(event, WorkerLost):
                 self._add(_TAKEOVERS, event.wake_ups)
 
@@ -132,11 +142,14 @@ class Metrics:
             self._add(_RETRIES, 1)
         if step.outcome == "sealed":
             self._add(_SEALED, 1)
-        if step.usage is not None:
+        self._count_usage(step.model, step.usage)
+
+    def _count_usage(self, model: str, usage: Usage | None) -> None:
+        if usage is not None:
             for kind in _TOKEN_TYPES:
-                self._add(_TOKENS, getattr(step.usage, f"{kind}_tokens"), model=step.model, type=kind)
-            if step.usage.cost is not None:
-                self._add(_COST, step.usage.cost, model=step.model)
+                self._add(_TOKENS, getattr(usage, f"{kind}_tokens"), model=model, type=kind)
+            if usage.cost is not None:
+                self._add(_COST, usage.cost, model=model)
 
     def _count_tool(self, tool: ToolEnded) -> None:
         self._add(_TOOLS, 1, tool=tool.name, outcome=tool.outcome)

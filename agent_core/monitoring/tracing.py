@@ -19,8 +19,10 @@ from agent_core.agent import Agent
 from agent_core.api.base import HasStore, store_of
 from agent_core.domain.events.run_events import (
     OutcomeReceived,
+    PauseEnded,
     RunEvent,
     StepEnded,
+    TitleEnded,
     ToolEnded,
     TurnEnded,
     TurnStart,
@@ -131,8 +133,13 @@ class Tracing:
         elif isinstance(event, ToolEnded | OutcomeReceived):
             if event.turn is not None:
                 self._tool_ended(event, event.turn)
-        elif isinstance(event, TurnEnded) and event.turn is not None:
-            self._turn_ended(event, event.turn)
+        elif isinstance(event, PauseEnded | TitleEnded | TurnEnded) and event.turn is not None:
+            if isinstance(event, PauseEnded):
+                self._pause_ended(event, event.turn)
+            elif isinstance(event, TitleEnded):
+                self._title_ended(event, event.turn)
+            else:
+                self._turn_ended(event, event.turn)
 
     def _step_ended(self, step: StepEnded, turn: TurnStart) -> None:
         model = genai.model_attributes(step.model)
@@ -150,6 +157,29 @@ class Tracing:
         work = f"model:{step.seq}"
         self._write(turn, work, name, trace.SpanKind.CLIENT, times, attributes, step.error, step.words)
         self._measure(step, attributes)
+
+    def _title_ended(self, title: TitleEnded, turn: TurnStart) -> None:
+        model = genai.model_attributes(title.model)
+        attributes = {
+            **self._common("chat", title.thread_id, title.agent),
+            **model,
+            "gen_ai.request.stream": True,
+            **genai.usage_attributes(title.usage),
+            "agent_core.purpose": "title",
+        }
+        name, work = f"chat {model['gen_ai.request.model']}", f"title:{title.seq}"
+        times = title.started_at, title.ended_at
+        self._write(turn, work, name, trace.SpanKind.CLIENT, times, attributes, title.error, title.words)
+        self._measure(title, attributes)
+
+    def _pause_ended(self, pause: PauseEnded, turn: TurnStart) -> None:
+        attributes = {
+            **self._common("pause", pause.thread_id, pause.agent),
+            "agent_core.pause.kind": pause.kind,
+            "agent_core.outcome": "cancelled" if pause.stopped else "ended",
+        }
+        work, times = f"pause:{pause.started_at:.3f}", (pause.started_at, pause.ended_at)
+        self._write(turn, work, "pause", trace.SpanKind.INTERNAL, times, attributes, None, None)
 
     def _tool_ended(self, call: ToolEnded | OutcomeReceived, turn: TurnStart) -> None:
         error = call.error
@@ -262,7 +292,7 @@ class Tracing:
 
     # --- metrics ---
 
-    def _measure(self, step: StepEnded, attributes: Attributes) -> None:
+    def _measure(self, step: StepEnded | TitleEnded, attributes: Attributes) -> None:
         of_model = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
         labels = {key: attributes[key] for key in (*of_model, "gen_ai.response.model") if key in attributes}
         ended = {} if step.error is None else {"error.type": step.error}

@@ -13,6 +13,7 @@ from agent_core.domain.events.run_events import (
     StepContent,
     StepEnded,
     StepOutcome,
+    TitleEnded,
     ToolContent,
     ToolEnded,
     ToolOutcome,
@@ -95,6 +96,26 @@ class Journal:
     def step_cancelled(self, claim: Claim, model: str) -> None:
         """Publish that a step was stopped or released."""
         self._step_ended(claim, model, "cancelled", None, self._clock.now())
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds since the epoch."""
+        return self._clock.now()
+
+    def title_ended(
+        self, claim: Claim, model: str, started_at: float, usage: object, error: Exception | None
+    ) -> None:
+        """Publish that a request for a title has ended."""
+        if self._observers:
+            self._observers.publish(
+                TitleEnded(
+                    *(claim.thread_id, claim.message_id, claim.seq, claim.agent, model, started_at, self.now),
+                    usage=usage if isinstance(usage, Usage) else None,
+                    error=None if error is None else getattr(error, "kind", type(error).__name__),
+                    words=None if error is None else words_of(error),
+                    turn=claim.turn,
+                )
+            )
 
     def tool_taken_over(self, call: ClaimedCall, runs: bool) -> None:
         """Log that the worker of a running tool is gone, and whether the tool runs again."""

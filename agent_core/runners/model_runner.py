@@ -86,7 +86,6 @@ class ModelRunner:
         self._history_cache = history_cache
         self._hooks = store.hooks
         self._admission = StepAdmission(store)
-        self._titles = TitleRunner(store.writer, store.reads, store.hooks, self._admission)
         self._requests = RequestBuilder(store.writer, store.reads, store.clock)
         self._writer = store.writer
         self._reads = store.reads
@@ -95,6 +94,7 @@ class ModelRunner:
         self._settings = store.settings
         self._clock = store.clock
         self._journal = Journal(store.observers, store.clock)
+        self._titles = TitleRunner(store.writer, store.reads, store.hooks, self._admission, self._journal)
         self._executing = store.executing
         self.closing = False
         self.live: dict[str, Claim] = {}

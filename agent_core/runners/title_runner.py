@@ -15,6 +15,7 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.errors import AgentCoreError
 from agent_core.hooks import Hooks
 from agent_core.runners.admission import StepAdmission
+from agent_core.runners.journal import Journal
 from agent_core.runners.step_record import usage_numbers
 from agent_core.store.database.transaction import Tx
 from agent_core.store.database.writer import Writer
@@ -32,11 +33,14 @@ _MAX_REQUESTS = 4  # at once in one process: answers should not wait for titles
 class TitleRunner:
     """Asks for titles, a few at a time, for agents that have a `title` policy."""
 
-    def __init__(self, writer: Writer, reads: Reads, hooks: Hooks, admission: StepAdmission) -> None:
+    def __init__(
+        self, writer: Writer, reads: Reads, hooks: Hooks, admission: StepAdmission, journal: Journal
+    ) -> None:
         self._writer = writer
         self._reads = reads
         self._hooks = hooks
         self._admission = admission
+        self._journal = journal
         self._slots = asyncio.Semaphore(_MAX_REQUESTS)
 
     def start(self, claim: Claim, agent: Agent, history: list[ProviderMessage]) -> None:
@@ -63,7 +67,9 @@ class TitleRunner:
             _log.info("Thread %s: no title, because of a limit or a budget.", thread_id)
             return
         async with self._slots:
+            started_at = self._journal.now
             made = await title.ask(agent.model, agent.model_options, asked.text, answer.text)
+        self._journal.title_ended(claim, model.name, started_at, made.usage, made.error)
         used = usage_numbers(made.usage)
         if made.words or used:
             try:

@@ -173,6 +173,50 @@ class TurnEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseEnded:
+    """A turn that a limit or a budget had paused goes on, or was stopped.
+
+    Attributes:
+        message_id: the reply of the turn.
+        kind: "limit" or "budget".
+        started_at, ended_at: in seconds since the epoch.
+        stopped: whether the turn was stopped in the pause.
+    """
+
+    thread_id: str
+    message_id: str
+    agent: str
+    kind: str
+    started_at: float
+    ended_at: float
+    stopped: bool
+    turn: TurnStart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TitleEnded:
+    """A request for the title of a thread has ended.
+
+    Attributes:
+        message_id, seq: the reply and the step after which the title was asked for.
+        started_at, ended_at: in seconds since the epoch.
+        error: the kind of a `ModelError`, or the class of the exception; None: the model has answered.
+    """
+
+    thread_id: str
+    message_id: str
+    seq: int
+    agent: str
+    model: str
+    started_at: float
+    ended_at: float
+    usage: Usage | None = None
+    error: str | None = None
+    words: str | None = None
+    turn: TurnStart | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerLost:
     """The wake-ups of a worker that is gone were released: all of them, and those whose code ran."""
 
@@ -181,4 +225,4 @@ class WorkerLost:
     ran: int
 
 
-RunEvent = StepEnded | ToolEnded | OutcomeReceived | TurnEnded | WorkerLost
+RunEvent = StepEnded | ToolEnded | OutcomeReceived | TurnEnded | PauseEnded | TitleEnded | WorkerLost

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import delete, select, update
 
+from agent_core.domain.events.run_events import PauseEnded, TurnStart
 from agent_core.domain.limits import (
     Estimate,
     Kind,
@@ -125,6 +126,11 @@ class Step(Protocol):
         ...
 
     @property
+    def turn(self) -> TurnStart | None:
+        """The start of the turn, for traces."""
+        ...
+
+    @property
     def fence(self) -> dict[str, Any]:
         """Values of the fence in a statement."""
         ...
@@ -156,6 +162,7 @@ def admit(tx: Tx, step: Step, worker: str, model: str, estimate: Estimate) -> Pa
         if step.pause is not None:
             tx.do(_KEEP_PAUSE, **step.fence, new_pause=step.pause)
             _show(tx, step, None)
+            publish_pause(tx, step.pause, step.message_id, step.agent, step.turn)
     else:
         _put(tx, step, subject, worker, PAUSED, estimate, since, pause)
         _pause(tx, step, pause, since)
@@ -317,6 +324,15 @@ def retry_state(pause: Pause, since: float) -> dict[str, Any]:
         **{"scope": pause.scope._asdict(), "budget": budget, "awaits_room": pause.awaits_room},
         "since": since,
     }
+
+
+def publish_pause(
+    tx: Tx, state: str | None, message_id: str, agent: str, turn: TurnStart | None, *, stopped: bool = False
+) -> None:
+    """Publish the end of a pause, for traces, if the `retry_state` of a thread, as JSON, is one."""
+    if turn is not None and is_pause(state):
+        kind, since = load(state)["kind"], load(state)["since"]
+        tx.publish(PauseEnded(turn.thread_id, message_id, agent, kind, since, tx.now, stopped, turn))
 
 
 def is_pause(state: str | None) -> bool:

@@ -19,6 +19,7 @@ from agent_core.errors import DuplicateMessageError, ThreadBusyError, Validation
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import LIST_FEED, MESSAGE, THREAD, P, Statement, dump, one_of, upsert
 from agent_core.store.database.transaction import Turn, Tx
+from agent_core.store.limits import admissions
 from agent_core.store.threads import deltas, queued_messages
 from agent_core.store.threads.messages import (
     SENT_BY_SCHEDULE,
@@ -360,7 +361,10 @@ def stop(tx: Tx, thread_id: str, why: End = STOPPED) -> bool:
         return False
     turn = _StoppedTurn(*row)
     cut_seq = turn.seq - 1
-    tx.moved(thread_id, at.status, ThreadStatus.STOPPED, at.agent, at.turn(thread_id))
+    began = at.turn(thread_id)
+    if at.reply_id is not None:
+        admissions.publish_pause(tx, at.retry_state, at.reply_id, at.agent, began, stopped=True)
+    tx.moved(thread_id, at.status, ThreadStatus.STOPPED, at.agent, began)
     chunks = streams.cut(tx, thread_id, cut_seq, turn.reply_position, STOPPED) or []
     chunks += [*outcomes.close_open(tx, thread_id, why), *streams.close_hosted(tx, thread_id)]
     tx.wake.drop(tx, thread_id)

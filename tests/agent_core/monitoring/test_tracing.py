@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
-from agent_core import AgentApi, ToolContext, action_tool, async_tool
+from agent_core import AgentApi, Budget, CallContext, ToolContext, action_tool, async_tool
+from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.events.run_events import TurnEnded
 from agent_core.domain.model_adapter import Usage
 from agent_core.errors import ModelError, ValidationError
+from agent_core.monitoring import Metrics
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import AT_ONCE, agent_on, finished, live, runtime_of, waiting
+from tests.support.limits import answer
 
 pytest.importorskip(
     "opentelemetry.sdk", reason="opentelemetry-sdk is not installed: requirements-dev.txt has it"
@@ -202,6 +205,54 @@ async def test_stopped_and_resumed_turn_stays_in_one_trace(path: Path) -> None:
     assert completed.context.span_id != stopped.context.span_id
     assert parent(asked) == completed.context.span_id
     assert at(asked, "agent_core.outcome") == "succeeded"
+
+
+async def test_pause_is_a_span_when_it_ends_and_when_it_is_stopped(path: Path) -> None:
+    async with traced(path, answer) as (api, traces):
+        await api.limits.set_budget(Budget(tokens=0), user_id="ann")
+        for name in ("goes-on", "stopped"):
+            await api.create_thread("Hi", thread_id=name, ctx=CallContext("ann"))
+            await eventually(lambda name=name: _is_paused(api, name))
+        await api.stop_thread("stopped")
+        await traces.one("pause")
+        await api.limits.set_budget(Budget(tokens=1_000_000), user_id="ann")
+        await finished(api, "goes-on")
+        pauses = await traces.some("pause", 2)
+        turns = await traces.some("invoke_agent assistant", 2)
+    found = {at(span, "gen_ai.conversation.id"): span for span in pauses}
+    ends = {
+        name: (at(span, "agent_core.pause.kind"), at(span, "agent_core.outcome"))
+        for name, span in found.items()
+    }
+    assert ends == {"goes-on": ("budget", "ended"), "stopped": ("budget", "cancelled")}
+    for turn in turns:
+        pause = found[at(turn, "gen_ai.conversation.id")]
+        assert parent(pause) == turn.context.span_id
+        assert turn.start_time <= pause.start_time <= pause.end_time <= turn.end_time
+
+
+async def _is_paused(api: AgentApi, thread_id: str) -> bool:
+    thread = await api.get_thread(thread_id)
+    return thread is not None and (thread.retry_state or {}).get("kind") == "budget"
+
+
+@pytest.mark.sqlite  # as above
+@pytest.mark.parametrize("fails", [False, True])
+async def test_request_for_a_title_is_a_span_of_its_turn(path: Path, fails: bool) -> None:
+    last: Any = ModelError("no", kind="auth") if fails else "A title"
+    turns = [["Done."], [last, Usage(5, 2, 7)][: 1 if fails else 2]]
+    async with traced(path, turns, title=ModelTitle()) as (api, traces):
+        metrics = Metrics(runtime_of(api))
+        thread = await api.create_thread("Hi")
+        await finished(api, thread)
+        turn = await traces.one("invoke_agent assistant")
+        asked = await traces.some("chat scripted", 2)
+        counted = await metrics.text()
+    (span,) = [each for each in asked if at(each, "agent_core.purpose") == "title"]
+    assert (span.context.trace_id, parent(span)) == (turn.context.trace_id, turn.context.span_id)
+    assert at(span, "error.type") == ("auth" if fails else None)
+    assert at(span, "gen_ai.usage.output_tokens") == (None if fails else 2)
+    assert ('agent_core_tokens_total{model="scripted",type="output"} 2' in counted) is not fails
 
 
 @pytest.mark.sqlite  # the outcomes are written alike
