@@ -1,4 +1,4 @@
-"""Extension API: functions that register pages, agents, tool views and the identification of users.
+"""Extension API: functions that register pages, agents, tool views, MCP servers, lifespans and who people are.
 
 Modules named in CHAT_EXTENSIONS call these functions. Every process imports them before it creates the pages,
 and keeps their registrations until it exits.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import reflex as rx
 
-from agent_core import Agent, CallContext
+from agent_core import Agent, CallContext, McpServer, Tool
 from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
 
@@ -56,6 +57,7 @@ class Page:
         component: the function that renders the page.
         on_load: events that run whenever the page opens.
         alone: whether the page is for visitors without a list of threads.
+        nav: whether the sidebar links to the page.
     """
 
     route: str
@@ -63,6 +65,7 @@ class Page:
     component: Draw
     on_load: tuple[Any, ...] = ()
     alone: bool = False
+    nav: bool = False
 
 
 PAGES: dict[str, Page] = {}
@@ -87,8 +90,23 @@ ADMINISTRATORS: list[MayAdminister] = []
 """Registered function, at most one."""
 
 
+Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
+_LifespanT = TypeVar("_LifespanT", bound=Lifespan)
+LIFESPANS: dict[str, Lifespan] = {}
+"""Registered functions in their order, by module and name."""
+MCP_SERVERS: dict[str, McpServer] = {}
+"""Registered servers, by name."""
+ASSISTANT_SERVERS: list[McpServer] = []
+"""Those whose tools the app's own agent has."""
+
+
 def register_page(
-    route: str, title: str | rx.Var[str] | None = None, *, on_load: Any = (), alone: bool = False
+    route: str,
+    title: str | rx.Var[str] | None = None,
+    *,
+    on_load: Any = (),
+    alone: bool = False,
+    nav: bool = False,
 ) -> Callable[[_DrawT], _DrawT]:
     """Register the decorated function, which returns `Content` or a component, as the page at `route`.
 
@@ -97,14 +115,18 @@ def register_page(
         title: the title of the browser tab; the function's name by default.
         on_load: an event, or a list of events, that runs whenever the page opens.
         alone: whether the page is for visitors without a list of threads; no list is read for it then.
+        nav: whether the sidebar links to the page, by its title.
 
     Raises:
-        ValidationError: the route does not begin with "/", or belongs to another page.
+        ValidationError: the route does not begin with "/", or belongs to another page, or has an id in it although
+            the sidebar is to link to it.
     """
     if not isinstance(route, str) or not route.startswith("/"):
         raise ValidationError(
             f"A page's route must begin with a slash, such as /desk; {route!r:.60} does not."
         )
+    if nav and "[" in route:
+        raise ValidationError(f"The sidebar cannot link to {route}, which is a page for each id.")
     events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
 
     def register(component: _DrawT) -> _DrawT:
@@ -115,7 +137,7 @@ def register_page(
         ):
             raise ValidationError(f"Two pages have the route {route}; change one of them.")
         name = component.__name__.replace("_", " ").capitalize() if title is None else title
-        PAGES[route] = Page(route, name, component, events, alone)
+        PAGES[route] = Page(route, name, component, events, alone, nav)
         return component
 
     return register
@@ -157,6 +179,74 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
     if TOOL_VIEWS.get(tool_name, view) is not view:
         raise ValidationError(f"The tool {tool_name!r} has two views; remove one of them.")
     TOOL_VIEWS[tool_name] = view
+
+
+def register_lifespan(lifespan: _LifespanT) -> _LifespanT:
+    """Register the decorated function to open what an extension needs for as long as the app runs, such as a client.
+
+    Each process that serves pages or runs work opens it before its first step, and closes it after its last one. If
+    that raises, the process does not start.
+
+    Args:
+        lifespan: takes nothing and returns an async context manager, such as a function that is decorated with
+            `contextlib.asynccontextmanager`.
+
+    Raises:
+        ValidationError: `lifespan` is not such a function.
+    """
+    if (
+        not callable(lifespan)
+        or inspect.iscoroutinefunction(lifespan)
+        or inspect.isasyncgenfunction(lifespan)
+    ):
+        raise ValidationError(
+            "register_lifespan takes a function that returns an async context manager; decorate an async "
+            "generator with contextlib.asynccontextmanager first."
+        )
+    LIFESPANS[f"{lifespan.__module__}.{lifespan.__qualname__}"] = lifespan  # again: its module was reloaded
+    return lifespan
+
+
+def register_mcp(server: McpServer, *, assistant: bool = True) -> McpServer:
+    """Connect an MCP server for as long as the app runs, and give its tools to the app's own agent.
+
+    A tool of the server replaces one of the app that has its name; `mcp_tools(prefix=…)` avoids that. A server that
+    cannot be reached keeps the app from starting, unless `mcp_tools` was called with `required=False`.
+
+    Args:
+        server: the result of `mcp_tools`, not yet entered.
+        assistant: whether the app's own agent has its tools. An agent of your own has them by
+            `Agent.factory(lambda ctx, thread_id: Agent(…, tools=[*server.tools]), name=…)`, which reads them at each step.
+
+    Raises:
+        ValidationError: `server` is not an MCP server, or another one has its name.
+    """
+    if not isinstance(server, McpServer):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValidationError(f"register_mcp takes the result of mcp_tools(…), not {server!r:.60}.")
+    if MCP_SERVERS.get(server.name, server) is not server:
+        raise ValidationError(
+            f"Two MCP servers are named {server.name!r}; call mcp_tools with another name=."
+        )
+    if assistant and server not in ASSISTANT_SERVERS:
+        ASSISTANT_SERVERS.append(server)
+    MCP_SERVERS[server.name] = server
+    return server
+
+
+@asynccontextmanager
+async def opened() -> AsyncGenerator[None]:
+    """Open the registered lifespans and MCP servers, in their order, for a block."""
+    async with AsyncExitStack() as stack:
+        for lifespan in LIFESPANS.values():
+            await stack.enter_async_context(lifespan())
+        for server in MCP_SERVERS.values():
+            await stack.enter_async_context(server)
+        yield
+
+
+def assistant_tools() -> list[list[Tool]]:
+    """Return the tools that the app's own agent has from each MCP server; a list is replaced when its server changes it."""
+    return [server.tools for server in ASSISTANT_SERVERS]
 
 
 def register_identity(identify: Identify) -> Identify:

@@ -12,7 +12,7 @@ from chat_app.ui import column
 Desk = use_agent_chat(title="Help desk")
 
 
-@register_page("/desk", title="Help desk", on_load=Desk.load)
+@register_page("/desk", title="Help desk", on_load=Desk.load, nav=True)
 def desk() -> Content:
     """Show the messages, a stop button and an input line."""
     said = rx.foreach(

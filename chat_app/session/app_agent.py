@@ -13,6 +13,7 @@ from agent_core.agent import AgentFactory
 from agent_core.llm import LitellmModel
 from chat_app.demo.model import DemoModel
 from chat_app.demo.tools import demo_tools
+from chat_app.extensions import assistant_tools
 from chat_app.model.answer_options import AnswerOptions
 from chat_app.model.model_choice import ModelChoice, choose_model
 from chat_app.server.settings import Settings
@@ -41,9 +42,15 @@ def app_agent(
     """
     by_name = {model.name: model for model in models}
     made: OrderedDict[AnswerOptions, Agent] = OrderedDict()
+    made_with = assistant_tools()
 
     async def make(_: CallContext, thread_id: str) -> Agent:
+        nonlocal made_with
         thread = await read(thread_id)
+        tools = assistant_tools()
+        if [id(each) for each in tools] != [id(each) for each in made_with]:
+            made.clear()
+            made_with = tools
         wanted = AnswerOptions.of(thread.metadata if thread else None)
         if wanted not in made:
             model = by_name.get(wanted.model, models[0])
@@ -69,6 +76,8 @@ def build_agent(
         temperature: temperature of the model; None for the provider's default.
     """
     tools = demo_tools(settings.data_dir) if choice.calls_tools else {}
+    if choice.calls_tools:
+        tools |= {tool.name: tool for each in assistant_tools() for tool in each}
     options: dict[str, Any] = (
         choice.options if temperature is None else choice.options | {"temperature": temperature}
     )

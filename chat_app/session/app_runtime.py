@@ -55,7 +55,11 @@ async def app_runtime(
     keep = None if settings.delete_after_days is None else settings.delete_after_days * _DAY
     outbox = Outbox(settings.webhook) if isinstance(settings.webhook, Webhook) else None
     given = {"delete_after": keep, "outbox": outbox, "work": False}
-    async with Runtime(settings.database_url, steps, tools, **given) as runtime, exported_traces(runtime):
+    async with (
+        extensions.opened(),
+        Runtime(settings.database_url, steps, tools, **given) as runtime,
+        exported_traces(runtime),
+    ):
         api = define_agent_api(
             runtime,
             agent or app_agent(settings, models, runtime.get_thread),

@@ -3,6 +3,7 @@
 import reflex as rx
 from reflex_components_core.react_router import link
 
+from chat_app.extensions import PAGES
 from chat_app.i18n import say
 from chat_app.inbox.page import inbox_link
 from chat_app.settings.settings_tabs import settings_link
@@ -40,6 +41,17 @@ def sidebar() -> rx.Component:
                 test_id="search",
             ),
             class_name="sidebar-head",
+        ),
+        *(
+            link(
+                page.title,
+                to=page.route,
+                class_name="nav-page",
+                on_click=_close_drawer,
+                custom_attrs=testid(f"nav-{page.route[1:]}"),
+            )
+            for page in PAGES.values()
+            if page.nav
         ),
         thread_rows(ThreadList, "main", say("sidebar.nothing")),
         rx.el.div(

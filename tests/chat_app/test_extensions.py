@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,41 @@ import pytest
 import reflex as rx
 
 import chat_app.chat_app  # noqa: F401 (registers the pages of the app)
-from agent_core import Agent
+from agent_core import Agent, mcp_tools
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
 from chat_app import extensions
-from chat_app.extensions import Content, register_agent, register_page, register_tool_view
+from chat_app.extensions import (
+    Content,
+    register_agent,
+    register_lifespan,
+    register_mcp,
+    register_page,
+    register_tool_view,
+)
 from chat_app.inbox.inbox import Inbox
+from chat_app.model.model_choice import choose_model
 from chat_app.server import frontend
-from chat_app.server.settings import read_settings
+from chat_app.server.settings import Settings, read_settings
+from chat_app.session.app_agent import app_agent
 from chat_app.shell.frame import events_of, framed
 from chat_app.thread.message_views import MessageContext, tool_view
 from chat_app.thread.open_thread import OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
 
+TINY = Path(__file__).parents[1] / "support" / "mcp" / "server.py"
 APP_PAGES = extensions.PAGES
 
 
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Isolate the registrations of each test."""
-    for name in ("PAGES", "AGENTS", "OFFERED", "TOOL_VIEWS"):
+    for name in ("PAGES", "AGENTS", "OFFERED", "TOOL_VIEWS", "LIFESPANS", "MCP_SERVERS"):
         getattr(extensions, name)
         monkeypatch.setattr(extensions, name, {})
+    monkeypatch.setattr(extensions, "ASSISTANT_SERVERS", [])
+    monkeypatch.setattr("chat_app.shell.sidebar.PAGES", extensions.PAGES)
     monkeypatch.setattr("chat_app.thread.message_views.TOOL_VIEWS", extensions.TOOL_VIEWS)
     monkeypatch.setattr("chat_app.session.app_runtime.AGENTS", extensions.AGENTS)
 
@@ -143,6 +156,94 @@ async def test_a_registered_agent_answers_the_threads_that_choose_it(serve: Serv
         assert tab.thread.turn[-1].parts[-1].text == "Plain."
         await tab.thread.choose_agent("nobody")
         assert "nobody" in tab.thread.notice
+
+
+async def test_a_lifespan_is_open_while_agents_run(serve: Serve) -> None:
+    log: list[str] = []
+
+    @register_lifespan
+    @asynccontextmanager
+    async def client() -> AsyncGenerator[None]:
+        log.append("opened")
+        yield
+        log.append("closed")
+
+    assert register_lifespan(client) is client  # like a reload of its module
+    async with serve([["Plain."]]) as shared:
+        thread = await shared.api.create_thread("Hi")
+        await shared.api.wait_until_idle(thread.id, 20)
+        assert log == ["opened"]
+    assert log == ["opened", "closed"]
+
+
+async def test_a_lifespan_that_fails_keeps_the_app_from_starting(serve: Serve) -> None:
+    @register_lifespan
+    @asynccontextmanager
+    async def client() -> AsyncGenerator[None]:
+        raise OSError("The warehouse does not answer.")
+        yield
+
+    with pytest.raises(OSError, match="warehouse"):
+        async with serve([]):
+            raise AssertionError("it started")
+
+
+async def test_only_a_function_that_returns_a_context_manager_is_a_lifespan() -> None:
+    async def generator() -> AsyncGenerator[None]:
+        yield
+
+    async def coroutine() -> None: ...
+
+    for wrong in (generator, coroutine, "no"):
+        with pytest.raises(ValidationError, match="asynccontextmanager"):
+            register_lifespan(wrong)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def test_the_agent_of_the_app_has_the_tools_of_a_registered_mcp_server(tmp_path: Path) -> None:
+    command = [sys.executable, TINY, tmp_path / "log"]
+    shop = register_mcp(mcp_tools(command, name="tiny", prefix="tiny"))
+    assert register_mcp(shop) is shop
+    own = register_mcp(mcp_tools(command, name="other", prefix="other"), assistant=False)
+    settings = Settings(data_dir=tmp_path)
+
+    async def read(thread_id: str) -> None:
+        return None
+
+    factory = app_agent(settings, [choose_model(settings, {})], read)
+    async with extensions.opened():
+        assert (shop.status, own.status) == ("connected", "connected")
+        agent = await factory.resolve(None, "thread_1")
+        assert {name for name in agent.tools if name.startswith(("tiny", "other"))} == {
+            tool.name for tool in shop.tools
+        }
+        assert "calculator" in agent.tools
+        shop.tools = shop.tools[:1]  # as after a change on the server
+        agent = await factory.resolve(None, "thread_1")
+        assert [name for name in agent.tools if name.startswith("tiny")] == [shop.tools[0].name]
+    assert shop.status == "closed"
+
+
+def test_mcp_servers_have_names_of_their_own() -> None:
+    register_mcp(mcp_tools("http://127.0.0.1:9/mcp", name="shop"))
+    with pytest.raises(ValidationError, match="Two MCP servers are named 'shop'"):
+        register_mcp(mcp_tools("http://127.0.0.1:9/mcp", name="shop"))
+    with pytest.raises(ValidationError, match="result of mcp_tools"):
+        register_mcp("http://127.0.0.1:9/mcp")  # pyright: ignore[reportArgumentType]
+
+
+def test_the_sidebar_links_to_a_page_that_asks_for_it() -> None:
+    @register_page("/desk", nav=True)
+    def help_desk() -> Content:
+        return Content(rx.el.p("Help"))
+
+    @register_page("/hidden")
+    def hidden() -> Content:
+        return Content(rx.el.p("Help"))
+
+    drawn = str(framed(help_desk)().render())
+    assert ("nav-desk" in drawn, "nav-hidden" in drawn) == (True, False)
+    with pytest.raises(ValidationError, match="for each id"):
+        register_page("/desk/[thread_id]", nav=True)
 
 
 def test_a_changed_colour_of_a_theme_reaches_the_style_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
