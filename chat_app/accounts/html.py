@@ -24,7 +24,7 @@ _POLICY = "; ".join(
 )
 _SHEETS = ("base", "settings", "touch")
 _OWN_SHEET = """
-body { display: grid; align-content: safe center; justify-items: center; padding: 1.5rem 1rem; overflow-y: auto; }
+body { display: grid; height: auto; min-height: 100%; align-content: safe center; justify-items: center; padding: 1.5rem 1rem;}
 main { display: grid; gap: 1.5rem; width: 100%; max-width: 24rem; }
 header { display: flex; align-items: center; gap: 0.5rem; font-weight: 600; }
 h1, h2 { margin: 0; font-size: 1.25rem; line-height: 1.3; } h2 { font-size: 1rem; }
@@ -101,8 +101,9 @@ def page(request: Request, words: Words, title: str, *body: str, status: int = 2
 
 
 def form(action: str, fields: Sequence[Field], button: str, *more: str, primary: bool = True) -> str:
-    """Return a form; the first field has the focus if the form is the page's main one."""
-    inputs = "".join(_input(field, number == 0 and primary) for number, field in enumerate(fields))
+    """Return a form; its first empty field has the focus if the form is the page's main one."""
+    first = next((field for field in fields if not field.value), None) if primary else None
+    inputs = "".join(_input(field, field is first) for field in fields)
     kind = "button primary" if primary else "button"
     return (
         f'<form method="post" action="{escape(action)}">{inputs}{"".join(more)}'

@@ -184,21 +184,24 @@ async def _account(request: Request, person: SignedIn, message: str = "", status
     everywhere = form(
         f"{base}/sign-out", (), words("account.everywhere"), hidden("everywhere", "1"), primary=False
     )
-    current = Field("current", words("account.current"), autocomplete="current-password")
-    fields = (current, *_new_password(words))
-    change = form(f"{base}/account/password", fields, words("account.change"), primary=False)
     parts = [
         message,
         f'<section><p class="note">{note}</p>{out}{everywhere}<a href="{base}/">{words("account.back")}</a></section>',
-        section(
-            words("account.password"),
-            f'<p class="note">{_rule(words)} {words("account.others_end")}</p>',
-            change,
-        ),
     ]
-    if person.role == "admin":
-        parts.append(await _people(words, base))
+    if load_settings().sign_in.local:
+        parts.append(_password_section(words, base))
+        if person.role == "admin":
+            parts.append(await _people(words, base))
     return page(request, words, words("account.title"), *parts, status=status)
+
+
+def _password_section(words: Words, base: str) -> str:
+    """Return the section with which a person changes their password."""
+    current = Field("current", words("account.current"), autocomplete="current-password")
+    fields = (current, *_new_password(words))
+    change = form(f"{base}/account/password", fields, words("account.change"), primary=False)
+    note = f'<p class="note">{_rule(words)} {words("account.others_end")}</p>'
+    return section(words("account.password"), note, change)
 
 
 _ROLE_WORDS = {"admin": "account.admin", "member": "account.member"}

@@ -12,8 +12,9 @@ from reflex.istate.data import HeaderData
 from reflex.state import StateUpdate
 from starlette.types import Message, Receive, Scope, Send
 
+from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.testing import eventually
-from chat_app.accounts.accounts import Accounts
+from chat_app.accounts.accounts import Accounts, open_accounts
 from chat_app.accounts.gate import SessionGate
 from chat_app.accounts.people import change_role, end_sessions, named_person, remove_person, token_hash
 from chat_app.accounts.setup import register_sign_in
@@ -21,6 +22,7 @@ from chat_app.extensions import PAGES, Content, Page
 from chat_app.server.settings import Settings
 from chat_app.session.tab_state import TabOwnerCheck
 from tests.chat_app.accounts.conftest import PASSWORD
+from tests.tools.postgresql import PostgreSQL
 
 
 class Connection:
@@ -171,3 +173,22 @@ async def test_events_of_nobody_are_not_handled_except_on_pages_for_visitors(
     done = await TabOwnerCheck(settings.sign_in).preprocess(tabs, root, None)
     assert done == (None if is_handled else StateUpdate())
     assert tabs.emitted == ([] if is_handled else [("state_mismatch", "socket")])
+
+
+async def test_accounts_are_the_same_on_postgresql(postgresql: PostgreSQL) -> None:
+    postgresql.execute("drop database if exists accounts", "create database accounts")
+    async with (
+        open_accounts(postgresql.url("accounts")) as known,
+        open_accounts(postgresql.url("accounts")) as other,
+    ):
+        invited = await known.invite("ann", "admin")
+        token = await known.use_link(invited.token, PASSWORD)
+        with pytest.raises(AccessDeniedError):
+            await known.sign_in("ann", "wrong password", "127.0.0.1", None)
+        with pytest.raises(ValidationError, match="already a person"):
+            await other.invite("ANN", "member")
+        assert await other.sign_in("ann", PASSWORD, "127.0.0.1", None)
+        session_id = token_hash(token)
+        assert await other.sessions.load(session_id) is not None
+        await known.sign_out(session_id, everywhere=True)
+        await eventually(lambda: other.sessions.get(session_id) is None)
