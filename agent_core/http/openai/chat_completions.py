@@ -70,7 +70,8 @@ class ChatCompletions:
             about={"model": name, "store": body.get("store"), "metadata": metadata},
         )
         place = await begin(self._api, asked, ctx)
-        headers = {THREAD_HEADER.lower(): place.thread_id} if place.thread_id.isascii() else {}
+        is_sendable = place.thread_id.isascii() and place.thread_id.isprintable()
+        headers = {THREAD_HEADER.lower(): place.thread_id} if is_sendable else {}
         if body.get("stream"):
             frames = self._frames(place, ctx, with_usage=with_usage)
             return EventStream(frames, self._options.heartbeat, headers)

@@ -137,6 +137,8 @@ async def test_a_thread_is_continued_with_the_last_message_only(tmp_path: Path) 
         assert [message.text for message in await api.list_messages(first.thread_id)] == [
             *("Hi", "1: Hi", "More", "3: More", "More", "5: More"),
         ]
+        await api.create_thread(thread_id="a\nb")  # cannot be the value of a header
+        assert (await ask(ai, HI, metadata={"thread_id": "a\nb"})).thread_id == "a\nb"
         with pytest.raises(openai.NotFoundError) as caught:
             await ask(ai, HI, metadata={"thread_id": "none"})
         assert caught.value.code == "thread_not_found"
