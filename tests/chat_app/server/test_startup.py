@@ -342,13 +342,14 @@ def test_a_worker_does_not_collect_the_garbage_of_what_it_shares_with_its_parent
         "processes.collect_after_fork()\n"
         "before = gc.isenabled()\n"
         "child = os.fork()\n"
-        "print(before, gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count(), flush=True)\n"
+        "found = before, gc.isenabled(), len(gc.get_objects()) < gc.get_freeze_count()\n"
+        "os.write(1, f'{found}\\n'.encode())\n"
         "if child: os.waitpid(child, 0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["False True True"] * 2
+    assert done.stdout.splitlines() == ["(False, True, True)"] * 2
 
 
 def is_alive(pid: int) -> bool:
