@@ -125,7 +125,8 @@ def admitted_name(claims: Mapping[str, Any], oidc: Oidc) -> tuple[str, bool]:
         AccessDeniedError: the settings do not let the person in.
     """
     email = str(claims.get("email") or "").strip()
-    trusted = bool(email) and claims.get("email_verified") is not False
+    # Without the claim anybody could have entered any address there; some providers send it as a text.
+    trusted = bool(email) and claims.get("email_verified") in (True, "true")
     mine = {email.casefold(), f"@{email.rpartition('@')[2].casefold()}"} if trusted else set[str]()
     if "*" not in oidc.allowed and not mine & oidc.allowed:
         raise AccessDeniedError("Your account of the OpenID provider is not let in. Ask an administrator.")
