@@ -18,6 +18,7 @@ from chat_app.model.model_choice import check_names, choose_model
 from chat_app.operations import commands as operations
 from chat_app.server import frontend, home, pages, processes
 from chat_app.server.local import use_local_model
+from chat_app.server.mcp_servers import read_servers
 from chat_app.server.preflight import (
     NotReadyError,
     free_port,
@@ -60,6 +61,7 @@ def main(given: list[str] | None = None, *, program: str = "python -m chat_app")
             return
         processes.stay_with_supervisor()
         extensions.require(settings.extensions)
+        read_servers(settings.mcp_servers, os.environ)
         check_names(settings)
         require_engine(settings.engine)
         require_tracing(os.environ)

@@ -13,6 +13,7 @@ from chat_app.conversation import page as conversation  # noqa: F401
 from chat_app.files.uploads import routes
 from chat_app.inbox import page as inbox  # noqa: F401
 from chat_app.schedules import page as schedules  # noqa: F401
+from chat_app.server.mcp_servers import register_servers
 from chat_app.server.settings import load_settings
 from chat_app.session.monitoring import routes as monitoring_routes
 from chat_app.session.service import lifespan
@@ -28,6 +29,7 @@ from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: extensions may change styles and components
+register_servers(load_settings().mcp_servers)
 register_sign_in(load_settings().sign_in)
 
 # In the head of the page, so that the saved density applies before the first paint.

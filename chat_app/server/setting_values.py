@@ -6,6 +6,7 @@ Every parser raises `ValidationError` with a sentence that says what is valid.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -78,6 +79,11 @@ def parse_modules(value: str) -> tuple[str, ...]:
                 "modules, such as examples.custom_page,mine."
             )
     return names
+
+
+def parse_file(value: str | None) -> Path | None:
+    """Return the absolute path of a file; None without a value."""
+    return None if value is None else Path(value).expanduser().absolute()
 
 
 def parse_switch(name: str, value: str) -> bool:

@@ -24,6 +24,7 @@ from chat_app.server.setting_values import (
     parse_choice,
     parse_count,
     parse_days,
+    parse_file,
     parse_http_url,
     parse_limit,
     parse_model_name,
@@ -151,6 +152,11 @@ VARIABLES = (
         "#3f5bd8",
         "Colour of buttons and links; made darker or lighter where it would not be legible.",
     ),
+    _Variable(
+        "CHAT_MCP_SERVERS",
+        "none",
+        "A JSON file with MCP servers whose tools the app's agent has, in the format of other MCP clients.",
+    ),
     _Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
     _Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
 )
@@ -183,6 +189,7 @@ class Settings:
         title_model: "own" for the thread's model, "none" for no title requests, or a litellm model name.
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
         extensions: names of the modules that extend the app, in the order of their import.
+        mcp_servers: file with the MCP servers of the app's agent; None: no servers.
         log_level: one of `logs.LEVELS`.
         branding: what the app is called and looks like.
         demo: whether the page has a button that kills the server.
@@ -211,6 +218,7 @@ class Settings:
     title_model: str = "own"
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
+    mcp_servers: Path | None = None
     log_level: str = "INFO"
     branding: Branding = field(default_factory=Branding)
     demo_speed: float = 1.0
@@ -265,6 +273,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         openai_base_url=parse_http_url("OPENAI_BASE_URL", values.get("OPENAI_BASE_URL")),
         log_level=parse_choice("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
         extensions=parse_modules(values.get("CHAT_EXTENSIONS", "")),
+        mcp_servers=parse_file(values.get("CHAT_MCP_SERVERS")),
         branding=read_branding(values),
         demo_speed=parse_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=parse_switch("CHAT_DEMO", values.get("CHAT_DEMO", "0")),

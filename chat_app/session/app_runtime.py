@@ -26,6 +26,7 @@ from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
 from chat_app.extensions import AGENTS, IDENTITY, check_may_administer, check_may_limit
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
+from chat_app.server.mcp_servers import register_servers
 from chat_app.server.settings import Settings
 from chat_app.server.telemetry import exported_traces
 from chat_app.session.app_agent import app_agent
@@ -120,6 +121,7 @@ async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None)
         AgentCoreError: the settings do not fit together, or the database cannot be used.
     """
     extensions.load(settings.extensions)
+    register_servers(settings.mcp_servers)
     _, models = models_of(settings)
     warm_for(models)
     async with app_runtime(settings, models) as (runtime, _), AsyncExitStack() as stack:
