@@ -97,3 +97,49 @@ class WorkReport(JsonValue):
     approvals: int
     answers: int
     threads: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedThread(JsonValue):
+    """A thread whose newest turn has failed.
+
+    Attributes:
+        thread_id, title, user_id, agent: of the thread.
+        seq: its fencing token: a retry names it, so that a thread that went on meanwhile is left alone.
+        error, error_kind, error_info: why it failed, as in `Thread`.
+        failed_at: when.
+    """
+
+    thread_id: str
+    title: str | None
+    user_id: str | None
+    agent: str
+    seq: int
+    error: str
+    error_kind: str
+    error_info: dict[str, Any] | None
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCount(JsonValue):
+    """The number of failed threads of an agent with an error of a kind."""
+
+    agent: str
+    error_kind: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReport(JsonValue):
+    """The failed threads of a database at one moment.
+
+    Attributes:
+        at: the moment; `retry_all_failed` takes it, so that it retries no failure that was not counted here.
+        counts: their numbers by agent and kind of the error, most first.
+        threads: those that were asked for, newest failure first.
+    """
+
+    at: datetime
+    counts: Sequence[FailureCount]
+    threads: Sequence[FailedThread]

@@ -204,6 +204,18 @@ def moment(text: str) -> datetime:
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
+def moment_field(value: str | None) -> datetime | None:
+    """Return a moment from its form in bodies.
+
+    Raises:
+        ValidationError: the value is not a moment.
+    """
+    try:
+        return None if value is None else moment(value)
+    except ValueError:
+        raise ValidationError(f"{value!r:.40} is not a moment in ISO 8601.") from None
+
+
 def names(value: list[Any]) -> list[Any]:
     """Return a list of ids.
 

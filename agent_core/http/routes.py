@@ -16,6 +16,7 @@ from agent_core.http.requests import (
     WAIT_TIMEOUT,
     count,
     moment,
+    moment_field,
     names,
     seconds_to_wait,
     trigger,
@@ -61,10 +62,23 @@ class Path:
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("title", "agent", "thread_id", "message_id", "new_thread_id", "schedule_id"), (str,)),
-    **dict.fromkeys(("when_busy", "after", "reason", "error", "missed", "model", "user_id"), (str,)),
+    **dict.fromkeys(
+        ("when_busy", "after", "reason", "error", "missed", "model", "user_id", "until", "error_kind"), (str,)
+    ),
     **dict.fromkeys(("auto_start", "pinned", "archived", "anywhere"), (bool,)),
     **dict.fromkeys(
-        ("metadata", "changes", "args", "message", "stream_args", "trigger", "document", "limit", "budget"),
+        (
+            "metadata",
+            "changes",
+            "args",
+            "message",
+            "stream_args",
+            "trigger",
+            "document",
+            "limit",
+            "budget",
+            "threads",
+        ),
         (dict,),
     ),
     **dict.fromkeys(("messages", "ids"), (list,)),
@@ -76,14 +90,14 @@ NULLABLE = ("result", "seconds")
 """Required fields in which null is a value."""
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
-    **{"trigger": trigger, "ids": names},
+    **{"trigger": trigger, "ids": names, "until": moment_field},
     **{"limit": partial(value_of, Limit), "budget": partial(value_of, Budget)},
 }
 """Parsers of fields that need more than a check of their type."""
 
 _THREADS, _THREAD = "/threads", "/threads/{thread_id}"
 _MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
-_DEAD_LETTERS = "/outbox/dead-letters"
+_DEAD_LETTERS, _FAILED = "/outbox/dead-letters", "/admin/failed-threads"
 _SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
 _NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
 _CHANGES = ("title", "pinned", "archived", "metadata", "agent")
@@ -202,6 +216,13 @@ PATHS = (
         defaults={"per": ""},
     ),
     Path("GET", "/admin/work", "admin.work", query={"limit": count}),
+    Path("GET", _FAILED, "admin.failed_threads", query={"limit": count, "agent": str, "error_kind": str}),
+    Path("POST", _FAILED + "/retry", "admin.retry_failed", required=("threads",), name="retried"),
+    Path(
+        *("POST", _FAILED + "/retry-all", "admin.retry_all_failed"),
+        optional=("until", "agent", "error_kind"),
+        name="retried",
+    ),
     Path("GET", "/preferences", "preferences.get", name="preferences"),
     Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )

@@ -1,4 +1,5 @@
-"""Sections of the admin page, in the order of their tabs; modules of other rooms add theirs after these."""
+"""The app's own sections of the admin page, which their modules register on import."""
 
-from chat_app.admin import work  # noqa: F401, I001 (each registers its section on import)
-from chat_app.admin import webhooks  # noqa: F401
+from chat_app.admin import failures, webhooks, work
+
+__all__ = ["failures", "webhooks", "work"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from operator import itemgetter
 from typing import Any
 
 import reflex as rx
@@ -18,13 +19,13 @@ from chat_app.ui.page_column import column
 HOME = "/admin"
 """Route of the first section."""
 
-SECTIONS: dict[str, str] = {}
-"""Keys of the titles of the sections, by route, in the order of their tabs."""
+SECTIONS: dict[str, tuple[int, str]] = {}
+"""The place of the tab of each section, and the key of its title, by route."""
 
 _Draw = Callable[[], Sequence[rx.Component]]
 
 
-def register_section(name: str, title: str, *, on_load: Any) -> Callable[[_Draw], _Draw]:
+def register_section(name: str, title: str, *, on_load: Any, place: int = 100) -> Callable[[_Draw], _Draw]:
     """Register the decorated function, which returns the components of a section, as a section of the admin page.
 
     Every page is rendered after all sections are registered, so the modules of other rooms may register theirs.
@@ -33,6 +34,7 @@ def register_section(name: str, title: str, *, on_load: Any) -> Callable[[_Draw]
         name: the last part of the section's route; "" for the first section.
         title: the key of its title, such as "admin.webhooks".
         on_load: the event that reads the section, usually `open` of an `AdminState`.
+        place: the place of its tab, from the left; those of the app's own sections are below 100.
 
     Raises:
         ValidationError: another section has the name.
@@ -56,7 +58,7 @@ def register_section(name: str, title: str, *, on_load: Any) -> Callable[[_Draw]
             )
 
         register_page(route, titled("admin.title"), on_load=[Administrator.look, on_load])(page)
-        SECTIONS[route] = title
+        SECTIONS[route] = place, title
         return draw
 
     return register
@@ -73,7 +75,7 @@ def _tabs(here: str) -> rx.Component:
                 custom_attrs={"aria-current": "page" if route == here else "false"}
                 | testid(f"tab-{route.rpartition('/')[2]}"),
             )
-            for route, title in SECTIONS.items()
+            for route, (_, title) in sorted(SECTIONS.items(), key=itemgetter(1))
         ),
         class_name="tabs",
         aria_label=say("admin.sections"),

@@ -96,7 +96,7 @@ class Webhooks(AdminState, rx.State):
             self.notice = ""  # another click was first, and the list shows it
 
 
-@register_section("webhooks", "admin.webhooks", on_load=Webhooks.open)
+@register_section("webhooks", "admin.webhooks", on_load=Webhooks.open, place=20)
 def webhooks() -> list[rx.Component]:
     """Render the section `/admin/webhooks`."""
     return [

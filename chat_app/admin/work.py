@@ -95,7 +95,7 @@ def _limit(use: LimitUse, now: float) -> dict[str, Any]:
     }
 
 
-@register_section("", "admin.work", on_load=Work.open)
+@register_section("", "admin.work", on_load=Work.open, place=0)
 def work() -> list[rx.Component]:
     """Render the section `/admin`."""
     return [

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from agent_core.agent import CallContext
-from agent_core.api.admin.base import AdminMethods
-from agent_core.domain.field_limits import check_number
+from agent_core.api.admin.base import checked_limit
+from agent_core.api.admin.failures import FailureMethods
 from agent_core.domain.reports import WorkReport
-from agent_core.errors import ValidationError
 from agent_core.store.wake_ups import work_report
 
-_MAX_ROWS = 1_000
 
-
-def checked_limit(limit: int) -> int:
-    """Return a maximum number of rows.
-
-    Raises:
-        ValidationError: it is not a number from 1 to 1,000.
-    """
-    check_number("limit", limit)
-    if limit > _MAX_ROWS:
-        raise ValidationError(f"limit is a number from 1 to {_MAX_ROWS:,}.")
-    return limit
-
-
-class Administration(AdminMethods):
-    """`api.admin`: methods for what belongs to everybody: the work of all threads."""
+class Administration(FailureMethods):
+    """`api.admin`: methods for what belongs to everybody: work, failed threads."""
 
     DENIED = "admin_forbidden"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal_column, select
+from sqlalchemy import Text, and_, case, func, literal_column, select
 from sqlmodel import Session
 
 from agent_core.domain.reports import QueueReport, WaitingStep, WorkerReport, WorkReport
@@ -18,9 +18,9 @@ from agent_core.support.clock import as_datetime
 _w, _t, _c = WAKE_UP.c, THREAD.c, CALL.c
 _WORKERS = select(WORKER).order_by(WORKER.c.host, WORKER.c.name)
 _state = case(
-    (_w.worker.is_not(None), literal_column("'running'")),
-    (_w.next_run_time <= P("now"), literal_column("'due'")),
-    else_=literal_column("'waiting'"),
+    (_w.worker.is_not(None), literal_column("'running'", Text)),
+    (_w.next_run_time <= P("now"), literal_column("'due'", Text)),
+    else_=literal_column("'waiting'", Text),
 )
 _QUEUES = (
     select(_w.kind, _state.label("state"), func.count(), func.min(_w.next_run_time))
