@@ -15,7 +15,7 @@ from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
 from agent_core.outbox import Outbox, Webhook
 from agent_core.public_api import define_agent_api
 from agent_core.runtime import Runtime
-from agent_core.schedules.schedule import Schedule
+from agent_core.schedules.schedule import Schedule, ScheduleReport
 from agent_core.schedules.triggers import Trigger, at, cron, every
 from agent_core.store.database.migrate import migrate_database
 from agent_core.store.store import Store
@@ -53,6 +53,7 @@ __all__ = [
     "RetryPolicy",
     "Runtime",
     "Schedule",
+    "ScheduleReport",
     "SearchHit",
     "Store",
     "StreamingOptions",

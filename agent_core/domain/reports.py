@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agent_core.domain.usage import Tally
 from agent_core.support.plain_json import JsonValue
 
 
@@ -143,3 +144,69 @@ class FailureReport(JsonValue):
     at: datetime
     counts: Sequence[FailureCount]
     threads: Sequence[FailedThread]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleUsage(JsonValue):
+    """What everybody has used since a moment.
+
+    Attributes:
+        total: the usage of all threads, deleted ones included.
+        by_user: that of those who have cost most, by user, most expensive first; "" for threads without a user.
+    """
+
+    total: Tally
+    by_user: dict[str, Tally]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKind(JsonValue):
+    """What the rows of a kind take.
+
+    Attributes:
+        kind: "threads", "messages", "steps", "tool_calls", "files", "search", "usage", "schedules", "outbox" or "other".
+        rows: number of rows; on PostgreSQL an estimate of its statistics.
+        size: bytes of the rows and of their indexes; None if the database cannot tell.
+    """
+
+    kind: str
+    rows: int
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry(JsonValue):
+    """What the retention of an agent deletes.
+
+    Attributes:
+        agent: the agent.
+        keep: seconds for which its threads are kept without activity; None: they are not deleted.
+        due: number of threads that are deleted now, with the next rounds of the workers.
+        soon: number of threads that are deleted within the next seven days unless they are used, those above included.
+    """
+
+    agent: str
+    keep: float | None
+    due: int
+    soon: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageReport(JsonValue):
+    """What a database takes, and what is deleted next.
+
+    Attributes:
+        size: bytes of the database.
+        free: bytes in it that deleted rows have left, and that new rows use; None if it is not known.
+        wal: bytes of the write-ahead log beside it; None if the server has it.
+        kinds: ordered by size.
+        expiries: ordered by agent, for the agents that this process knows.
+        in_bin: number of threads that were deleted with a time to undo that.
+    """
+
+    size: int
+    free: int | None
+    wal: int | None
+    kinds: Sequence[StoredKind]
+    expiries: Sequence[Expiry]
+    in_bin: int

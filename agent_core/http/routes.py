@@ -97,7 +97,8 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
 
 _THREADS, _THREAD = "/threads", "/threads/{thread_id}"
 _MESSAGE, _CALL = _THREAD + "/messages/{message_id}", "/tool-calls/{tool_call_id}"
-_DEAD_LETTERS, _FAILED = "/outbox/dead-letters", "/admin/failed-threads"
+_DEAD_LETTERS = "/outbox/dead-letters"
+_FAILED, _ALL_SCHEDULES = "/admin/failed-threads", "/admin/schedules"
 _SCHEDULES, _SCHEDULE = "/schedules", "/schedules/{schedule_id}"
 _NEW_THREAD = ("prompt", "messages", "auto_start", "title", "metadata", "agent", "thread_id", "message_id")
 _CHANGES = ("title", "pinned", "archived", "metadata", "agent")
@@ -223,6 +224,16 @@ PATHS = (
         optional=("until", "agent", "error_kind"),
         name="retried",
     ),
+    Path(
+        *("GET", "/admin/usage", "admin.usage"),
+        query={"since": moment, "limit": count},
+        defaults={"since": None},
+    ),
+    Path("GET", _ALL_SCHEDULES, "admin.schedules", query={"limit": count}, name="schedules"),
+    Path("POST", _ALL_SCHEDULES + "/{schedule_id}/pause", "admin.pause_schedule"),
+    Path("POST", _ALL_SCHEDULES + "/{schedule_id}/resume", "admin.resume_schedule"),
+    Path("DELETE", _ALL_SCHEDULES + "/{schedule_id}", "admin.delete_schedule"),
+    Path("GET", "/admin/storage", "admin.storage"),
     Path("GET", "/preferences", "preferences.get", name="preferences"),
     Path("PATCH", "/preferences", "preferences.change", required=("changes",), name="preferences"),
 )

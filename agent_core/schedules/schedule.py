@@ -80,6 +80,23 @@ class Schedule(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleReport(JsonValue):
+    """A schedule, and how its newest run went.
+
+    Attributes:
+        schedule: the schedule.
+        last_status: the status of the thread of its newest run; None if there is none.
+        last_error: the error of that thread.
+        last_error_info: code and params of `last_error`, as in `AgentCoreError`.
+    """
+
+    schedule: Schedule
+    last_status: str | None
+    last_error: str | None
+    last_error_info: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleRun(JsonValue):
     """A past run of a schedule whose message still exists.
 

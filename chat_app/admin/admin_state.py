@@ -12,7 +12,7 @@ from chat_app.scripts import react_component
 from chat_app.session.service import CommandState
 from chat_app.ui.controls import error_note
 
-refresh = react_component("admin/refresh.jsx", "Refresh", reads=int, on_due=())
+refresh = react_component("admin/views/refresh.jsx", "Refresh", reads=int, on_due=())
 """Calls `on_due` some seconds after the last read, again and again, while the page is visible; renders nothing."""
 
 

@@ -18,7 +18,7 @@ _PAGE = 50
 _MAX_THREADS = 1_000
 
 _failures = react_component(
-    "admin/failures.jsx",
+    "admin/views/failures.jsx",
     "Failures",
     report=dict[str, Any],
     retried=int,

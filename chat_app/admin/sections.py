@@ -33,7 +33,7 @@ def register_section(name: str, title: str, *, on_load: Any, place: int = 100) -
     Args:
         name: the last part of the section's route; "" for the first section.
         title: the key of its title, such as "admin.webhooks".
-        on_load: the event that reads the section, usually `open` of an `AdminState`.
+        on_load: the event that reads the section, usually `open` of an `AdminState`, or a list of events.
         place: the place of its tab, from the left; those of the app's own sections are below 100.
 
     Raises:
@@ -57,7 +57,11 @@ def register_section(name: str, title: str, *, on_load: Any, place: int = 100) -
                 bar=rx.el.h1(say("admin.title")),
             )
 
-        register_page(route, titled("admin.title"), on_load=[Administrator.look, on_load])(page)
+        register_page(
+            route,
+            titled("admin.title"),
+            on_load=[Administrator.look, *(on_load if isinstance(on_load, list) else [on_load])],
+        )(page)
         SECTIONS[route] = place, title
         return draw
 
@@ -77,6 +81,6 @@ def _tabs(here: str) -> rx.Component:
             )
             for route, (_, title) in sorted(SECTIONS.items(), key=itemgetter(1))
         ),
-        class_name="tabs",
+        class_name="tabs wrap",
         aria_label=say("admin.sections"),
     )

@@ -16,7 +16,7 @@ _PAGE = 50
 _MAX_LETTERS = 1_000
 
 _webhooks = react_component(
-    "admin/webhooks.jsx",
+    "admin/views/webhooks.jsx",
     "Webhooks",
     status=dict[str, Any],
     letters=list[dict[str, Any]],

@@ -17,7 +17,7 @@ from chat_app.scripts import react_component
 _NEVER = 10 * 365 * 86_400.0
 """Seconds after which a step waits for a person, not for a moment."""
 
-_work = react_component("admin/work.jsx", "Work", report=dict[str, Any])
+_work = react_component("admin/views/work.jsx", "Work", report=dict[str, Any])
 """Figures of the queue, and tables of the queue, the workers, the limits and the waiting steps."""
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from agent_core.agent import CallContext
 from agent_core.api.admin.base import checked_limit
+from agent_core.api.admin.everybody import EverybodyMethods
 from agent_core.api.admin.failures import FailureMethods
 from agent_core.domain.reports import WorkReport
 from agent_core.store.wake_ups import work_report
 
 
-class Administration(FailureMethods):
-    """`api.admin`: methods for what belongs to everybody: work, failed threads."""
+class Administration(FailureMethods, EverybodyMethods):
+    """`api.admin`: methods for what belongs to everybody: work, failed threads, usage, schedules and storage."""
 
     DENIED = "admin_forbidden"
 

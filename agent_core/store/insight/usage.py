@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Double, Select, cast, func, select
@@ -57,6 +58,16 @@ def summary(
     return UsageSummary(total, days, dearest_first(by_model), dearest_first(by_agent))
 
 
+def by_user(session: Session, since: float, limit: int) -> dict[str, Tally]:
+    """Return the usage of the `limit` users who have cost most since a moment; "" is for threads without a user."""
+    tallies: dict[str, Tally] = {}
+    given = {"since": period_of(since)}
+    for statement in _users(_is_sqlite(session)):
+        for row in session.connection().execute(statement, given):
+            _add(tallies, row.user_id, _tally(row))
+    return dict(islice(dearest_first(tallies).items(), limit))
+
+
 def _is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
@@ -90,11 +101,23 @@ def _summary(sqlite: bool, given: frozenset[str]) -> tuple[Select[Any], Select[A
     return _added_up(uncounted, *_KEYS), counted
 
 
+@cache
+def _users(sqlite: bool) -> tuple[Select[Any], Select[Any]]:
+    """Select the uncounted requests and the totals of the counted ones since a moment, both by user."""
+    since = P("since")
+    uncounted = _requests(sqlite).where(has_uncounted, _s.seq > _t.usage_seq, _s.started_at >= since)
+    counted = select(_u.user_id, *_sums()).group_by(_u.user_id).where(_u.period >= since)
+    return _added_up(uncounted, "user_id"), counted
+
+
 def _totals(sqlite: bool) -> Select[Any]:
     """Select the totals of counted requests by day, model and agent."""
     day = _day(_u.period, sqlite).label("day")
-    numbers = [func.sum(_u[name]).label(name) for name in ("requests", "metered", "estimated", *_NUMBERS)]
-    return select(day, _u.model, _u.agent, *numbers).group_by(day, _u.model, _u.agent)
+    return select(day, _u.model, _u.agent, *_sums()).group_by(day, _u.model, _u.agent)
+
+
+def _sums() -> list[ColumnElement[Any]]:
+    return [func.sum(_u[name]).label(name) for name in ("requests", "metered", "estimated", *_NUMBERS)]
 
 
 def _requests(sqlite: bool) -> Select[Any]:
@@ -102,8 +125,10 @@ def _requests(sqlite: bool) -> Select[Any]:
     numbers = [cast(_field(name, sqlite), Double).label(name) for name in _NUMBERS]
     model = func.coalesce(_field("model", sqlite), UNKNOWN_MODEL).label("model")
     estimated = _field("estimated", sqlite).label("estimated")
+    user = func.coalesce(_t.user_id, "").label("user_id")
+    day = _day(_s.started_at, sqlite).label("day")
     return (
-        select(_s.message_id, _day(_s.started_at, sqlite).label("day"), model, _t.agent, estimated, *numbers)
+        select(_s.message_id, day, model, _t.agent, user, estimated, *numbers)
         .join(THREAD, _t.id == _s.thread_id)
         .where(is_request)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from agent_core.errors import ValidationError
-from agent_core.schedules.schedule import Schedule, ScheduleRun
+from agent_core.schedules.schedule import Schedule, ScheduleReport, ScheduleRun
 from agent_core.schedules.triggers import At, trigger_from
 from agent_core.store.database.sql import load, load_info
 from agent_core.store.database.tables import MessageRow, ScheduleRow, ThreadRow
@@ -37,6 +37,24 @@ def listed(
     return sorted(
         map(_to_schedule, rows), key=lambda found: (found.next_at is None, found.next_at or found.created_at)
     )
+
+
+def everybodys(session: Session, limit: int) -> list[ScheduleReport]:
+    """Return the schedules of all owners with how their newest runs went, the next to come due first, up to `limit`."""
+    row, last = ScheduleRow, ThreadRow
+    joined = select(row, last.status, last.error, last.error_info).join(
+        last, col(last.id) == col(row.last_thread_id), isouter=True
+    )
+    next_at = col(row.next_at)
+    due = joined.where(next_at.is_not(None)).order_by(next_at, col(row.id))
+    over = joined.where(next_at.is_(None)).order_by(col(row.created_at).desc(), col(row.id))
+    found = list(session.exec(due.limit(limit)))
+    if len(found) < limit:
+        found += session.exec(over.limit(limit - len(found)))
+    return [
+        ScheduleReport(_to_schedule(each), status, error, load_info(error, info))
+        for each, status, error, info in found
+    ]
 
 
 def runs(session: Session, schedule: Schedule, limit: int) -> list[ScheduleRun]:

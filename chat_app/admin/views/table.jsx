@@ -1,7 +1,7 @@
 // Tables and figures of the admin page.
 
 import { useState } from "react";
-import { useWords } from "../i18n/words.js";
+import { useWords } from "../../i18n/words.js";
 
 /**
  * Part of a section under a heading, with controls beside it.

@@ -1,8 +1,8 @@
 // The workers, the queue, limits of models, and the steps that begin next.
 
-import { useTell, useWords } from "../i18n/words.js";
-import { Countdown, useDuration } from "../ui/durations.jsx";
-import { Moment } from "../ui/date_time.jsx";
+import { useTell, useWords } from "../../i18n/words.js";
+import { Countdown, useDuration } from "../../ui/durations.jsx";
+import { Moment } from "../../ui/date_time.jsx";
 import { Figure, Section, Table, ThreadLink } from "./table.jsx";
 
 const SOON = 120; // seconds, below which a countdown is shown instead of a time

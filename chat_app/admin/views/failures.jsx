@@ -1,7 +1,7 @@
 // Failed threads: filters, a retry of all that match, and the table.
 
-import { useTell, useWords } from "../i18n/words.js";
-import { Moment } from "../ui/date_time.jsx";
+import { useTell, useWords } from "../../i18n/words.js";
+import { Moment } from "../../ui/date_time.jsx";
 import { Section, Table, ThreadLink } from "./table.jsx";
 
 /**

@@ -1,8 +1,8 @@
 // The state of the outbox, and its dead letters.
 
-import { useTell, useWords } from "../i18n/words.js";
-import { Elapsed } from "../ui/durations.jsx";
-import { Moment } from "../ui/date_time.jsx";
+import { useTell, useWords } from "../../i18n/words.js";
+import { Elapsed } from "../../ui/durations.jsx";
+import { Moment } from "../../ui/date_time.jsx";
 import { ConfirmButton, Figure, Section, Table, ThreadLink } from "./table.jsx";
 
 /** @typedef {{ events: string[], host: string, pending: number, oldest_at: number | null, dead: number }} Status */
