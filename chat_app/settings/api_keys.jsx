@@ -50,7 +50,7 @@ function List({ keys, revoke }) {
   /** @type {Record<string, string>} */
   const scopes = { read: say("keys.read"), write: say("keys.write"), admin: say("keys.admin") };
   return (
-    <ul className="api-keys" data-testid="api-keys">
+    <ul className="api-keys" data-testid="key-list">
       {keys.map((key) => (
         <li key={key.id}>
           <div>

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -120,6 +121,24 @@ def test_model_and_instructions_belong_to_the_thread_and_hold_from_the_next_step
     expect(other.answers).to_have_count(3)
     assert other.answer_text() == "from the demo"
     assert provider.asked("echo: from the demo") == []
+
+
+def test_a_key_is_shown_once_calls_the_api_and_is_revoked(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab("/settings")
+    tab.by("key-name").fill("a script")
+    tab.by("create-key").click()
+    key = tab.by("new-key").locator("code").inner_text()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert httpx.get(f"{server.url}/api/threads", headers=headers).status_code == 200
+    tab.page.reload()
+    expect(tab.by("key-list")).to_contain_text("a script")
+    expect(tab.by("new-key")).to_have_count(0)
+    assert key not in tab.page.content()
+    tab.by("revoke-key").click()
+    expect(tab.by("key-list")).to_have_count(0)
+    assert httpx.get(f"{server.url}/api/threads", headers=headers).status_code == 401
+    tab.page.goto(f"{server.url}/api/docs")
+    expect(tab.page.get_by_role("heading", name="Durable agents")).to_be_visible()
 
 
 def test_a_schedule_is_made_run_and_found_in_its_thread(provider: Provider, open_tab: OpenTab) -> None:
