@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +29,7 @@ from tests.agent_core.store.database.test_migrations import ROWS, SAID, make
 from tests.support.agents import agent_on, finished, texts
 from tests.support.database_rows import INDEX, content, fill
 from tests.support.databases import prepare, url
+from tests.support.processes.commands import ROOT
 from tests.tools.postgresql import PostgreSQL
 
 
@@ -255,3 +259,22 @@ def test_commands_back_up_restore_and_move(
     main(["move", moved, "--database", database_url])
     assert "moved.db has 3 threads" in caplog.text
     assert content(moved) == content(database_url)
+
+
+@pytest.mark.sqlite  # a server rolls back what a lost connection has not committed
+def test_restore_that_is_killed_leaves_the_old_content_or_the_new(database_url: str, tmp_path: Path) -> None:
+    back_up_database(database_url, tmp_path / "backup.db")
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as file, file:
+        row = "insert into agent_file (thread_id, id, media_type, data, created_at) values ('t', ?, 'x/y', ?, 0)"
+        file.executemany(row, ((str(number), b"x" * (1 << 20)) for number in range(40)))
+    fill(database_url)
+    before = content(database_url)
+    command = ["restore", f"{tmp_path}/backup.db", "--replace", "--database", database_url]
+    with subprocess.Popen([sys.executable, "-m", "agent_core", *command], cwd=ROOT) as process:
+        grown = 20 << 20  # bytes, half of the backup
+        while process.poll() is None and (tmp_path / "agents.db").stat().st_size < grown:
+            time.sleep(0.001)
+        process.kill()
+    assert content(database_url) in (before, content(f"sqlite:///{tmp_path}/backup.db"))
+    (kept,) = tmp_path.glob("agents.db.before-*")
+    assert content(f"sqlite:///{kept}") == before
