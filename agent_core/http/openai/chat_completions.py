@@ -18,7 +18,7 @@ from agent_core.domain.messages import Thread
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget, tokens
 from agent_core.http.openai.answers.items import Answer, Item
-from agent_core.http.openai.answers.outcome import Outcome, outcome_of
+from agent_core.http.openai.answers.outcome import Outcome, outcome_of, wait_for
 from agent_core.http.openai.answers.sequence import Sequence as Numbers
 from agent_core.http.openai.answers.telling import Event, Telling, tell
 from agent_core.http.openai.errors import NO_RETRY, RequestError, error_body, failure_of
@@ -58,6 +58,9 @@ class ChatCompletions:
         metadata = object_of(body.get("metadata"))
         given = metadata.get("thread_id") or request.headers.get(THREAD_HEADER)
         thread = None if given is None else await self._thread(given, ctx)
+        if thread is not None and body.get("store") is False:
+            message = "An answer that continues a thread is kept with it."
+            raise RequestError(message, "store", code="unsupported_value")
         model = self._options.models.checked(body.get("model"))
         name = model or (thread.agent if thread else self._api.agent.name)
         asked = Asked(
@@ -86,10 +89,7 @@ class ChatCompletions:
 
     async def _complete(self, place: Place, ctx: CallContext | None, headers: dict[str, str]) -> Response:
         """Wait for the end of the turn and return its answer."""
-        telling = Telling(ChatForm(), Numbers())
-        async for _ in tell(self._api, place, telling, ctx):
-            pass
-        outcome = await outcome_of(self._api, place, telling.answer)
+        outcome = await wait_for(self._api, place, ctx)
         if (failure := _failure(outcome)) is not None:
             status, body = failure
             return JSONResponse(body, status, headers | NO_RETRY)

@@ -13,7 +13,14 @@ from agent_core.agent import CallContext
 from agent_core.domain.messages import Thread
 from agent_core.errors import AgentCoreError, ToolCallFinishedError, ToolCallNotFoundError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget
-from agent_core.http.openai.answers.outcome import Outcome, current, outcome_of, reply_before
+from agent_core.http.openai.answers.outcome import (
+    Outcome,
+    current,
+    is_alone,
+    outcome_of,
+    reply_before,
+    wait_for,
+)
 from agent_core.http.openai.answers.sequence import MAX_NUMBER, Sequence
 from agent_core.http.openai.answers.telling import Event, Telling, tell
 from agent_core.http.openai.errors import RequestError
@@ -87,9 +94,8 @@ class Responses:
         """
         ctx = await self._options.caller(request)
         place = await self._find(request.path_params["response_id"], ctx)
-        (last,) = await self._api.list_messages(place.thread_id, limit=1, ctx=ctx)
-        own = place.message_id, (await current(self._api, place, ctx)).answer.reply_id
-        if not place.about.get("begins") or last.id not in own:
+        outcome = await current(self._api, place, ctx)
+        if not await is_alone(self._api, place, outcome, ctx):
             message = f"The thread {place.thread_id} has other messages; delete the thread instead."
             raise RequestError(
                 message, code="response_has_others", status=409, headers={"x-should-retry": "false"}
@@ -192,10 +198,7 @@ class Responses:
     # --- deliver ---
 
     async def _complete(self, place: Place, ctx: CallContext | None) -> Response:
-        telling = Telling(ResponseForm(place), Sequence())
-        async for _ in tell(self._api, place, telling, ctx):
-            pass
-        outcome = await outcome_of(self._api, place, telling.answer)
+        outcome = await wait_for(self._api, place, ctx)
         body = response_object(place, outcome)
         await forget(self._api, place, outcome, ctx)
         return JSONResponse(body)

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from agent_core.agent import CallContext
 from agent_core.errors import AccessDeniedError, ThreadNotFoundError
-from agent_core.http.openai.answers.outcome import Outcome, stopping
+from agent_core.http.openai.answers.outcome import Outcome, is_alone, stopping
 from agent_core.http.openai.errors import refusal
 from agent_core.http.openai.turns import Place
 from agent_core.http.sse import client_left
@@ -58,11 +58,12 @@ class LateResponse(Response):
 
 
 async def forget(api: AgentApi, place: Place, outcome: Outcome, ctx: CallContext | None) -> None:
-    """Delete the thread of a delivered answer if its request said so with `store: false`."""
+    """Delete the thread of a delivered answer if its request said so, and the thread has nothing else."""
     if place.about.get("store") is not False or not outcome.is_over:
         return
     try:
-        await api.delete_thread(place.thread_id, ctx=ctx)
+        if await is_alone(api, place, outcome, ctx):
+            await api.delete_thread(place.thread_id, ctx=ctx)
     except (ThreadNotFoundError, AccessDeniedError):  # somebody else has deleted it
         return
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.agent import CallContext
-from agent_core.http.ai_sdk_stream import Turn, is_resting
+from agent_core.http.ai_sdk_stream import Turn, is_resting, ui_stream
 from agent_core.http.openai.answers.items import Answer
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.openai.turns import Place
@@ -45,6 +45,22 @@ def stopping() -> RequestError:
     """Return the error for a request that the server can no longer answer because it stops."""
     message = "The server stops; the answer continues. Send the request again, with the same Idempotency-Key."
     return RequestError(message, code="server_stopping", status=503, headers={"retry-after": "1"})
+
+
+async def wait_for(api: AgentApi, place: Place, ctx: CallContext | None) -> Outcome:
+    """Return the outcome of a turn once it ends, or waits only for people.
+
+    Raises:
+        RequestError: the server stops.
+        AgentCoreError: the thread was deleted, or is no longer the caller's.
+    """
+    answer = Answer()
+    async with contextlib.aclosing(
+        ui_stream(api, place.thread_id, Turn(prompt=place.message_id), ctx)
+    ) as chunks:
+        async for chunk in chunks:
+            answer.take(chunk)
+    return await outcome_of(api, place, answer)
 
 
 async def outcome_of(api: AgentApi, place: Place, answer: Answer) -> Outcome:
@@ -84,10 +100,9 @@ async def current(api: AgentApi, place: Place, ctx: CallContext | None) -> Outco
     Raises:
         AgentCoreError: the thread was deleted, or the server stops.
     """
-    turn, limit = Turn(prompt=place.message_id), -1
-    while turn.limit != limit:
-        limit = turn.limit
-        answer = Answer()
+    turn = Turn(prompt=place.message_id)
+    while True:
+        answer, limit = Answer(), turn.limit
         async with contextlib.aclosing(api.subscribe(place.thread_id, limit=limit, ctx=ctx)) as updates:
             update = await anext(updates, None)
         if update is None:
@@ -98,7 +113,16 @@ async def current(api: AgentApi, place: Place, ctx: CallContext | None) -> Outco
             return await _outcome(api, place, answer, _status(answer))
         if turn.status == "awaiting_tool_results" and await is_resting(api, place.thread_id, update.cursor):
             return await _outcome(api, place, answer, "waiting")
-    return await _outcome(api, place, answer, "running")  # pyright: ignore[reportPossiblyUnboundVariable]
+        if turn.limit == limit:  # else the turn is among earlier messages
+            return await _outcome(api, place, answer, "running")
+
+
+async def is_alone(api: AgentApi, place: Place, outcome: Outcome, ctx: CallContext | None) -> bool:
+    """Whether a turn has created its thread and is its last one, so that the thread has nothing else."""
+    if not place.about.get("begins"):
+        return False
+    last = await api.list_messages(place.thread_id, limit=1, ctx=ctx)
+    return bool(last) and last[0].id in (place.message_id, outcome.answer.reply_id)
 
 
 async def reply_before(api: AgentApi, place: Place, ctx: CallContext | None) -> str:

@@ -14,7 +14,8 @@ import pytest
 from agent_core import errors
 from agent_core.domain.model_adapter import Finish, Source, Usage
 from agent_core.testing import Reasoning, ScriptedModel, ToolUse, eventually
-from tests.support.agents import held
+from tests.agent_core.http.test_sse import followed
+from tests.support.agents import held, live
 from tests.support.servers.http_server import events
 from tests.support.servers.openai_server import serving_openai
 
@@ -236,12 +237,36 @@ async def test_a_stopped_answer_is_an_error(tmp_path: Path) -> None:
         assert len(await api.list_threads()) == 1
 
 
+async def test_lost_attempt_is_not_part_of_a_whole_answer(tmp_path: Path) -> None:
+    seen = asyncio.Event()
+    attempts = iter(["Half a ", "Other words."])
+
+    def turns(_: Any) -> Any:
+        text = next(attempts)
+        yield text
+        if text == "Half a ":
+            yield from held(seen)
+            yield errors.ModelError("Lost.", kind="network", retryable=True)
+
+    async with serving_openai(tmp_path / "a.db", turns) as (ai, api, _):
+        asking = [asyncio.create_task(ask(ai, HI, extra_headers={"Idempotency-Key": "k"})) for _ in range(2)]
+        (thread,) = await eventually(api.list_threads)
+        await live(api, thread.id, "Half a ")
+        await eventually(lambda: followed(api) >= 2)
+        seen.set()
+        for answer in await asyncio.gather(*asking):
+            assert answer.choices[0].message.content == "Other words."
+
+
 async def test_an_answer_that_is_not_stored_is_deleted_once_it_is_delivered(tmp_path: Path) -> None:
     async with serving_openai(tmp_path / "a.db", echo) as (ai, api, _):
         assert (await ask(ai, HI, store=False)).choices[0].message.content == "1: Hi"
         async for _chunk in await ask(ai, HI, store=False, stream=True):
             pass
         await eventually(lambda: _none(api))
+        kept = await ask(ai, HI)
+        with pytest.raises(openai.BadRequestError):
+            await ask(ai, HI, store=False, metadata={"thread_id": kept.thread_id})
 
 
 async def _none(api: Any) -> bool:
