@@ -23,7 +23,8 @@ from chat_app.server.settings import Settings, load_settings
 def parse(given: Sequence[str], program: str) -> argparse.Namespace:
     """Parse the arguments after `key`."""
     parser = argparse.ArgumentParser(
-        prog=f"{program} key", description="Create, list and revoke keys with which programs call the app."
+        prog=f"{program.removesuffix(' run')} key",
+        description="Create, list and revoke keys with which programs call the app.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="create a key, and print it this once")
