@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Double, case, cast, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Double, case, cast, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import JSON
 
 from agent_core.domain.limits import Period, Scope, Used, Window, window_of
@@ -35,6 +35,8 @@ def _growth(is_later: Any) -> dict[str, Any]:
 
 
 _grow = _growth(_c.window_key < P("new_window"))
+# A clock that was ahead has left a window of the future, which must not lift a limit until it comes.
+_grow_from_any = _growth(or_(_c.window_key < P("new_window"), _c.window_key > P("next_window")))
 _other_turn = _c.window_key != P("new_window")  # hosts with different clocks make ids that do not sort
 _values: dict[str, Any] = {
     **{name: P(name) for name in _KEY},
@@ -43,7 +45,12 @@ _values: dict[str, Any] = {
 }
 _ADD = Statement(update(COUNTER).where(*_this).values(**_grow))
 _ADD_TO_TURN = Statement(update(COUNTER).where(*_this).values(**_growth(_other_turn)))
-_COUNT = upsert(COUNTER, _values, _KEY, _grow)
+_COUNT = upsert(COUNTER, _values, _KEY, _grow_from_any)
+_BEGIN_AGAIN = Statement(
+    update(COUNTER)
+    .where(*_this)
+    .values(window_key=P("new_window"), **{n: P(f"more_{n}") for n in ("requests", "tokens", "usd")})
+)
 _MAKE = Statement(insert(COUNTER).values(**_values))
 
 
@@ -82,7 +89,10 @@ def counted_in(rule: Rule, subject: Subject) -> Scope:
 
 
 def used_by(tx: Tx, rule: Rule, subject: Subject) -> Used:
-    """Return what has been used of a budget in its current window; make its counter if there is none."""
+    """Return what has been used of a budget in its current window; make its counter if there is none.
+
+    The rows say it if the counter has another turn's usage, or that of a later window: the clock was ahead.
+    """
     period = rule.budget.per
     window = window_of(period, tx.now, subject.turn)
     scope = counted_in(rule, subject)
@@ -90,7 +100,14 @@ def used_by(tx: Tx, rule: Rule, subject: Subject) -> Used:
     if row is None:
         return _make(tx, scope, period, window)
     key, *used = row
-    return _used(used) if key == window.key else Used()
+    if key == window.key:
+        return _used(used)
+    if period != "turn":
+        return Used() if key < window.key else _of_rows(tx, scope, period, window)
+    of_turn = _of_rows(tx, scope, period, window)
+    if of_turn != Used():  # an older turn was resumed
+        tx.do(_BEGIN_AGAIN, **_key(scope, period), **_more(window, of_turn))
+    return of_turn
 
 
 def used_of_model(tx: Tx, model: str) -> Used:
@@ -114,18 +131,24 @@ def add(tx: Tx, rule: Rule, subject: Subject, at: float, used: Used) -> None:
 
 def add_to_model(tx: Tx, model: str, at: float, used: Used) -> None:
     """Count a request of a model, or its tokens."""
-    tx.do(_COUNT, **_key(Scope("model", model), "minute"), **_more(window_of("minute", at), used))
+    window = window_of("minute", at)
+    following = window_of("minute", at + 60.0).key
+    tx.do(_COUNT, **_key(Scope("model", model), "minute"), **_more(window, used), next_window=following)
 
 
 def _make(tx: Tx, scope: Scope, period: Period, window: Window) -> Used:
+    used = _of_rows(tx, scope, period, window)
+    tx.do(_MAKE, **_key(scope, period), **_more(window, used))
+    return used
+
+
+def _of_rows(tx: Tx, scope: Scope, period: Period, window: Window) -> Used:
     if period == "turn":
         row = tx.must(_SUM_OF_TURN, name=scope.name, turn=window.key)
     else:
         row = tx.must(_SUM[scope.kind], name=scope.name, since=window.starts_at)
     tokens, usd = row
-    used = Used(0, int(tokens), float(usd))
-    tx.do(_MAKE, **_key(scope, period), **_more(window, used))
-    return used
+    return Used(0, int(tokens), float(usd))
 
 
 def _key(scope: Scope, period: Period | Literal["minute"]) -> dict[str, str]:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from agent_core import AgentApi, Budget, CallContext, Limit, ModelTitle, define_agent_api, errors
+from agent_core.domain.limits import Scope
 from agent_core.store.database.sql import ADMISSION, COUNTER, STREAM
-from agent_core.store.limits import admissions, changes
+from agent_core.store.database.transaction import Tx
+from agent_core.store.limits import admissions, changes, counters
+from agent_core.store.limits.rules import Rule, Subject
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import EAGER, Follower, agent_on, finished, rows, texts
 from tests.support.limits import ANN, BOB, COST, EVENING, NOON, answer, asked, on, state_of
@@ -38,6 +41,41 @@ async def test_a_thread_beyond_the_budget_of_a_day_goes_on_the_next_day(path: Pa
             await follower.agrees()
         (use,) = await api.limits.list_budgets(user_id="ann")
         assert (use.name, use.usd, use.tokens, use.resets_at) == ("ann", 0.5, 15, EVENING + 86_400)
+
+
+async def test_a_clock_that_was_ahead_lifts_no_budget_and_no_limit(path: Path) -> None:
+    """What was counted in the future counts now, and the limit of a minute begins anew."""
+    clock = FakeClock(NOON + 86_400)
+    async with on(path, clock=clock) as api:
+        await api.limits.set_budget(Budget(usd=1.0), user_id="ann")
+        await api.limits.set_limit("scripted", Limit(requests_per_minute=2))
+        await finished(api, await asked(api))
+        clock.advance(-86_400)
+        assert (await finished(api, await asked(api))).status == "completed"
+        state = await state_of(api, await asked(api))
+        assert (state["kind"], state["next_at"]) == ("budget", EVENING)
+        assert (await finished(api, await asked(api, ctx=BOB))).status == "completed"
+        assert (await state_of(api, await asked(api, ctx=BOB)))["kind"] == "limit"
+
+
+async def test_an_older_turn_that_is_resumed_has_what_is_left_of_its_budget(path: Path) -> None:
+    """Its branch may be shown and resumed after a newer turn, whose usage the counter has."""
+    budget = Budget(usd=9, per="turn")
+    async with on(path) as api:
+        await api.limits.set_budget(budget, agent="assistant")
+        thread_id = await asked(api)
+        await finished(api, thread_id)
+        await api.send_message(thread_id, "Again", ctx=ANN)
+        await finished(api, thread_id)
+        replies = [each.id for each in await api.list_messages(thread_id) if each.role == "assistant"]
+
+        def used(tx: Tx) -> list[float]:
+            admissions.count_ended(tx)
+            rule = Rule(Scope("agent", "assistant"), budget)
+            turns = (Subject("scripted", "ann", "assistant", thread_id, reply) for reply in replies[::-1])
+            return [counters.used_by(tx, rule, turn).usd for turn in turns]
+
+        assert await api.store.writer.run(used) == [0.5, 0.5]
 
 
 async def test_a_raised_budget_wakes_its_threads_in_another_process_at_once(path: Path) -> None:
