@@ -31,6 +31,7 @@ logs.configure(load_settings().log_level, load_settings().extensions)
 extensions.load(load_settings().extensions)  # first: extensions may change styles and components
 register_servers(load_settings().mcp_servers)
 register_sign_in(load_settings().sign_in)
+sign_in_routes = [account_routes] if load_settings().sign_in.has_sessions else []
 
 # In the head of the page, so that the saved density applies before the first paint.
 _SET_DENSITY = (
@@ -53,7 +54,7 @@ app = Site(
     ],
     html_lang="en",
     toaster=None,
-    api_transformer=[routes, account_routes, monitoring_routes, api_routes],
+    api_transformer=[routes, *sign_in_routes, monitoring_routes, api_routes],
 )
 app.add_middleware(TabOwnerCheck(load_settings().sign_in), index=0)  # runs before any update is sent
 app.add_middleware(ArgumentCheck(), index=0)  # runs before any event handler

@@ -343,4 +343,4 @@ routes = Starlette(
         Route("/account/people", _invite, methods=["POST"]),
     ]
 )
-"""Routes for the app's `api_transformer`; without accounts they answer with 404."""
+"""Routes for the `api_transformer` of an app that itself signs people in."""

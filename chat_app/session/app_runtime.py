@@ -24,6 +24,7 @@ from agent_core.monitoring import serve
 from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
+from chat_app.accounts.setup import register_sign_in
 from chat_app.extensions import AGENTS, IDENTITY, check_may_administer, check_may_limit
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.mcp_servers import register_servers
@@ -121,6 +122,7 @@ async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None)
         AgentCoreError: the settings do not fit together, or the database cannot be used.
     """
     extensions.load(settings.extensions)
+    register_sign_in(settings.sign_in)
     register_servers(settings.mcp_servers)
     _, models = models_of(settings)
     warm_for(models)

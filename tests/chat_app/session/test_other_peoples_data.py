@@ -29,6 +29,7 @@ from agent_core.http.routes import PATHS
 from agent_core.store.database.tables import metadata
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
+from chat_app.accounts.routes import routes as account_routes
 from chat_app.extensions import IDENTITY
 from chat_app.files.uploads import routes as file_routes
 from chat_app.session.service import Service
@@ -150,9 +151,12 @@ def routes_of_the_app() -> list[BaseRoute]:
 
 
 def test_every_route_is_tried_or_is_about_nobody() -> None:
-    found = {route.path for route in routes_of_the_app() if isinstance(route, Route)}
+    every_route = [*routes_of_the_app(), *account_routes.routes]
+    found = {route.path for route in every_route if isinstance(route, Route)}
     tried = {route.path for route in file_routes.routes if isinstance(route, Route)}
     assert {path for path in found - tried - ABOUT_NO_PERSON if not path.startswith("/keys")} == set()
+    without = {route.path for route in routes_of_the_app() if isinstance(route, Route)}
+    assert "/sign-in" not in without, "an app without sign-in leaves these addresses to pages"
     mounts = {route.path for route in routes_of_the_app() if isinstance(route, Mount)}
     assert mounts == {"/api", "/v1"}, "PATHS, below, and tests/chat_app/api/test_mount.py"
 
