@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from chat_app.i18n import ENGLISH, LANGUAGES, read
+from chat_app.server.pages import logo_name
+from chat_app.server.settings import load_settings
 from chat_app.ui.styles import NAME, token_sheet
 
 _POLICY = "; ".join(
@@ -86,12 +88,12 @@ def page(request: Request, words: Words, title: str, *body: str, status: int = 2
     """Return a document with a heading; the parts of its body are HTML already."""
     base = escape(request.scope.get("root_path", ""))
     sheets = "".join(f'<link rel="stylesheet" href="{base}/styles/{name}.css">' for name in _SHEETS)
-    icon = f"{base}/favicon.svg"
+    icon = f"{base}/{logo_name(load_settings().branding)}"
     text = (
         f'<!DOCTYPE html><html lang="{words.language}"><head><meta charset="utf-8"><title>{title} · {NAME}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
-        f'<link rel="icon" href="{icon}" type="image/svg+xml">{sheets}'
+        f'<link rel="icon" href="{icon}">{sheets}'
         f"<style>{token_sheet()}{_OWN_SHEET}</style></head><body><main>"
         f'<header><img src="{icon}" alt="" width="24" height="24">{NAME}</header>'
         f"<h1>{title}</h1>{''.join(body)}</main></body></html>"

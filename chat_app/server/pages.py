@@ -45,7 +45,7 @@ def place(base_path: str, branding: Branding = OWN_BRANDING) -> Path:
     client = fresh / "build" / "client"
     _copy(built_pages(), client, _changes(base_path, branding), key)
     if branding.logo is not None:
-        (client / _logo_name(branding)).write_bytes(branding.logo.read_bytes())
+        (client / logo_name(branding)).write_bytes(branding.logo.read_bytes())
     (fresh / "fingerprint").write_text(stamp)
     if folder.exists():
         folder.rename(old)
@@ -64,11 +64,12 @@ def _key(branding: Branding) -> str:
 
 def _changes(base_path: str, branding: Branding) -> dict[bytes, bytes]:
     """Return the placeholders in the pages and their values."""
-    values = {ANY_PATH: base_path, ANY_LOGO: f"{base_path}/{_logo_name(branding)}", **replacements(branding)}
+    values = {ANY_PATH: base_path, ANY_LOGO: f"{base_path}/{logo_name(branding)}", **replacements(branding)}
     return {place.encode(): value.encode() for place, value in values.items()}
 
 
-def _logo_name(branding: Branding) -> str:
+def logo_name(branding: Branding) -> str:
+    """Return the name of the logo among the pages' files."""
     return f"logo{branding.logo.suffix.lower()}" if branding.logo else _OWN_LOGO
 
 
