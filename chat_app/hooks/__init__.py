@@ -1,6 +1,6 @@
 """Hooks for custom pages: state classes for an API's threads, and components that render their messages.
 
-`use_agent_chat()` returns the state class of a page that shows a thread. Examples: docs/how-to/extending.md.
+`use_agent_chat()` returns the state class of a page that shows a thread, `use_thread_list()` of one that lists them. Examples: docs/how-to/extending.md.
 """
 
 from chat_app.hooks.apis import agent_api
@@ -11,6 +11,7 @@ from chat_app.hooks.use import (
     use_agent_chat,
     use_messages,
     use_thread,
+    use_thread_list,
     use_thread_status,
 )
 from chat_app.text.react import smooth_text
@@ -28,5 +29,6 @@ __all__ = [
     "use_messages",
     "use_smooth_text",
     "use_thread",
+    "use_thread_list",
     "use_thread_status",
 ]

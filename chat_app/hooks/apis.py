@@ -1,19 +1,46 @@
-"""APIs for the threads of custom pages."""
+"""APIs for the threads of custom pages, and the base of the states that call them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from agent_core import AgentApi, define_agent_api
+import reflex as rx
+
+from agent_core import AgentApi, CallContext, define_agent_api
 from agent_core.agent import AnyAgent
 from agent_core.errors import ValidationError
 from chat_app.extensions import register_agent
-from chat_app.session.service import service
+from chat_app.session.bound_api import bind_api
+from chat_app.session.service import CommandState, service
 
 ApiSource = AgentApi | Callable[[], AgentApi] | None
 """API; or a function that returns it once the app's runtime is open; None is the API of the app."""
+
+Context = Callable[[rx.State], CallContext | None]
+"""Function from a tab's state, whose `router` has headers and session, to the user who has the tab open."""
+
+
+@dataclass(frozen=True)
+class HookOptions:
+    """API of a hook; `context` returns the user of each call; None identifies users as the app does."""
+
+    api: ApiSource = None
+    context: Context | None = None
+
+
+class HookState(CommandState, mixin=True):
+    """Base of the states that call the API of a hook's options."""
+
+    options: ClassVar[HookOptions]
+
+    def _ctx(self) -> CallContext | None:
+        return self.options.context(self) if self.options.context else super()._ctx()
+
+    def _api(self) -> AgentApi:
+        return bind_api(resolve_api(self.options.api), self._ctx())
 
 
 def agent_api(agent: AnyAgent, **options: Any) -> Callable[[], AgentApi]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import reflex as rx
 
-from agent_core import AgentApi, CallContext, Thread
+from agent_core import Thread
 from agent_core.errors import AgentCoreError
 from agent_core.support.ids import new_id
-from chat_app.hooks.apis import ApiSource, resolve_api
+from chat_app.hooks.apis import HookOptions, HookState
 from chat_app.plain_text import thread_title
-from chat_app.session.bound_api import bind_api
 from chat_app.thread.follower import Follower
 from chat_app.thread.live_text import LiveText
 from chat_app.thread.thread_state import ThreadState
@@ -23,10 +21,6 @@ from chat_app.thread.views import MessageView
 _MIN_GROWTH = 40
 _GROWTH = 8
 """Rows are sent again when the live text has grown by an eighth: nine times its length in total."""
-
-
-Context = Callable[[rx.State], CallContext | None]
-"""Function from a tab's state, whose `router` has headers and session, to the user who has the tab open."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +35,14 @@ class _ThreadInfo:
 
 
 @dataclass(frozen=True)
-class ChatOptions:
-    """Options of a chat: the API, the route of its page, and the arguments for new threads.
+class ChatOptions(HookOptions):
+    """Options of a chat, with the route of its page and the arguments for new threads."""
 
-    `context` returns the user of each call; None identifies users as the app does.
-    """
-
-    api: ApiSource = None
     route: str | None = None
     new_thread: dict[str, Any] = field(default_factory=dict)
-    context: Context | None = None
 
 
-class Chat(ThreadState, mixin=True):
+class Chat(HookState, ThreadState, mixin=True):
     """State of a page that shows a thread, with events that change the thread.
 
     It inherits the vars and events of `chat_app.thread.thread_state.ThreadState`, such as `error`, `retry`,
@@ -67,19 +56,13 @@ class Chat(ThreadState, mixin=True):
             opens it again after a reload, and after a restart of the server.
     """
 
-    options: ClassVar[ChatOptions]
+    options: ClassVar[ChatOptions]  # pyright: ignore[reportIncompatibleVariableOverride]  -- set once
     live: ClassVar[type[LiveText]]
 
     thread: _ThreadInfo = _ThreadInfo()
     messages: list[MessageView] = []
     stored_thread_id: str = rx.SessionStorage("")
     _sent_length: int = 0
-
-    def _ctx(self) -> CallContext | None:
-        return self.options.context(self) if self.options.context else super()._ctx()
-
-    def _api(self) -> AgentApi:
-        return bind_api(resolve_api(self.options.api), self._ctx())
 
     @rx.var
     def is_loading(self) -> bool:

@@ -12,11 +12,12 @@ import reflex as rx
 
 from agent_core import Message
 from agent_core.errors import ValidationError
-from chat_app.hooks.apis import ApiSource, api_name, check_api
-from chat_app.hooks.chat import Chat, ChatOptions, Context, ThreadOnly
+from chat_app.hooks.apis import ApiSource, Context, HookOptions, api_name, check_api
+from chat_app.hooks.chat import Chat, ChatOptions, ThreadOnly
+from chat_app.hooks.thread_list import ThreadListing
 from chat_app.thread.live_text import LiveText
 
-_made: dict[tuple[Any, ...], type[Chat]] = {}
+_made: dict[tuple[Any, ...], type[Any]] = {}
 _names: set[str] = set()
 
 
@@ -64,6 +65,24 @@ def use_thread_status(api: ApiSource = None, **options: Any) -> type[Chat]:
     return use_thread(api, **options)
 
 
+def use_thread_list(
+    api: ApiSource = None, *, name: str = "", context: Context | None = None
+) -> type[ThreadListing]:
+    """Return the state class of a page that lists the threads of `api`.
+
+    Args:
+        api, name, context: see `use_agent_chat`.
+
+    Raises:
+        ValidationError: `api` is not an API, or `context` is not a plain function.
+    """
+    _check_context(context)
+    key = (ThreadListing, check_api(api), name, context)
+    if key not in _made:
+        _made[key] = _state(ThreadListing, HookOptions(api, context), name)
+    return _made[key]
+
+
 def get_message_key(message: Any) -> Any:
     """Return the id of a message, as the key of its row.
 
@@ -88,25 +107,35 @@ def _use(
     context: Context | None,
     new_thread: dict[str, Any],
 ) -> type[Chat]:
-    if context is not None and (not callable(context) or inspect.iscoroutinefunction(context)):
-        raise ValidationError("context= is a plain function, from a tab's state to a CallContext or None.")
+    _check_context(context)
     if route is not None and "[thread_id]" not in route:
         raise ValidationError(f"The route {route!r:.60} has no [thread_id] in it, such as /desk/[thread_id].")
     key = (kind, check_api(api), route, name, context, json.dumps(new_thread, sort_keys=True))
     if key not in _made:
-        _made[key] = _make(kind, name, ChatOptions(api, route, new_thread, context))
+        _made[key] = _make(kind, name, ChatOptions(api, context, route, new_thread))
     return _made[key]
+
+
+def _check_context(context: Context | None) -> None:
+    if context is not None and (not callable(context) or inspect.iscoroutinefunction(context)):
+        raise ValidationError("context= is a plain function, from a tab's state to a CallContext or None.")
 
 
 def _make(kind: type[Chat], name: str, options: ChatOptions) -> type[Chat]:
     """Create the two state classes of a chat: one for its rows, one for its live text."""
-    called = _unique(f"{kind.__name__} {api_name(options.api)} {name}")
-    home = {"__module__": __name__}
-    chat = type(called, (kind, rx.State), home | {"__doc__": kind.__doc__})
-    live = type(f"{called}Live", (LiveText, rx.State), home | {"__doc__": LiveText.__doc__})
+    chat = _state(kind, options, name)
+    named = {"__module__": __name__, "__doc__": LiveText.__doc__}
+    live = type(f"{chat.__name__}Live", (LiveText, rx.State), named)
     chat.live, live.shown = live, chat
-    chat.options = options
     return chat
+
+
+def _state(kind: type[Any], options: HookOptions, name: str) -> Any:
+    """Create a state class with a name of its own."""
+    called = _unique(f"{kind.__name__} {api_name(options.api)} {name}")
+    made = type(called, (kind, rx.State), {"__module__": __name__, "__doc__": kind.__doc__})
+    made.options = options
+    return made
 
 
 def _unique(words: str) -> str:

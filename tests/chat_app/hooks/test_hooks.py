@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import reflex as rx
 
-from agent_core import Agent, AgentApi, Runtime, define_agent_api
+from agent_core import Agent, AgentApi, CallContext, Runtime, define_agent_api
 from agent_core.domain.messages import Message
 from agent_core.errors import ModelError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
@@ -21,6 +22,7 @@ from chat_app.hooks import (
     use_messages,
     use_smooth_text,
     use_thread,
+    use_thread_list,
     use_thread_status,
 )
 from chat_app.hooks.chat import Chat
@@ -67,6 +69,58 @@ def test_a_hook_returns_a_state_class_with_the_vars_and_events_promised(hook: An
     assert [name for name in VARS if name not in chat.vars] == []
     assert [name for name in EVENTS if name not in chat.event_handlers] == []
     assert hook() is chat
+
+
+async def test_a_thread_list_has_the_threads_of_its_api_and_changes_them(make: Make, state: States) -> None:
+    api = make(*[["Answer."]] * 3)
+    assert use_thread_list(api) is use_thread_list(api) is not use_thread_list(api, name="other")
+    listing = await state(use_thread_list(api))
+    await listing.load()
+    assert (listing.threads, listing.more, listing.is_loading) == ([], False, False)
+    for words in ("First", "Second"):
+        thread = await api.create_thread(words)
+        await api.wait_until_idle(thread.id, 20)
+    await listing.load()
+    assert [row.title for row in listing.threads] == ["Second", "First"]
+    await listing.rename(listing.threads[0].id, "  Renamed\n")
+    await listing.rename(listing.threads[0].id, "  ")
+    await listing.delete(listing.threads[1].id)
+    assert ([row.title for row in listing.threads], listing.notice) == (["Renamed"], "")
+    await listing.delete("thread_of_nobody")
+    assert "thread_of_nobody" in listing.notice
+
+
+async def test_a_thread_list_grows_by_pages_and_shows_what_waits(
+    make: Make, state: States, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat_app.hooks.thread_list.PAGE", 2)
+    api = make([ToolUse("ask_human", {"question": "Why?"})], tools=demo_tools(Path()))
+    for number in range(3):
+        await api.create_thread(title=str(number))
+    asking = await api.create_thread("Ask", title="asks")
+    listing: Any = await state(use_thread_list(api))
+    listing._limit = 2
+    await eventually(lambda: _loaded(listing, "waiting"))
+    assert ([row.title for row in listing.threads], listing.more) == (["asks", "2"], True)
+    assert (listing.threads[0].id, listing.threads[1].tone) == (asking.id, "")
+    await listing.load_more()
+    await listing.load_more()
+    assert ([row.title for row in listing.threads], listing.more) == (["asks", "2", "1", "0"], False)
+
+
+async def _loaded(listing: Any, tone: str) -> bool:
+    await listing.load()
+    return listing.threads[0].tone == tone
+
+
+async def test_a_thread_list_is_of_the_person_in_the_tab(make: Make, state: States) -> None:
+    api = make(["Answer."])
+    of_ada = use_thread_list(api, context=lambda tab: CallContext("ada"))
+    await api.create_thread(title="Ada's", ctx=CallContext("ada"))
+    await api.create_thread(title="Bob's", ctx=CallContext("bob"))
+    listing = await state(of_ada)
+    await listing.load()
+    assert [row.title for row in listing.threads] == ["Ada's"]
 
 
 async def test_a_message_is_sent_answered_and_shown(make: Make, state: States) -> None:
