@@ -44,6 +44,7 @@ class Failures(AdminState, rx.State):
     _agent: str | None = None
     _kind: str | None = None
     _count: int = _PAGE
+    _click: str = ""
 
     async def _read(self) -> dict[str, Any]:
         chosen = {"agent": self._agent, "error_kind": self._kind}
@@ -99,7 +100,7 @@ class Failures(AdminState, rx.State):
     @rx.event
     async def retry(self, thread_id: str, seq: int):
         """Retry a thread, unless it has gone on since it was shown."""
-        self.retried = await self._change("admin.retry_failed", {thread_id: seq}) or 0
+        await self._retry(f"{thread_id} {seq}", "admin.retry_failed", {thread_id: seq})
 
     @rx.event
     async def retry_all(self, shown_at: float):
@@ -108,7 +109,14 @@ class Failures(AdminState, rx.State):
             return
         until = datetime.fromtimestamp(shown_at, UTC)
         chosen = {"agent": self._agent, "error_kind": self._kind}
-        self.retried = await self._change("admin.retry_all_failed", until=until, **chosen) or 0
+        await self._retry(f"all {shown_at} {chosen}", "admin.retry_all_failed", until=until, **chosen)
+
+    async def _retry(self, click: str, method: str, *args: Any, **options: Any) -> None:
+        """Retry threads, and show how many; the second click of a double click leaves the number of the first."""
+        found = await self._change(method, *args, **options) or 0
+        if found or click != self._click:
+            self.retried = found
+        self._click = click
 
 
 @register_section("failures", "admin.failures", on_load=Failures.open, place=10)

@@ -20,7 +20,7 @@ from chat_app.thread.shown_thread import ShownThread
 from chat_app.thread.turn_status import is_writing
 from chat_app.thread.views import FileView, MessageView, PartView
 
-_OPEN = ("preparing", "running", "retrying", "approval", "answer")
+_RUNNING, _WAITING = ("preparing", "running", "retrying"), ("approval", "answer")
 
 
 class _SharedReader:
@@ -130,9 +130,9 @@ def _shared_view(row: MessageView, thread_id: str, token: str) -> MessageView:
 def _part(part: PartView) -> PartView:
     if part.kind != "tool":
         return part
-    open_ = part.tool.state in _OPEN
-    tool = replace(part.tool, state="open" if open_ else part.tool.state, opened=False)
-    return replace(part, tool=tool)
+    state = part.tool.state
+    shown = "open" if state in _RUNNING else "waiting" if state in _WAITING else state
+    return replace(part, tool=replace(part.tool, state=shown, opened=False))
 
 
 def _file(file: FileView, prefix: str, token: str) -> FileView:

@@ -98,6 +98,8 @@ def _status(tool: _ToolVar) -> rx.Component:
         ("failed", rx.fragment(_attempts(tool), _took(tool), rx.el.span(say("tool.failed")))),
         ("stopped", rx.fragment(say("tool.stopped"))),
         ("denied", rx.fragment(say("tool.denied"))),
+        ("open", rx.fragment(say("tool.running"))),  # this and the next one: to readers of a shared thread
+        ("waiting", rx.fragment(say("tool.waits"))),
         rx.fragment(),
     )
 

@@ -54,12 +54,14 @@ async def test_failed_threads_are_filtered_and_retried_once(serve: Serve, state:
 
         model.works, at = True, page.report["at"]
         newest = page.report["threads"][0]
-        for retried in (1, 0):  # a double click
+        for _ in range(2):  # a double click
             await page.retry(newest["id"], newest["seq"])
-            assert page.retried == retried
-        for retried in (1, 0):
+            assert page.retried == 1
+        for _ in range(2):
             await page.retry_all(at)
-            assert page.retried == retried
+            assert page.retried == 1
+        await page.retry(newest["id"], newest["seq"])
+        assert page.retried == 0
         for thread in await shared.api.list_threads():
             await shared.api.wait_until_idle(thread.id, 20)
         assert await statuses(shared) == ["completed", "completed", "failed"]
