@@ -48,6 +48,18 @@ def url_of(path: str) -> str:
     return str(rx.asset(f"{_SERVED}/{path}"))
 
 
+def serve_file(source: Path, path: str) -> str:
+    """Serve a file from anywhere below the app's own, and return its URL.
+
+    Args:
+        source: absolute path of the file.
+        path: path below this folder at which it is served, such as "i18n/fr.json".
+    """
+    if not environment.REFLEX_BACKEND_ONLY.get():
+        _link(source, Path.cwd() / constants.Dirs.APP_ASSETS / _SERVED / path)
+    return url_of(path)
+
+
 def react_component(
     path: str, tag: str, /, *, dependencies: Sequence[str] = (), **props: Any
 ) -> Callable[..., rx.Component]:
@@ -78,13 +90,16 @@ def _event_spec(arguments: tuple[Any, ...]) -> Any:
 def _link_scripts(assets: Path) -> None:
     """Link every script and language of the app into the folder `assets`, from which Reflex serves files."""
     for source in (*_APP.rglob("*.js"), *_APP.rglob("*.jsx"), *_APP.glob("i18n/*.json")):
-        link = assets / _SERVED / source.relative_to(_APP)
-        if link.is_symlink() and link.readlink() == source:
-            continue  # keep the link, so that file watchers see no change
-        link.parent.mkdir(parents=True, exist_ok=True)
-        staged = link.with_name(f".{uuid.uuid4().hex}")  # atomic, as other processes do the same
-        staged.symlink_to(source)
-        staged.replace(link)
+        _link(source, assets / _SERVED / source.relative_to(_APP))
+
+
+def _link(source: Path, link: Path) -> None:
+    if link.is_symlink() and link.readlink() == source:
+        return  # keep the link, so that file watchers see no change
+    link.parent.mkdir(parents=True, exist_ok=True)
+    staged = link.with_name(f".{uuid.uuid4().hex}")  # atomic, as other processes do the same
+    staged.symlink_to(source)
+    staged.replace(link)
 
 
 if not environment.REFLEX_BACKEND_ONLY.get():

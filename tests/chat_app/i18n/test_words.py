@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent_core.errors import ValidationError
 from chat_app import i18n
 from chat_app.composer.composer_bar import SUGGESTIONS
 from chat_app.demo.model import in_english
 from chat_app.demo.planning import plan
-from chat_app.i18n import ENGLISH, FORM, HERE, LANGUAGES, PLACEHOLDER, read, say
+from chat_app.i18n import ENGLISH, FILES, FORM, HERE, LANGUAGES, PLACEHOLDER, read, register_language, say
 from tests.support.scripts.bun import run_script
 from tests.support.scripts.markdown import Scripts
 
@@ -134,6 +136,61 @@ def test_a_script_of_another_package_may_bring_its_own_english(scripts: Scripts)
         ["desk.unknown"],
     ]
     assert scripts.run(SAYING, given=given) == "Archive|Archive|2 results|Hello, Ada|desk.unknown"
+
+
+@pytest.fixture
+def french(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A file with two texts, in a project of its own."""
+    monkeypatch.chdir(tmp_path)
+    known = dict(LANGUAGES), dict(FILES)
+    path = tmp_path / "mine" / "fr.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"language": {"name": "Français"}, "composer": {"send": "Envoyer"}}))
+    yield path
+    for registered, before in zip((LANGUAGES, FILES), known, strict=True):
+        registered.clear()
+        registered.update(before)
+    i18n._registered.clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_registered_language_is_offered_and_the_log_says_what_it_lacks(
+    french: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    register_language(french)
+    assert (LANGUAGES["fr"], read("fr")["composer.send"]) == ("Français", "Envoyer")
+    served = Path("assets/external/chat_app/i18n/fr.json")
+    assert served.resolve() == french
+    assert FILES["fr"].startswith("/external/chat_app/i18n/fr.json?v=")
+    lacking = len(stems(ENGLISH)) - 2
+    assert f"The language fr lacks {lacking} texts, which are shown in English: " in caplog.text
+    assert "composer.send" not in caplog.text
+    assert "sidebar.search" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "cannot be used"),
+        ("[]", "cannot be used"),
+        ("[" * 100_000, "cannot be used"),
+        ("{}", "has no language.name"),
+        ('{"language": {"name": " "}}', "has no language.name"),
+        ('{"language": {"name": 7}}', "language.name', which is not a text"),
+        ('{"language": {"name": "F"}, "composer": {"send": ["a"]}}', "composer.send', which is not a text"),
+        ('{"language": {"name": "F"}, "inbox": {"link": "{{cuont}} autres"}}', "has {{cuont}} in inbox.link"),
+        ('{"language.name": "F"}', "format of an older version"),
+    ],
+)
+def test_a_language_file_that_cannot_be_used_is_refused(french: Path, text: str, words: str) -> None:
+    french.write_text(text)
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        register_language(french)
+    assert "fr" not in LANGUAGES
+
+
+def test_a_language_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"fr\.json cannot be used"):
+        register_language(tmp_path / "fr.json")
 
 
 def test_a_file_of_an_older_version_is_refused_with_what_to_do(
