@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 _LIBRARY = script("i18n/words.js")
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
+_MAX_LOGGED = 20  # keys of texts
 _registered: dict[str, Path] = {}
 """Files of registered languages, by code."""
 FORM = re.compile(r"_(?:zero|one|two|few|many|other)$")
@@ -98,10 +99,10 @@ def register_language(file: str | Path) -> None:
     forms = {FORM.sub("", key) for key in messages}
     if lacking := sorted(key for key in _PLACEHOLDERS if key not in forms):
         _log.warning(
-            "The language %s lacks %d texts, which are shown in English: %s",
+            "The language %s lacks texts, which are shown in English (%d): %s",
             path.stem,
             len(lacking),
-            ", ".join(lacking),
+            ", ".join(lacking[:_MAX_LOGGED]) + (", …" if len(lacking) > _MAX_LOGGED else ""),
         )
 
 
