@@ -17,7 +17,7 @@ import { useNumbers } from "./usage.jsx";
  */
 
 /** @param {{ budgets: Budget[] }} props */
-export function Budgets({ budgets }) {
+export function OwnBudgets({ budgets }) {
   const say = useWords();
   const { money } = useNumbers();
   const language = useLanguage();

@@ -11,7 +11,7 @@ from chat_app.scripts import react_component
 from chat_app.session.service import ApiCaller
 from chat_app.ui.page_column import section
 
-_table = react_component("settings/budgets.jsx", "Budgets", budgets=list[dict[str, Any]])
+_table = react_component("settings/budgets.jsx", "OwnBudgets", budgets=list[dict[str, Any]])
 """Table of budgets: the period, what is used, and when it resets."""
 
 
