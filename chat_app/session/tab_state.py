@@ -23,6 +23,7 @@ from reflex.istate.manager.redis import StateManagerRedis
 from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
 from reflex_base.constants import RouteVar, SocketEvent
+from reflex_base.constants.state import FIELD_MARKER
 
 from agent_core.errors import AccessDeniedError
 from agent_core.support.ids import new_id
@@ -42,6 +43,16 @@ _NO_KEY = "chat:none"
 """Storage key for which no browser has a value; see `_reload`."""
 
 
+class Outage(rx.State):
+    """State that the keepalive sends to tabs past Redis, which holds the states, while Redis is away.
+
+    Attributes:
+        away: whether Redis is away.
+    """
+
+    away: bool = False
+
+
 class TabKeepalive:
     """Keepalive of the states of all tabs that are connected to an app.
 
@@ -54,6 +65,7 @@ class TabKeepalive:
         self._known: set[str] = set()  # tokens of tabs that had loaded their page in the last round
         self._outage = False  # whether an event failed because Redis was away
         self._mark: str | None = None  # what Redis holds under `_MARK`
+        self._told = False  # whether the tabs show that Redis is away
 
     async def run(self) -> None:
         """Touch the states at regular intervals, and reload the tabs once Redis is back after an outage, until cancelled."""
@@ -91,9 +103,21 @@ class TabKeepalive:
             await manager.redis.set(_MARK, new_id("mark"), nx=True)
             mark = str(await manager.redis.get(_MARK))
         except (RedisError, OSError):
+            await self._tell(away=True)
             return False
+        await self._tell(away=False)
         is_other, self._mark = self._mark not in (None, mark), mark
         return self._outage or is_other
+
+    async def _tell(self, *, away: bool) -> None:
+        """Show every tab whether Redis is away, if that has changed; no event of theirs is answered meanwhile."""
+        if self._told == away:
+            return
+        self._told = away
+        assert self._app.event_namespace
+        update = StateUpdate(delta={Outage.get_full_name(): {f"away{FIELD_MARKER}": away}})
+        for token in self._connected():
+            await self._app.event_namespace.emit_update(update, token)
 
     async def touch(self) -> None:
         """Use each connected tab's state once, so that Reflex keeps it; reload a tab whose state is gone.

@@ -12,6 +12,7 @@ from chat_app.i18n import FILES, language_loader, say
 from chat_app.inbox.inbox import Inbox
 from chat_app.scripts import react_component
 from chat_app.search.search import search_dialog
+from chat_app.session.tab_state import Outage
 from chat_app.shell.sidebar import DRAWER, sidebar
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.list_view import toast
@@ -94,13 +95,13 @@ def not_found() -> Content:
 
 
 def reconnect_banner() -> rx.Component:
-    """Render a quiet note once the server has been unreachable for three seconds; nothing else changes.
+    """Render a quiet note once the server, or its Redis, has been away for three seconds; nothing else changes.
 
     The page keeps its content, messages that are sent meanwhile wait, and the subscription resumes at its
     cursor automatically. The three seconds are the delay of the animation.
     """
     return rx.cond(
-        has_connection_errors,
+        has_connection_errors | Outage.away,
         rx.el.div(
             icon("wifi-off", 14),
             say("app.reconnecting"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -11,10 +11,12 @@ import reflex as rx
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NoRedis
 from reflex.istate.manager.redis import StateManagerRedis
+from reflex.state import StateUpdate
+from reflex_base.constants.state import FIELD_MARKER
 from reflex_base.registry import RegistrationContext
 
 from agent_core.testing import eventually
-from chat_app.session.tab_state import TabKeepalive
+from chat_app.session.tab_state import Outage, TabKeepalive
 from chat_app.thread_list.list_feed import THREADS
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve
@@ -120,3 +122,29 @@ async def test_a_tab_whose_state_redis_lost_between_two_events_is_found_at_the_n
             assert [await keepalive._is_back() for _ in range(2)] == [True, False]
             keepalive.on_exception(NoRedis("Error 111 connecting to 127.0.0.1."))
             assert await keepalive._is_back()
+
+
+async def test_tabs_are_told_once_that_redis_is_away_and_once_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, tab: rx.BaseStateToken
+) -> None:
+    told: list[Mapping[str, object]] = []
+
+    async def emit(event: str, update: StateUpdate, to: str) -> None:
+        told.append(update.delta[Outage.get_full_name()])
+
+    with redis.running() as server:
+        with RegistrationContext.ensure_context().fork():
+            app = rx.App()
+            app._enable_state()
+        assert app.event_namespace
+        await app.event_namespace._token_manager.link_token_to_sid(tab.ident, "a socket")
+        monkeypatch.setattr(app.event_namespace, "emit", emit)
+        async with a_process(server.url) as manager:
+            app._state_manager = manager
+            keepalive = TabKeepalive(app)
+            for act, expected in ((None, []), (server.kill, [True]), (server.start, [True, False])):
+                if act is not None:
+                    act()
+                for _ in range(2):
+                    await keepalive._is_back()
+                assert [each[f"away{FIELD_MARKER}"] for each in told] == expected
