@@ -27,7 +27,7 @@ async def request_caller(request: Request) -> CallContext | None:
         HTTPException: 401, the key is not valid, or nobody is signed in; 403, the key may only read; 429, too many
             wrong keys came from this address.
     """
-    if (key := _key_of(request)) is not None:
+    if (key := key_of(request)) is not None:
         return await _holder(request, key)
     return signed_in(request)
 
@@ -45,7 +45,8 @@ def signed_in(request: Request) -> CallContext | None:
         raise HTTPException(401, message, CHALLENGE) from None
 
 
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
+    """Return the key in a request, whether it is valid or not."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
     return token if scheme.lower() == "bearer" and token.startswith(PREFIX) else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
 from starlette.applications import Starlette
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_core import AgentApi
 from agent_core.http import make_app, make_openai_app, mount_app, refusal
-from chat_app.api.callers import request_caller
+from chat_app.api.callers import key_of, request_caller
 from chat_app.api.key_routes import KEY_ROUTES
 from chat_app.api.mcp import McpEndpoint
 from chat_app.extensions import OFFERED
@@ -46,7 +47,25 @@ class ServedApi:
             return
         if api not in self._made:
             self._made[api] = self._make(api)
-        await self._made[api](scope, receive, send)
+        key = key_of(Request(scope))
+        if key is None:
+            await self._made[api](scope, receive, send)
+        else:
+            await _while_valid(key, self._made[api](scope, receive, send))
+
+
+async def _while_valid(key: str, response: Awaitable[None]) -> None:
+    """Serve a response until it ends or its key does: a stream may be open for days."""
+    serving = asyncio.ensure_future(response)
+    ending = asyncio.ensure_future(service().keys.wait_for_end(key))
+    try:
+        await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (serving, ending):
+            task.cancel()
+        await asyncio.wait({serving, ending})
+    if not serving.cancelled():
+        serving.result()
 
 
 def _threads(api: AgentApi) -> ASGIApp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -18,6 +19,7 @@ R = TypeVar("R")
 MAX_FAILURES = 20
 """Wrong keys from one address in a `PERIOD`, after which only keys that were right before are looked up."""
 PERIOD = 60.0  # seconds
+WATCH_INTERVAL = 5.0  # seconds between two looks at the key of an open response
 _MAX_KEPT = 1000  # addresses, and hashes of keys that were right
 
 
@@ -74,6 +76,15 @@ class KeyRing:
             await self._write(rows.note_use, holder.key_id, self._clock())
         role = "admin" if holder.scope == "admin" and self._may_administer(holder) else "member"
         return CallContext(holder.user_id, {"role": role, "key": holder.key_id, "scope": holder.scope})
+
+    async def wait_for_end(self, secret: str) -> None:
+        """Wait until a key is no longer valid."""
+        key_hash = rows.hash_of(secret)
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            with contextlib.suppress(AgentCoreError):  # the database is away; it is asked again
+                if await self._read(rows.find_holder, key_hash, self._clock()) is None:
+                    return
 
     def _may_administer(self, holder: rows.Holder) -> bool:
         """Return whether the person administers the app now: a role may be another one than when the key was made."""

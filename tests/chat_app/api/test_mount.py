@@ -18,12 +18,14 @@ from agent_core.errors import AccessDeniedError
 from agent_core.testing import ScriptedModel
 from chat_app.api.mount import routes
 from chat_app.extensions import ADMINISTRATORS, IDENTITY
+from chat_app.keys import key_ring
 from chat_app.keys.rows import SCOPES
 from chat_app.server.origins import Origin
 from chat_app.server.settings import Settings
 from chat_app.web.guard import Guard
 from chat_app.web.site import BasePath, _readable
 from tests.chat_app.support import Serve
+from tests.support.servers.http_server import served
 
 PAGE = Origin("https", "page.example", 443)
 
@@ -237,3 +239,19 @@ async def test_people_make_keys_for_themselves_and_keys_make_none(serve: Serve) 
         assert (await page.delete(f"/keys/{key_id}", headers=ann)).status_code == 204
         assert (await page.get("/api/threads", headers=with_key)).status_code == 401
         assert await shared.keys.list("ann") == []
+
+
+async def test_open_stream_ends_with_its_key(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_ring, "WATCH_INTERVAL", 0.05)
+    async with serve([]) as shared, served(routes) as program:
+        made = await shared.keys.create("k", "read", None, None)
+        thread = await shared.api.create_thread()
+        headers = {"authorization": f"Bearer {made.secret}"}
+        async with program.stream("GET", f"/api/threads/{thread.id}/events", headers=headers) as stream:
+            lines = stream.aiter_lines()
+            assert (await anext(lines)).startswith("id: ")
+            await shared.keys.revoke(made.row.id, None)
+            with pytest.raises(httpx.RemoteProtocolError):
+                async for _ in lines:
+                    pass
+        assert (await program.get("/api/threads", headers=headers)).status_code == 401
