@@ -15,7 +15,7 @@ from tests.support.servers.app_server import AppServer, app_server
 
 pytestmark = [pytest.mark.provider, pytest.mark.timeout(300)]
 
-WORDS = " ".join(f"word{number}" for number in range(80))
+WORDS = " ".join(f"word{number}" for number in range(800))
 
 
 class Tab:
@@ -62,11 +62,11 @@ async def test_pages_show_the_whole_answer_once_after_the_app_was_killed(tmp_pat
 
         for tab in tabs:
             await eventually(lambda tab=tab: shows(tab, "word2"), 60)
-            assert not await shows(tab, "word79")
+            assert not await shows(tab, "word799")
         server.kill()
         await server.start()
         for tab in tabs:
-            await eventually(lambda tab=tab: shows(tab, "word79"), 60)
+            await eventually(lambda tab=tab: shows(tab, "word799"), 60)
             assert await tab.text() == WORDS
             stored = (await web.get(f"/api/chat/{tab.thread}")).json()
             assert [one["role"] for one in stored["messages"]] == ["user", "assistant"]

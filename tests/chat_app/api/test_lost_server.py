@@ -10,7 +10,7 @@ import httpx
 from tests.support.servers.app_server import app_server
 from tests.support.servers.http_server import Page, events
 
-WORDS = " ".join(f"word{number}" for number in range(80))
+WORDS = " ".join(f"word{number}" for number in range(800))
 
 
 async def follow(client: httpx.AsyncClient, page: Page, until: Callable[[], bool]) -> None:
@@ -34,7 +34,7 @@ async def test_follower_gets_the_whole_answer_once(tmp_path: Path) -> None:
         page, prompt = Page(), {"prompt": f"echo: {WORDS}", "thread_id": "t", "message_id": "m"}
         await client.post("/api/threads", json=prompt)
         await follow(client, page, lambda: "word3" in text_of(page))
-        assert "word79" not in text_of(page), "the answer is not written yet"
+        assert "word799" not in text_of(page), "the answer is not written yet"
         server.kill()
         await server.start()
         again = await client.post("/api/threads", json=prompt)
