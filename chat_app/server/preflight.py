@@ -17,7 +17,7 @@ from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.database.app_database import migrate_app
 from chat_app import extensions
 from chat_app.database import MIGRATIONS
-from chat_app.server.redis_url import redis_label
+from chat_app.server.setting_values import redis_label
 from chat_app.server.settings import Settings
 from chat_app.server.sign_in import is_loopback
 

@@ -17,6 +17,7 @@ WebhookSetting = Webhook | Literal["off"] | None
 """The webhook of the app; "off": the database's outbox is switched off; None: it is left as it is."""
 
 _MAX_COUNT = 10_000
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 def is_one_word(value: str) -> bool:
@@ -161,3 +162,19 @@ def parse_webhook(url: str | None, secrets: str | None) -> WebhookSetting:
         return Webhook(url, secrets.split())
     except ValidationError as error:  # it contains neither the URL nor a secret
         raise ValidationError(f"CHAT_WEBHOOK_URL or CHAT_WEBHOOK_SECRET is invalid: {error}") from None
+
+
+def is_redis_url(value: str) -> bool:
+    """Return whether a text is the URL of a Redis server."""
+    try:
+        parts = urlsplit(value)
+        found = parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0
+    except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
+        return False
+    return parts.scheme in _REDIS_SCHEMES and bool(found) and value.isprintable() and " " not in value
+
+
+def redis_label(url: str) -> str:
+    """Return a printable address of Redis: its URL without user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -18,9 +18,9 @@ from agent_core.support.argument_checks import did_you_mean
 from chat_app.branding import Branding, read_branding
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
-from chat_app.server.redis_url import is_redis_url
 from chat_app.server.setting_values import (
     WebhookSetting,
+    is_redis_url,
     parse_choice,
     parse_count,
     parse_days,
