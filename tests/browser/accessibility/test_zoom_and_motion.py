@@ -29,7 +29,7 @@ A_word_that_is_much_too_long_for_a_line_of_a_small_window_and_has_no_place_to_br
 """
 CUT_OFF = """() => [...document.querySelectorAll("main *")]
   .filter((e) => e.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
-  .filter((e) => !e.closest("pre, .md-table, .sr-only, svg, .formula, .diagram"))
+  .filter((e) => !e.closest("pre, .md-table, .table-scroll, .sr-only, svg, .formula, .diagram"))
   .filter((e) => { const { left, right, width } = e.getBoundingClientRect(); return width && (left < -1 || right > innerWidth + 1); })
   .map((e) => `${e.tagName} ${e.className}`)"""
 

@@ -7,6 +7,8 @@ and tools here is Greek, so every plain Latin letter on a page is a missing tran
 from __future__ import annotations
 
 import contextlib
+import re
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -31,7 +33,7 @@ PROSE = (
 MAIL = Call("send_email", {"to": "α@β.gr", "subject": "Α", "body": "Β"})
 ASK = Call("ask_human", {"question": "Πού;", "options": ["Α", "Β"]})
 DATA = (
-    r"durable agents",
+    r"durable agents|help desk",
     r"openai/scripted|demo/assistant|\bpoet\b|assistant",
     r"send[ _]email|ask[ _]human|calculator|slow[ _]task",
     r"\b(?:to|subject|body|expression|result|python|seconds|gr)\b",
@@ -39,9 +41,10 @@ DATA = (
     r"\bEsc\b|\bUTC\b|English|Deutsch|https?://\S+",
     r"thread_\w+|share/\S+",
     r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\b(?:AM|PM)\b",
+    rf"\b{re.escape(socket.gethostname())}\b",
     r"0 9 \* \* mon-fri|\d+ \d+ \* \* (?:mon-fri|\*)",
 )
-"""Text that is never translated: names of programs, tools and arguments, and dates."""
+"""Text that is never translated: names of programs, hosts, tools and arguments, and dates."""
 
 
 def _call(name: str, state: str, **more: Any) -> dict[str, Any]:
