@@ -116,7 +116,7 @@ class _Pong(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'"pong"')
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:
         """Print nothing."""
 
 
