@@ -42,9 +42,10 @@ DATA = (
     r"thread_\w+|share/\S+",
     r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\b(?:AM|PM)\b",
     rf"\b{re.escape(socket.gethostname())}\b",
+    r"\d (?:byte|[kMG]B)\b|\bauth\b",
     r"0 9 \* \* mon-fri|\d+ \d+ \* \* (?:mon-fri|\*)",
 )
-"""Text that is never translated: names of programs, hosts, tools and arguments, and dates."""
+"""Text that is never translated: names of programs, hosts, tools, arguments and errors, dates and units."""
 
 
 def _call(name: str, state: str, **more: Any) -> dict[str, Any]:
