@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ from agent_core.streaming.model_step import StepResult, model_step
 from agent_core.support.execution_record import in_thread
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
+from agent_core.support.shielding import shielded
 
 R = TypeVar("R")
 _log = get_logger(__name__)
@@ -356,25 +357,3 @@ class ModelRunner:
 
 def _is_temporary(error: Exception) -> bool:
     return isinstance(error, DatabaseError) and error.is_temporary
-
-
-async def shielded(work: Coroutine[Any, Any, R]) -> R:
-    """Shield a step's final write from cancellation, so that its commit and its hooks happen together.
-
-    A second cancellation ends the wait.
-
-    Raises:
-        asyncio.CancelledError: the caller was cancelled; the rows say whether `work` has committed.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            try:
-                await asyncio.wait({task})
-            finally:
-                task.cancel()
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio does not log it; the caller gets the cancellation
-        raise

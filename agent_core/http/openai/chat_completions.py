@@ -28,6 +28,7 @@ from agent_core.http.openai.parameters import CHAT_IGNORED, CHAT_USED, check_par
 from agent_core.http.openai.turns import Asked, Place, begin, find_thread, idempotency_key
 from agent_core.http.requests import object_of
 from agent_core.http.sse import EventStream, framed
+from agent_core.support.shielding import shielded
 
 THREAD_HEADER = "X-Thread-Id"
 _FINISH_REASONS = {
@@ -130,8 +131,10 @@ class ChatCompletions:
         yield framed(head | _choice({}, _finish_reason(outcome)))
         if with_usage:
             yield framed(head | _NO_CHOICE | {"usage": _usage(outcome)})
-        yield "data: [DONE]\n\n"
-        await forget(self._api, place, outcome, ctx)
+        try:
+            yield "data: [DONE]\n\n"
+        finally:  # a client that has read this closes the connection
+            await shielded(forget(self._api, place, outcome, ctx))
 
 
 def _checked(sent: SentMessages) -> SentMessages:

@@ -39,6 +39,7 @@ from agent_core.http.openai.turns import (
 )
 from agent_core.http.requests import is_object, object_of
 from agent_core.http.sse import EventStream, framed
+from agent_core.support.shielding import shielded
 
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
 _ONE_USER = "A request that continues a thread has one user message, or answers to tool calls."
@@ -217,15 +218,18 @@ class Responses:
             async for event in tell(self._api, place, telling, ctx):
                 yield _framed(event)
             outcome = await outcome_of(self._api, place, telling.answer)
-            for one in telling.pass_on(_closing(place, outcome)):
-                yield _framed(one)
+            last = [_framed(one) for one in telling.pass_on(_closing(place, outcome))]
             sequence.check_end()
         except AgentCoreError as error:
             code = getattr(error, "error_code", None) or "answer_restarted"
             about = {"code": code, "message": words_of(error), "param": None}
             yield _framed({"type": "error", **about, "sequence_number": sequence.mark.number})
             return
-        await forget(self._api, place, outcome, ctx)
+        try:
+            for frame in last:
+                yield frame
+        finally:  # a client that has read the last one closes the connection
+            await shielded(forget(self._api, place, outcome, ctx))
 
 
 def _opening(place: Place) -> list[Event]:

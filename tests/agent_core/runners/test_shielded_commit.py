@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from agent_core import RetryPolicy, errors
-from agent_core.runners.model_runner import shielded
 from agent_core.store.turns import steps
+from agent_core.support.shielding import shielded
 from agent_core.testing import eventually
 from tests.support.agents import agent_on, worker_of
 

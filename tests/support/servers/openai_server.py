@@ -16,7 +16,8 @@ from openai import AsyncOpenAI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from agent_core import Agent, AgentApi, Runtime, StreamingOptions, action_tool, define_agent_api
+from agent_core import Agent, Runtime, StreamingOptions, action_tool, define_agent_api
+from agent_core.public_api import PublicAgentApi
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.support.agents import AT_ONCE
 from tests.support.databases import prepare, url
@@ -42,7 +43,7 @@ async def pay(amount: int) -> str:
 @contextlib.asynccontextmanager
 async def serving_openai(
     path: Path, turns: Any, *, authorize: Any = None, **options: Any
-) -> AsyncGenerator[tuple[AsyncOpenAI, AgentApi, httpx.AsyncClient]]:
+) -> AsyncGenerator[tuple[AsyncOpenAI, PublicAgentApi, httpx.AsyncClient]]:
     """Serve an agent; yield OpenAI's client, the API and a plain client."""
     prepare(path)
     model = turns if isinstance(turns, ScriptedModel) else ScriptedModel(turns)

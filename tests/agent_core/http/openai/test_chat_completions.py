@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,36 @@ async def test_an_answer_that_is_not_stored_is_deleted_once_it_is_delivered(tmp_
         kept = await ask(ai, HI)
         with pytest.raises(openai.BadRequestError):
             await ask(ai, HI, store=False, metadata={"thread_id": kept.thread_id})
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses"])
+async def test_an_answer_that_is_not_stored_is_deleted_when_its_client_leaves_after_the_last_event(
+    tmp_path: Path, path: str
+) -> None:
+    """OpenAI's clients close the connection as soon as they have read it."""
+    body = {"model": "assistant", "store": False, "stream": True, "messages": HI, "input": "Hi"}
+    body.pop("input" if "chat" in path else "messages")
+    async with serving_openai(tmp_path / "a.db", echo) as (_, api, _client):
+        sent = list[bytes]()
+        left = asyncio.Event()
+        request = iter([{"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}])
+
+        async def receive() -> Any:
+            if (message := next(request, None)) is None:
+                await left.wait()
+            return message or {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+            if b"[DONE]" in sent[-1] or b"response.completed" in sent[-1]:
+                left.set()
+                await asyncio.Event().wait()
+
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+        await asyncio.wait_for(api.openai_app()(scope, receive, send), 20)
+        assert left.is_set(), sent
+        await eventually(lambda: _none(api))
 
 
 async def _none(api: Any) -> bool:
