@@ -26,6 +26,7 @@ _RECONNECT_TIMEOUT = 10.0  # seconds for which writes wait for a lost server, as
 _RETRY_INTERVAL = 0.1  # seconds between attempts
 _CHANNEL = "agent_core"
 _LISTEN_INTERVAL = 1.0  # seconds between attempts to listen, each of which touches every feed
+_WARNING_INTERVAL = 60.0  # seconds after which an outage that goes on is logged again
 _PROBE_INTERVAL = (
     5.0  # seconds without a notification after which the listener asks whether the server is there
 )
@@ -72,6 +73,7 @@ class _Listener:
         self._inside, self._outside = socket.socketpair()  # a byte in it ends the thread
         self._closing = threading.Event()
         self.is_connected = False
+        self._warned_at: float | None = None  # while the connection is lost
 
     def start(self) -> None:
         """Start the thread."""
@@ -93,18 +95,27 @@ class _Listener:
                     connection.autocommit = True
                     connection.execute(_PRESENT, {"process": self._process})
                     connection.execute(f"LISTEN {_CHANNEL}")
-                    self.is_connected = True
+                    self._connected()
                     self._on_foreign(None)
                     self._listen(connection)
             except psycopg.Error as error:
-                self.is_connected = False
-                _log.warning(
-                    "LISTEN connection lost; polling every %g s until it is back: %s",
-                    _LISTEN_INTERVAL,
-                    error,
-                )
+                self._lost(error)
                 self._on_foreign(None)
                 self._closing.wait(_LISTEN_INTERVAL)
+
+    def _connected(self) -> None:
+        self.is_connected = True
+        if self._warned_at is not None:
+            _log.info("LISTEN connection is back")
+            self._warned_at = None
+
+    def _lost(self, error: psycopg.Error) -> None:
+        self.is_connected = False
+        now = time.monotonic()
+        if self._warned_at is None or now >= self._warned_at + _WARNING_INTERVAL:
+            message = "LISTEN connection lost; polling every %g s until it is back: %s"
+            _log.warning(message, _LISTEN_INTERVAL, error)
+            self._warned_at = now
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
         server, asked = connection.pgconn, False

@@ -60,6 +60,31 @@ def path(own: PostgreSQL, tmp_path: Any) -> Generator[Any]:
         yield tmp_path / "agents.db"
 
 
+async def test_an_outage_is_logged_once_a_minute_and_its_end_once(
+    path: Any, own: PostgreSQL, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attempts to listen again are made each second, and each of them used to be a line."""
+    monkeypatch.setattr(border, "_LISTEN_INTERVAL", 0.05)
+    caplog.set_level("INFO", "agent_core")
+
+    def said() -> list[str]:
+        return [record.getMessage()[:23] for record in caplog.records if "LISTEN" in record.getMessage()]
+
+    async with agent_on(path, [["Hi."]]) as api:
+        own.stop(signal.SIGQUIT)
+        await eventually(said)
+        await asyncio.sleep(0.5)
+        own.start()
+        thread = await api.create_thread("Hi")
+        assert (await finished(api, thread, 40)).status == "completed"
+        await eventually(lambda: len(said()) > 1)
+        assert said() == ["LISTEN connection lost;", "LISTEN connection is ba"]
+        monkeypatch.setattr(border, "_WARNING_INTERVAL", 0)
+        own.stop(signal.SIGQUIT)
+        await eventually(lambda: len(said()) > 3)
+        own.start()
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["ended", "crashed"])
 async def test_work_goes_on_when_the_server_is_back(path: Any, own: PostgreSQL, how: signal.Signals) -> None:
     ran: Counter[str] = Counter()
