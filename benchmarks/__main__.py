@@ -16,6 +16,7 @@ ALL = (
     "live_streams",
     "long_threads",
     "resume",
+    "fairness",
     "page",
     "page_markdown",
     "thread_list",
