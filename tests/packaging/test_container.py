@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
+from agent_core.worker.worker_locks import workers_folder
 from chat_app.server.settings import VARIABLES, read_settings
 from tests.tools.caddy import NAME, proxying
 from tests.tools.debian import CADDY
@@ -84,6 +88,21 @@ def test_image_runs_as_a_user_without_rights_and_its_settings_are_valid() -> Non
     assert build <= {variable.name for variable in VARIABLES}
 
 
+def locks_folder() -> str:
+    """Return the folder that has the folders of lock files of the image's user."""
+    folder = workers_folder(make_url("postgresql://agents@database/agents"), None)
+    assert folder is not None
+    assert folder.parents[1] == Path(tempfile.gettempdir())
+    return f"/tmp/{folder.parent.name.replace(str(os.getuid()), '10001')}"
+
+
+def test_folder_of_lock_files_is_in_the_image_for_its_user() -> None:
+    """A volume takes the owner and mode of the folder of the image that it covers."""
+    text = (FOLDER / "Dockerfile").read_text("utf-8")
+    (made,) = re.findall(r"install --directory --owner=agents --group=agents --mode=700 (.+)", text)
+    assert made.split() == ["/data", locks_folder()]
+
+
 @pytest.mark.parametrize("name", ["migrate", "web", "worker"])
 def test_service_of_the_app_has_valid_settings_and_writes_nothing_but_its_volumes(name: str) -> None:
     service = services()[name]
@@ -93,6 +112,7 @@ def test_service_of_the_app_has_valid_settings_and_writes_nothing_but_its_volume
     assert settings.work == (name != "web")
     assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (True, ["/tmp"], ["ALL"])
     assert int(service["stop_grace_period"].removesuffix("s")) > settings.grace
+    assert service["volumes"] == [f"locks:{locks_folder()}"]
     assert "ports" not in service, "people come through the proxy, which signs them in"
 
 
