@@ -20,6 +20,7 @@ from agent_core.schedules.triggers import Trigger, at, cron, every
 from agent_core.store.database.migrate import migrate_database
 from agent_core.store.store import Store
 from agent_core.support.retry import RetryPolicy
+from agent_core.support.version import __version__ as __version__
 from agent_core.tools import (
     Tool,
     ToolContext,

@@ -22,6 +22,7 @@ from agent_core.monitoring import serve
 from agent_core.runtime import Runtime
 from agent_core.store.database.migrate import migrate_database
 from agent_core.support.logs import get_logger
+from agent_core.support.version import __version__
 from agent_core.worker.bridge import create_workpool_bridge
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from agent_core.worker.workpool import Workpool
@@ -142,6 +143,7 @@ def _label(database_url: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agent_core", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"agent_core {__version__}")
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     environment = os.environ.get(URL_VARIABLE) or None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from agent_core import __version__
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
 from chat_app.accounts.command import first_link
@@ -151,6 +152,7 @@ def _arguments(given: list[str], program: str) -> argparse.Namespace:
     parser.add_argument(
         "--metrics-host", default="127.0.0.1", metavar="HOST", help="worker: for other machines: 0.0.0.0"
     )
+    parser.add_argument("--version", action="version", version=f"durable-agents {__version__}")
     parser.add_argument("--dev", action="store_true", help="reload on changes")
     parser.add_argument("--local", action="store_true", help="run a small local model")
     parser.add_argument(

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent_core import __version__
+
 _COMMANDS = {
     "run": "serve the chat app; `durable-agents run --help` lists its options",
     "worker": "run due work until SIGTERM or SIGINT: of module:build, or of the app without it",
@@ -49,6 +51,7 @@ def _parsed(arguments: Sequence[str]) -> tuple[str, list[str]]:
         epilog=f"commands:\n{lines}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("command", choices=list(_COMMANDS), help=argparse.SUPPRESS)
     return str(parser.parse_args(arguments[:1]).command), list(arguments[1:])
 

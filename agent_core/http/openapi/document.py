@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -18,11 +17,11 @@ from agent_core.http.openapi.schemas import (
     summary_of,
 )
 from agent_core.http.routes import PATHS, Path
+from agent_core.support.version import __version__
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
-_DISTRIBUTION = "reflex-durable-agents"
 _REFUSALS: Mapping[str, str] = {
     "400": "The body is not JSON.",
     "401": "Nobody is signed in, or the key is not valid.",
@@ -86,7 +85,7 @@ def openapi_document(api: AgentApi, url: str) -> dict[str, Any]:
         paths[path] = {verb: _with_refusals(verb, operation) for verb, operation in operations.items()}
     return {
         "openapi": "3.1.1",
-        "info": {"title": "Durable agents", "version": _version(), "description": _DESCRIPTION},
+        "info": {"title": "Durable agents", "version": __version__, "description": _DESCRIPTION},
         "servers": [{"url": url or "/"}],
         "security": [{}, {"key": []}],
         "tags": [{"name": name} for name in dict.fromkeys(_tags(paths))],
@@ -146,10 +145,3 @@ def _refusal(text: str) -> dict[str, Any]:
 
 def _tags(paths: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
     return (tag for operations in paths.values() for one in operations.values() for tag in one["tags"])
-
-
-def _version() -> str:
-    try:
-        return version(_DISTRIBUTION)
-    except PackageNotFoundError:  # a clone that is not installed
-        return "0"
