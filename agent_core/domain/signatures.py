@@ -301,9 +301,9 @@ def _is_hosted_result(value: Any) -> bool:
     )
 
 
-REASONING_FIELDS = ("reasoning_content", "reasoning")
+REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts")
 """Fields in which OpenAI-compatible servers send reasoning, and expect it back: DeepSeek, Moonshot, xAI;
-OpenRouter, Groq, Cerebras, vLLM."""
+OpenRouter, Groq, Cerebras, vLLM; Copilot; and smaller ones."""
 
 _SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
     "anthropic": {

@@ -31,7 +31,8 @@ class TextBlocks:
         self._deltas: list[str] = []  # of the open block
         self._metadata: dict[str, Any] = {}  # of the open block
         self._number = 0
-        self._surrogate = ""  # a high surrogate whose other half comes with the next delta
+        self._surrogate = ""  # a high surrogate whose other half comes with the next delta …
+        self._surrogate_kind = ""  # … of the same kind; it may be the first delta of its block
 
     def add(self, chunks: list[Chunk]) -> list[Chunk]:
         """Record chunks that belong to no block; return them."""
@@ -40,8 +41,8 @@ class TextBlocks:
 
     def write(self, kind: str, text: str) -> list[Chunk]:
         """Return the chunks that append text to a block of this kind."""
-        if kind != self.kind:
-            self._surrogate = ""
+        if kind != self._surrogate_kind:
+            self._surrogate, self._surrogate_kind = "", kind
         if self._surrogate or not text.isascii() or "\0" in text:
             text = self._clean(text)
         if not text:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -28,8 +29,20 @@ from agent_core.support.plain_json import Json, fields_of, items_of
 _BESIDE = ("citations", "search_results")
 """Keys of Perplexity's sources beside each delta: URLs only, and URLs with titles."""
 
+_SAID = ("delta", "message", "text")
+"""Keys of a choice's content: in a stream, in a whole completion, in a text completion."""
+
+_NO_REASONING = (None, "", True, False)
+"""Values of a field of reasoning that has none; some servers only mark a delta as reasoning."""
+
 _GROWING = ("text", "summary", "data")
 """Keys of OpenRouter's reasoning details whose fragments are joined; of other keys the newest value counts."""
+
+_CALLS = frozenset({"tool_use", "tool_call", "tool-call", "function_call", "function"})
+"""Types of parts that are calls, of gateways that translate other formats incompletely."""
+
+_ARGUMENTS = ("arguments", "parameters", "input", "args")
+"""Keys of the arguments of a call: OpenAI's, then those of templates and of other formats."""
 
 _ABOUT = ("id", "model", "system_fingerprint", "service_tier", "provider")
 """Keys of a chunk with metadata of the whole answer."""
@@ -45,6 +58,8 @@ class ChatReader(AnswerReader):
         self._details = _Details()
         self._ran: set[str] = set()  # ids of calls that the provider ran
         self._streamed = False  # whether a delta had content
+        self._choice: int | None = None  # the index of the choice that is read
+        self._thought = False  # whether there was reasoning
         self._call = 0  # the index of the newest fragment of a tool call
         self._has_called = False
 
@@ -59,9 +74,8 @@ class ChatReader(AnswerReader):
             if isinstance(value := chunk.get(key), str):
                 self.about[key] = value
         events: list[ModelEvent] = [source for key in _BESIDE for source in _sources(chunk.get(key))]
-        if not (choices := items_of(chunk.get("choices"))):
+        if not chunk.get("choices") or (fields := self._chosen(chunk["choices"])) is None:
             return events
-        fields = fields_of(choices[0])
         if finish := fields.get("finish_reason"):
             self.finish = str(finish)
         whole = fields.get("message")
@@ -78,6 +92,15 @@ class ChatReader(AnswerReader):
             events += said
         return events
 
+    def _chosen(self, choices: object) -> Json | None:
+        """Return the choice of a chunk that is read: of several answers only one, the first to say something."""
+        listed = [fields_of(each) for each in (items_of(choices) or [choices])]
+        fields = min(listed, key=_place)
+        if self._choice is None:
+            self._choice = _place(fields) if any(fields.get(key) for key in _SAID) else None
+            return fields
+        return next((each for each in listed if _place(each) == self._choice), None)
+
     def end(self) -> list[ModelEvent]:
         """Return the end of a reasoning part with the details that its provider expects back."""
         details = self._details.of_reasoning()
@@ -87,8 +110,8 @@ class ChatReader(AnswerReader):
         thought = self._reasoning(delta)
         said = deltas_of(delta.get("content"))
         said += map(TextDelta, texts_of(delta.get("refusal")))
-        calls = delta.get("tool_calls") or ([delta] if delta.get("function_call") else [])
-        said += self._calls(calls)
+        calls = delta.get("tool_calls") or delta.get("tool_call")
+        said += self._calls(calls or [*_inner_calls(delta), *([delta] if delta.get("function_call") else [])])
         said += self._executed(delta.get("executed_tools"))
         if said:
             details = self._details.of_call() if _has_call(said) else None
@@ -101,10 +124,9 @@ class ChatReader(AnswerReader):
         A fragment without an index continues the previous call, or is one of several calls in its delta.
         """
         found: list[ModelEvent] = []
-        listed = cast("list[object]", calls) if isinstance(calls, list) else [calls]
+        listed = _flat(calls)
         for place, fields in enumerate(map(fields_of, listed)):
-            bare = fields if isinstance(fields.get("name"), str) else None
-            function = fields_of(fields.get("function") or fields.get("function_call") or bare)
+            function = _function(fields)
             if not function and not (self._has_called and _call_metadata(fields)):
                 continue  # without a function only a signature that was sent after its call counts
             index = _index(fields.get("index"))
@@ -113,7 +135,8 @@ class ChatReader(AnswerReader):
             self._call, self._has_called = index, True
             found.append(
                 call_delta(
-                    *(index, fields.get("id"), function.get("name"), function.get("arguments")),
+                    *(index, fields.get("id") or fields.get("call_id"), function.get("name")),
+                    next((function[key] for key in _ARGUMENTS if function.get(key)), None),
                     _call_metadata(fields),
                 )
             )
@@ -135,15 +158,19 @@ class ChatReader(AnswerReader):
 
     def _reasoning(self, delta: Json) -> list[ModelEvent]:
         """Return the reasoning of a delta, with metadata of the field in which to send it back."""
-        field = next((name for name in REASONING_FIELDS if delta.get(name)), "")
+        field = next((name for name in REASONING_FIELDS if delta.get(name) not in _NO_REASONING), "")
         details = delta.get("reasoning_details")
         if isinstance(details, list):
             self._details.add(cast("list[Any]", details))
         metadata = {"openaiCompatible": {"reasoningField": field}} if field else None
-        texts = texts_of(delta.get(field)) if field else []
+        blocks = items_of(delta.get("thinking_blocks"))
+        if not self._thought and any(map(_is_whole, blocks)):
+            return _signed(blocks, texts=True)
+        texts = texts_of(delta.get(field)) if field else texts_of(blocks)
         if not texts and isinstance(details, list):
             texts = self._details.newest
-        return [ReasoningDelta(text, metadata) for text in texts]
+        self._thought = self._thought or bool(texts)
+        return [*(ReasoningDelta(text, metadata) for text in texts), *_signed(blocks)]
 
 
 class XaiReader(ChatReader):
@@ -153,6 +180,50 @@ class XaiReader(ChatReader):
         config = import_module("litellm.llms.xai.chat.transformation").XAIChatConfig
         config.fold_reasoning_tokens_into_completion(newest)
         return super()._usage(litellm, newest)
+
+
+def _place(choice: Json) -> int:
+    return _index(choice.get("index")) or 0
+
+
+def _is_whole(block: object) -> bool:
+    """Return whether a block of thinking has its signature beside its text, as in a whole message."""
+    return all(fields_of(block).get(key) for key in ("thinking", "signature"))
+
+
+def _signed(blocks: list[Any], *, texts: bool = False) -> list[ModelEvent]:
+    """Return the signatures of Anthropic's thinking from litellm's wrapper, or its proxy, on demand with the texts."""
+    found: list[ModelEvent] = []
+    for fields in map(fields_of, blocks):
+        if texts and isinstance(text := fields.get("thinking"), str):
+            found.append(ReasoningDelta(text))
+        if fields.get("type") == "redacted_thinking" and fields.get("data"):
+            found.append(ReasoningDelta("", {"anthropic": {"redactedData": fields["data"]}}))
+        elif fields.get("signature"):
+            found.append(ReasoningDelta("", {"anthropic": {"signature": fields["signature"]}}))
+    return found
+
+
+def _inner_calls(delta: Json) -> list[Json]:
+    """Return the calls among the parts of a content."""
+    parts = map(fields_of, items_of(delta.get("content")))
+    return [part for part in parts if str(part.get("type")) in _CALLS]
+
+
+def _flat(calls: object) -> list[object]:
+    """Return calls as a flat list: some servers nest lists, or number the calls by the keys of an object."""
+    if isinstance(calls, list):
+        return [one for each in cast("list[object]", calls) for one in _flat(each)]
+    fields = fields_of(calls)
+    return list(fields.values()) if fields and all(map(str.isdigit, fields)) else [calls]
+
+
+def _function(call: Json) -> Json:
+    """Return the function of a call, whose name and arguments may be beside it."""
+    inner = call.get("function") or call.get("function_call")
+    if isinstance(inner, str):
+        return {**call, "name": inner}
+    return fields_of(inner or (call if isinstance(call.get("name"), str) else None))
 
 
 def _has_call(events: list[ModelEvent]) -> bool:
@@ -201,7 +272,9 @@ def _index(value: object) -> int | None:
     """Return the index of a call; some servers send it as text."""
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)
 
 
 def _call_metadata(call: Json) -> Json | None:

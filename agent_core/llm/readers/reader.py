@@ -35,10 +35,10 @@ _KEPT_REASONS = FAILED | {PAUSED, "model-context-window-exceeded"}
 _MAX_DEPTH = 8  # nesting of parts in a content
 _REASONING = ("thinking", "reasoning", "reasoning_text", "reasoning_content", "summary", "summary_text")
 _PARTS: dict[str, type[TextDelta] | type[ReasoningDelta]] = {
-    **dict.fromkeys(("text", "output_text", "refusal"), TextDelta),
+    **dict.fromkeys(("text", "output_text", "input_text", "refusal"), TextDelta),
     **dict.fromkeys(_REASONING, ReasoningDelta),
 }
-"""Events by type of part, as named by OpenAI, Mistral and Anthropic."""
+"""Events by type of part, in lower case, as named by OpenAI, Mistral, Anthropic and gateways between them."""
 
 
 class AnswerReader:
@@ -143,10 +143,10 @@ def deltas_of(
 
 def _part(part: Json, kind: type[TextDelta] | type[ReasoningDelta], depth: int) -> list[ModelEvent]:
     """Return the texts of one part, which may be nested."""
-    name = str(part.get("type") or "text")
+    name = str(part.get("type") or "text").lower().removesuffix("_delta")
     if name not in _PARTS:
         return []
-    if _PARTS[name] is ReasoningDelta:
+    if _PARTS[name] is ReasoningDelta or part.get("thought") is True:
         kind = ReasoningDelta  # text inside of reasoning is reasoning
     keys = (name, "text", "thinking", "content", "summary", "value")
     return deltas_of(part.get(next((key for key in keys if part.get(key)), "text")), kind, depth)

@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent_core.domain.signatures import REASONING_FIELDS
+
 _ANY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LETTER_FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _SHORT_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -83,7 +85,7 @@ class Rules:
 _ITEMS = frozenset({"reasoning_items"})
 """Reasoning items of OpenAI's Responses API, written only by models on that API."""
 
-_THOUGHTS = frozenset({"reasoning", "reasoning_details", "reasoning_content"})
+_THOUGHTS = frozenset({*REASONING_FIELDS, "reasoning_details", "thinking_blocks"})
 
 _SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
 """Fields of a call in which Google's endpoint, and litellm's proxy, expect their signatures back."""
@@ -201,9 +203,12 @@ def rules_for(provider: str, model: str, api_base: str | None = None, *, reasons
     """
     model = model.lower().removeprefix("responses/")
     family = _ALIASES.get(provider, provider)
-    if family == "openai" and api_base:
-        family = _by_address(api_base.lower(), model)
     rules = RULES.get(family, COMPATIBLE)
+    if family == "openai" and api_base:
+        host = _of_host(api_base.lower())
+        family = host or _of_name(model)
+        rules = RULES.get(family, COMPATIBLE)
+        rules = rules if host else _served_elsewhere(rules)
     if family in ("gemini", "bedrock") and "claude" in model:
         rules = RULES["anthropic"]  # Google and Amazon offer it, too
     if family in ("deepseek", "moonshot") and not (reasons or _REASONS_BY_DEFAULT.search(model)):
@@ -216,10 +221,20 @@ def rules_for(provider: str, model: str, api_base: str | None = None, *, reasons
     return rules
 
 
-def _by_address(address: str, model: str) -> str:
-    for host, family in _HOSTS.items():
-        if host in address:
-            return family
+def _of_host(address: str) -> str:
+    return next((family for host, family in _HOSTS.items() if host in address), "")
+
+
+def _of_name(model: str) -> str:
     if _OPENAI_MODELS.match(model):
         return "openai"
-    return next((family for pattern, family in _MODELS if pattern.search(model)), "compatible")
+    return next((family for pattern, family in _MODELS if pattern.search(model)), "")
+
+
+def _served_elsewhere(rules: Rules) -> Rules:
+    """Return a family's rules for a server of another provider, which has its own form of reasoning."""
+    return replace(
+        rules,
+        returned_fields=rules.returned_fields | _THOUGHTS,
+        returned_call_fields=rules.returned_call_fields | _SIGNATURES,
+    )

@@ -8,6 +8,7 @@ reliably than the content type.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -17,20 +18,26 @@ from agent_core.llm.errors.provider_message import provider_sentence
 _MAX_BODY_BYTES = 64 * 1024  # bytes of a page or a text that are kept for the error message
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+_SEPARATOR = b"\x1e"  # of JSON text sequences, RFC 7464
+_KEEP_ALIVE = re.compile(rb"ping|pong|heart-?beat|keep[-_ ]?alive", re.I)
+"""Names of events, and data in plain text, that only keep a connection open."""
+
+_END = re.compile(rb"\[DONE\].*|\"?\[?(?:DONE|END)\]?\"?", re.I | re.S)
 
 
 class EventDecoder:
     """Decoder from pieces of a response to the data of its server-sent events.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    Only `data` is kept: no provider uses the other fields, except for older servers of llama.cpp, which
-    report an error in the field `error`. As in the standard, an incomplete last event is dropped, unless the
+    Only `data` is kept, unless the event's name says that it only keeps the connection open. Older servers of
+    llama.cpp report an error in the field `error`. As in the standard, an incomplete last event is dropped, unless the
     caller gets the `rest`.
     """
 
     def __init__(self) -> None:
         self._line: bytes = b""  # an incomplete line
         self._data: list[bytes] = []
+        self._name = b""  # of the event
         self._begun = False
         self._after_cr = False  # whether a \n belongs to the \r before it
 
@@ -63,11 +70,13 @@ class EventDecoder:
     def _read(self, line: bytes) -> bytes | None:
         """Read a line, and return the data of the event that it ends."""
         if not line:
-            data, self._data = self._data, []
-            return b"\n".join(data) if data else None
+            data, name, self._data, self._name = self._data, self._name, [], b""
+            return b"\n".join(data) if data and not _KEEP_ALIVE.fullmatch(name) else None
         name, _, value = line.partition(b":")
         if name == b"data":
             self._data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            self._name = value.strip()
         elif name == b"error" and value.strip().startswith(b"{"):
             self._data.append(b'{"error":' + value + b"}")
         return None
@@ -137,7 +146,7 @@ class Body:
 
     def _begin(self, piece: bytes) -> bool:
         """Determine the framing from the first byte; return False before it has arrived."""
-        text = piece.removeprefix(_BOM).lstrip(_SPACE)
+        text = piece.removeprefix(_BOM).lstrip(_SPACE + _SEPARATOR)
         if not text or (len(piece) < 3 and _BOM.startswith(piece)):
             return False
         if text.startswith(b"<"):
@@ -149,10 +158,10 @@ class Body:
     def _values(self, texts: list[bytes]) -> Iterator[Any]:
         for text in texts:
             self._found = True
-            if text.lstrip(_SPACE).startswith(b"[DONE]"):
+            if _END.fullmatch(bare := text.strip()):
                 self.done = True
                 return
-            if text.strip():
+            if bare and not _KEEP_ALIVE.fullmatch(bare):
                 yield from self._loaded(text)
 
     def _loaded(self, text: bytes) -> Iterator[Any]:
@@ -178,7 +187,7 @@ class _Objects:
         self._read = 0
 
     def feed(self, piece: bytes) -> list[bytes]:
-        lines = (self._line + piece).split(b"\n")
+        lines = (self._line + piece.replace(_SEPARATOR, b"")).split(b"\n")
         self._line = lines.pop()
         return [value for line in lines if (value := self._take(line))]
 
@@ -222,8 +231,20 @@ def _loaded(text: bytes) -> Iterator[Any]:
 
 
 def _json(text: bytes) -> Any:
-    """Return a JSON value; invalid UTF-8 is replaced, and control characters are accepted."""
-    return json.loads(text.decode("utf-8", "replace"), strict=False)
+    """Return a JSON value; invalid UTF-8 is replaced, and control characters are accepted.
+
+    Raises:
+        ValueError: the text is not JSON, or nested too deeply.
+    """
+    words = text.decode("utf-8", "replace")
+    try:
+        return json.loads(words, strict=False)
+    except RecursionError:
+        raise ValueError("The provider sent JSON that is nested too deeply.") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer with more digits than Python reads
+        return json.loads(words, strict=False, parse_int=float)
 
 
 def _if_json(text: bytes) -> list[bytes]:

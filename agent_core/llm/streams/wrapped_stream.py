@@ -36,7 +36,7 @@ class _WrapperReader(ChatReader):
         self.provider_finish = fields.get("stop_reason") or self.provider_finish
         if words := fields_of(fields.get("stop_details")).get("explanation"):
             self.message = str(words)
-        before = _signed_blocks(delta) + self._hosted(fields)
+        before = self._hosted(fields)
         after = _reasoning_items(delta, fields) + sources_of([fields.get("citation")])
         return [*before, *super().read(chunk), *after]
 
@@ -74,17 +74,6 @@ def _reasoning_items(delta: Json, fields: Json) -> list[ModelEvent]:
     if not items or not fields.get("openai_responses_replay"):
         return []
     return [ReasoningDelta("", {"openai": {"reasoningItems": items}})]
-
-
-def _signed_blocks(delta: Json) -> list[ModelEvent]:
-    """Return the signatures of Anthropic's thinking from litellm's wrapper."""
-    found: list[ModelEvent] = []
-    for fields in map(fields_of, items_of(delta.get("thinking_blocks"))):
-        if fields.get("type") == "redacted_thinking" and fields.get("data"):
-            found.append(ReasoningDelta("", {"anthropic": {"redactedData": fields["data"]}}))
-        elif fields.get("signature") and not fields.get("thinking"):
-            found.append(ReasoningDelta("", {"anthropic": {"signature": fields["signature"]}}))
-    return found
 
 
 class WrappedStream:

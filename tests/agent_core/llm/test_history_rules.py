@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -388,7 +389,10 @@ def test_size_of_a_hostile_schema_is_found_at_once():
 def test_provider_is_known_by_its_name_or_its_address(
     provider: str, model: str, address: str | None, family: str
 ):
-    assert rules_for(provider, model, address) == RULES[family]
+    found, rules = rules_for(provider, model, address), RULES[family]
+    returned = {name: getattr(rules, name) for name in ("returned_fields", "returned_call_fields")}
+    assert replace(found, **returned) == rules
+    assert all(getattr(found, name) >= fields for name, fields in returned.items())
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "hosted_vllm", "ollama_chat", "groq"])

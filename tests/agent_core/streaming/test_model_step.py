@@ -53,6 +53,12 @@ async def run(
     return chunks, result
 
 
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta])
+async def test_halves_of_a_character_are_joined_also_as_the_first_deltas(kind: Any):
+    _, result = await run(Events(kind("\ud83d"), kind("\ude00!"), TextDelta("Hi"), Finish("stop")))
+    assert "".join(part["text"] for part in result.parts if "text" in part) == "😀!Hi"
+
+
 def kinds(chunks: list[dict[str, Any]]) -> list[str]:
     return [chunk["type"] for chunk in chunks]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from typing import Any
 
 import pytest
@@ -54,6 +55,41 @@ ODD: dict[str, list[Json]] = {
     "pieces of both in turns": [
         call(id=f"x{n % 2}", function={"name": "clock" if n < 2 else None, "arguments": piece})
         for n, piece in enumerate(['{"n', '{"n', '": 1}', '": 2}'])
+    ],
+    "numbers that are none": [
+        call(index=math.nan, id="x", function={"name": "clock", "arguments": '{"n": 1}'}),
+        call(index=math.inf, id="y", function={"name": "clock", "arguments": '{"n": 2}'}),
+    ],
+    "lists in a list": [
+        {
+            "tool_calls": [
+                [{"id": f"x{n}", "function": {"name": "clock", "arguments": f'{{"n": {n}}}'}}] for n in (1, 2)
+            ]
+        }
+    ],
+    "an object of numbers": [
+        {
+            "tool_calls": {
+                str(n): {"function": {"name": "clock", "arguments": f'{{"n": {n}}}'}} for n in (1, 2)
+            }
+        }
+    ],
+    "one call a delta": [
+        {"tool_call": {"id": f"x{n}", "function": {"name": "clock", "parameters": {"n": n}}}} for n in (1, 2)
+    ],
+    "names in place of functions": [
+        call(index=n, id=f"x{n}", function="clock", arguments={"n": n + 1}) for n in (0, 1)
+    ],
+    "parts of the content": [
+        {"content": [{"type": "tool_use", "id": f"x{n}", "name": "clock", "input": {"n": n}}]} for n in (1, 2)
+    ],
+    "items of the Responses API": [
+        {
+            "tool_calls": [
+                {"type": "function_call", "call_id": f"x{n}", "name": "clock", "arguments": f'{{"n": {n}}}'}
+            ]
+        }
+        for n in (1, 2)
     ],
     "nonsense beside them": [
         {"tool_calls": [None, "x", {"function": None}, {"type": "custom"}]},
@@ -152,6 +188,44 @@ CHUNKS: dict[str, Stream] = {
         choice(delta={}, message={"content": "Hi"}),
     ),
     "an envelope around each": streamed({"data": chunk({"content": "H"})}, {"data": chunk({"content": "i"})}),
+    "parts with other names": streamed(
+        chunk({"content": [{"type": "text_delta", "text": "H"}, {"type": "REFERENCE", "ids": [1]}]}),
+        chunk({"content": [{"type": "Input_Text", "text": "i"}]}),
+    ),
+    "several choices": streamed(
+        {
+            "id": "c1",
+            "choices": [{"index": 1, "delta": {"content": "No"}}, {"index": 0, "delta": {"content": "H"}}],
+        },
+        choice(index=1, delta={"content": "no"}),
+        chunk({"content": "i"}),
+        choice(index=1, delta={"content": "no"}, finish_reason="length"),
+    ),
+    "an object of choices": streamed({"id": "c1", "choices": {"index": 0, "delta": {"content": "Hi"}}}),
+    "a long number": Stream(
+        [b'data: {"created": ' + b"9" * 5_000 + b', "choices": [{"delta": {"content": "Hi"}}]}\n\n', *DONE],
+        end="eof",
+    ),
+    "signs of life": Stream(
+        [
+            b"event: ping\ndata: 2026-01-01T00:00:00Z\n\ndata: heartbeat\n\ndata: keep-alive\n\n",
+            event(json.dumps(chunk({"content": "Hi"}))),
+            b'event: heartbeat\ndata: {"type": "ping"}\n\nevent: keepalive\n\n',
+            *DONE,
+        ],
+        end="eof",
+    ),
+    "an end in words": Stream(
+        [event(json.dumps(chunk({"content": "Hi"}, "stop"))), b'data: "[DONE]"\n\ndata: nonsense\n\n'],
+        end="eof",
+    ),
+    "a text sequence": Stream(
+        [
+            b"\x1e" + json.dumps(each).encode() + b"\n"
+            for each in (chunk({"content": "Hi"}), chunk({}, "stop"))
+        ],
+        end="eof",
+    ),
     "an end twice": streamed(chunk({"content": "Hi"}, "stop"), chunk({"content": ""}, "stop")),
 }
 
