@@ -1,5 +1,5 @@
-// The page's Markdown grammar: CommonMark, GitHub's extensions, formulas, and emphasis and addresses next to Chinese,
-// Japanese and Korean. https://spec.commonmark.org https://github.github.com/gfm
+// The page's Markdown grammar: CommonMark, GitHub's extensions, formulas, and emphasis and addresses in scripts that
+// write no spaces around them. https://spec.commonmark.org https://github.github.com/gfm
 
 import { fromMarkdown } from "mdast-util-from-markdown";
 import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
@@ -7,13 +7,12 @@ import { gfmFootnoteFromMarkdown } from "mdast-util-gfm-footnote";
 import { gfmStrikethroughFromMarkdown } from "mdast-util-gfm-strikethrough";
 import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
 import { gfmTaskListItemFromMarkdown } from "mdast-util-gfm-task-list-item";
-import { cjkFriendlyExtension } from "micromark-extension-cjk-friendly";
-import { gfmStrikethroughCjkFriendly } from "micromark-extension-cjk-friendly-gfm-strikethrough";
 import { gfmFootnote } from "micromark-extension-gfm-footnote";
 import { gfmTable } from "micromark-extension-gfm-table";
 import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
 import { combineExtensions } from "micromark-util-combine-extensions";
 import { addressSyntax } from "./addresses.js";
+import { EMPHASIS } from "./emphasis.js";
 import { formulaNodes, formulaSyntax } from "./formula_syntax.js";
 import { Closers } from "./formulas.js";
 
@@ -28,13 +27,7 @@ import { Closers } from "./formulas.js";
 
 const { enter, exit } = gfmAutolinkLiteralFromMarkdown(); // its `transforms` ignore CJK
 
-const GITHUB = combineExtensions([
-  gfmFootnote(),
-  gfmTable(),
-  gfmTaskListItem(),
-  cjkFriendlyExtension(),
-  gfmStrikethroughCjkFriendly({ singleTilde: false }),
-]);
+const GITHUB = combineExtensions([gfmFootnote(), gfmTable(), gfmTaskListItem(), EMPHASIS]);
 const NODES = [
   { enter, exit },
   gfmFootnoteFromMarkdown(),

@@ -101,6 +101,24 @@ BESIDE_OTHERS = {
 }
 
 
+CASELESS = {
+    "ข้อความ**“สำคัญ”**มาก ~~(เก่า)~~ใหม่": "ข้อความ<strong>“สำคัญ”</strong>มาก <del>(เก่า)</del>ใหม่",
+    "و**«كلمة»** مُهِمٌّ**«نص»**ه": "و<strong>«كلمة»</strong> مُهِمٌّ<strong>«نص»</strong>ه",
+    'ב**"הארץ"** *(כן)*ש': 'ב<strong>"הארץ"</strong> <em>(כן)</em>ש',
+    'தமிழ்**"முக்கியம்"**உரை': 'தமிழ்<strong>"முக்கியம்"</strong>உரை',
+    "ខ្មែរ**«សំខាន់»**ណាស់": "ខ្មែរ<strong>«សំខាន់»</strong>ណាស់",
+    "ก__ข__ค": "ก__ข__ค",
+    "Цена**«тысяча»**рублей": "Цена**«тысяча»**рублей",  # as CommonMark says
+    "cafe\u0301**«x»**y": "cafe\u0301**«x»**y",
+}
+
+
+def test_emphasis_works_beside_letters_without_case(scripts: Scripts) -> None:
+    drawn = scripts.run(DRAWN, TEXTS=list(CASELESS))
+    for (text, expected), found in zip(CASELESS.items(), drawn, strict=True):
+        assert found == f"<p>{expected}</p>", text
+
+
 def test_addresses_end_before_the_punctuation_of_other_scripts(scripts: Scripts) -> None:
     drawn = scripts.run(DRAWN, TEXTS=list(BESIDE_OTHERS))
     for (text, expected), found in zip(BESIDE_OTHERS.items(), drawn, strict=True):
