@@ -1,4 +1,8 @@
-"""Limits on failed attempts to sign in, per name and per address, as rows: a restart forgets none."""
+"""Limits on failed attempts to sign in, per name and per address, as rows: a restart forgets none.
+
+A name is limited for each address, so that nobody can lock out a person whose name they know; over all addresses, it
+is limited more widely, against guesses from many machines.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from chat_app.accounts.people import token_hash
 from chat_app.database.tables import AttemptRow
 
 PERIOD = 15 * 60.0  # seconds after which counting begins anew
-MAX_PER_NAME = 10
+MAX_PER_NAME_AND_ADDRESS = 10
+MAX_PER_NAME = 100
 MAX_PER_ADDRESS = 50  # several people may share one
 
 
@@ -21,7 +26,11 @@ def count_attempt(session: Session, key: str, address: str, now: float) -> float
         address: the IP address of the browser.
     """
     session.execute(delete(AttemptRow).where(col(AttemptRow.since) <= now - PERIOD))
-    limits = {_of_name(key): MAX_PER_NAME, f"address:{address}": MAX_PER_ADDRESS}
+    limits = {
+        _of_name(key, address): MAX_PER_NAME_AND_ADDRESS,
+        _of_name(key): MAX_PER_NAME,
+        f"address:{address}": MAX_PER_ADDRESS,
+    }
     for row_id, most in limits.items():
         row = session.get(AttemptRow, row_id)
         if row is not None and row.number >= most:
@@ -38,13 +47,16 @@ def count_attempt(session: Session, key: str, address: str, now: float) -> float
 
 
 def forget_attempts(session: Session, key: str, address: str) -> None:
-    """Forget the attempts with a name whose password was right, and the last one from its address."""
-    session.execute(delete(AttemptRow).where(col(AttemptRow.id) == _of_name(key)))
-    session.execute(
-        text("UPDATE chat_attempt SET number = number - 1 WHERE id = :id AND number > 0"),
-        {"id": f"address:{address}"},
-    )
+    """Forget a name's attempts from an address that had the right password, and the last of each of the two.
+
+    What others have tried with the name still counts: the person who signs in does not give them more guesses.
+    """
+    session.execute(delete(AttemptRow).where(col(AttemptRow.id) == _of_name(key, address)))
+    for row_id in (_of_name(key), f"address:{address}"):
+        session.execute(
+            text("UPDATE chat_attempt SET number = number - 1 WHERE id = :id AND number > 0"), {"id": row_id}
+        )
 
 
-def _of_name(key: str) -> str:
-    return f"name:{token_hash(key)}"
+def _of_name(key: str, address: str = "") -> str:
+    return f"name:{token_hash(key)}" + (f":{address}" if address else "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -78,7 +79,7 @@ def is_https(scope: Scope, origins: Sequence[Origin]) -> bool:
 
 
 def address_of(scope: Scope) -> str:
-    """Return the IP address of the browser, for limits.
+    """Return the IP address of the browser, for limits; of IPv6 the network of 64 bits, all of which one machine may have.
 
     A proxy beside the app, on this machine or in a private network, is asked for its client: the last address
     of `X-Forwarded-For` is the one that it has added. Of anybody else the header is not read.
@@ -86,12 +87,19 @@ def address_of(scope: Scope) -> str:
     client = scope.get("client")
     peer = str(client[0]) if client else ""
     forwarded = Headers(scope=scope).get("x-forwarded-for", "").rpartition(",")[2].strip()
-    try:
-        if forwarded and (ip_address(peer).is_private or ip_address(peer).is_loopback):
-            return str(ip_address(forwarded))
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        if ip_address(peer).is_private or ip_address(peer).is_loopback:
+            return _machine(forwarded)
+    with contextlib.suppress(ValueError):
+        return _machine(peer)
     return peer or "unknown"
+
+
+def _machine(address: str) -> str:
+    found = ip_address(address)
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
 
 
 def _pair(part: str) -> tuple[str, str]:

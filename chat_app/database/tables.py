@@ -83,9 +83,9 @@ class LinkRow(AppTable, table=True):
 
 
 class AttemptRow(AppTable, table=True):
-    """Failed attempts to sign in, with one name or from one address.
+    """Failed attempts to sign in, with one name, from one address, or both.
 
-    id      name:<hash of the name> or address:<IP address>
+    id      name:<hash of the name>, address:<IP address>, or name:<hash of the name>:<IP address>
     number  failures since `since`; counting begins anew after a while
     """
 

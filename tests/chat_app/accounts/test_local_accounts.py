@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agent_core.errors import AccessDeniedError
 from chat_app.accounts import accounts as module
 from chat_app.accounts.accounts import Accounts
-from chat_app.accounts.attempts import MAX_PER_ADDRESS, MAX_PER_NAME, PERIOD
+from chat_app.accounts.attempts import MAX_PER_ADDRESS, MAX_PER_NAME, MAX_PER_NAME_AND_ADDRESS, PERIOD
+from chat_app.accounts.cookie import address_of
 from chat_app.accounts.people import LINK_LIFE, SESSION_LIFE
 from chat_app.extensions import PAGES, Content, Page
 from tests.chat_app.accounts.conftest import PASSWORD, Browser, link_in
@@ -206,13 +208,13 @@ async def test_a_new_password_ends_every_other_session(browser: Open, ann: str) 
     assert (await browser().sign_in(ann, new)).status_code == 303
 
 
-async def test_attempts_are_limited_per_name_also_after_a_restart(
+async def test_attempts_are_limited_per_name_and_address_also_after_a_restart(
     browser: Open, ann: str, known: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab = browser()
     with monkeypatch.context() as patch:
         patch.setattr(known._passwords, "is_right", _never)
-        for _ in range(MAX_PER_NAME):
+        for _ in range(MAX_PER_NAME_AND_ADDRESS):
             assert (await tab.sign_in(ann, "wrong")).status_code == 401
     refused = await tab.sign_in(ann, PASSWORD)
     assert (refused.status_code, "Too many attempts" in refused.text) == (429, True)
@@ -220,8 +222,41 @@ async def test_attempts_are_limited_per_name_also_after_a_restart(
     again = Accounts(known._database)
     with pytest.raises(module.TooManyAttemptsError, match=r"Try again in 1[45] minutes"):
         await again.sign_in(ann, PASSWORD, "127.0.0.1", None)
+    assert await again.sign_in(ann, PASSWORD, "192.0.2.1", None), "nobody locks her out from elsewhere"
     later = Accounts(known._database, lambda: module.time.time() + PERIOD + 1)
     assert await later.sign_in(ann, PASSWORD, "127.0.0.1", None)
+
+
+async def test_attempts_with_a_name_are_limited_over_all_addresses(
+    ann: str, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signing in herself does not give those who guess a new start."""
+    for number in range(MAX_PER_NAME):
+        if number == MAX_PER_NAME - 1:
+            assert await known.sign_in(ann, PASSWORD, "192.0.2.1", None)
+        with monkeypatch.context() as patch:
+            patch.setattr(known._passwords, "is_right", _never)
+            with pytest.raises(AccessDeniedError):
+                await known.sign_in(ann, "guess", f"203.0.113.{number}", None)
+    with pytest.raises(module.TooManyAttemptsError):
+        await known.sign_in(ann, PASSWORD, "192.0.2.1", None)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "machine"),
+    [
+        ("127.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2a00:1450:1:2::9", "", "2a00:1450:1:2::/64"),
+        ("2a00:1450:1:2::9", "192.0.2.1", "2a00:1450:1:2::/64"),
+        ("10.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("127.0.0.1", "::ffff:192.0.2.1", "192.0.2.1"),
+        ("127.0.0.1", "unknown", "127.0.0.1"),
+        ("", "", "unknown"),
+    ],
+)
+def test_address_of_a_browser_is_that_of_its_machine(peer: str, forwarded: str, machine: str) -> None:
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    assert address_of({"type": "http", "client": (peer, 1) if peer else None, "headers": headers}) == machine
 
 
 async def _never(*_: object) -> bool:
