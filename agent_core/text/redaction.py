@@ -40,13 +40,18 @@ _TOKEN = re.compile(
             r"dp\.[a-z]{2,5}\.[A-Za-z0-9]{16,}|pypi-AgE[A-Za-z0-9_-]{8,}|do[opr]_v1_[0-9a-f]{16,}",
             r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}|dapi[0-9a-f]{32}|lin_(?:api|oauth)_[A-Za-z0-9]{16,}",
             r"[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}",  # Telegram
+            r"(?:tgp_v1|api_org|lsv2_(?:pt|sk)|pcsk|sbp|sntry[su]|rubygems|pscale_(?:tkn|pw|oauth)|glsa|fm[12])_[\w+/=-]{16,}",
+            r"tskey-[a-z]{2,10}-[A-Za-z0-9-]{10,}|NRAK-[A-Z0-9]{20,}|ATATT3[\w=-]{10,}",  # Tailscale, New Relic, Atlassian
+            r"pat[A-Za-z0-9]{14}\.[0-9a-f]{32,}|EAA[ACG][A-Za-z0-9]{16,}",  # Airtable, Square, Meta
+            r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:fx",  # DeepL
         )
     )
-    + r")|(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]+){0,3}"  # JSON Web Token, RFC 7519
+    + r")|(?<![\w-])eyJ[\w-]{6,}\.(?:[\w-]{4,}|\.[\w-]{4,})(?:\.[\w-]+){0,3}"  # JSON Web Token, RFC 7519
 )
 _WEBHOOK = re.compile(
     r"((?:hooks\.slack\.com/(?:services|workflows)|discord(?:app)?\.com/api/webhooks)/"
-    r"|api\.telegram\.org/bot)[\w/:-]+",
+    r"|[\w-]{1,60}\.webhook\.office\.com/webhookb2/|hooks\.zapier\.com/hooks/catch/|maker\.ifttt\.com/trigger/"
+    r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/|api\.telegram\.org/bot)[\w/:@-]+",
     re.I,
 )
 _PEM = re.compile(  # RFC 7468; the end may be cut off
@@ -59,12 +64,12 @@ _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _GAP = r"(?:\s|\\(?=\s)){0,20}"  # also over a line break
 # Also within a pair, ('x-api-key', b'…'), and in XML.
 _SIGN = (
-    rf"(?:\\{{0,4}}[\"']?{_GAP}(?:=(?![=~])>?|:=?|%3[AaDd]){_GAP}"
+    rf"(?:\\{{0,4}}[\"']?{_GAP}(?:=(?![=~])>?|:=?|：|%3[AaDd]){_GAP}"
     r"|\\{0,4}[\"']\s{0,3},\s{0,3}(?=b?\\{0,4}[\"'])|>(?=[^<>\s]{6,200}</))"
 )
 _NAMED = re.compile(
     r"(?P<name>(?:(?:api|access|secret|private|auth|account|signing|encryption|master|subscription)[-_ ]?keys?"
-    r"|x-[a-z-]{0,30}-key|secret|token|password|passwd|passphrase|passcode|pwd|credentials?|authorization"
+    r"|x-[a-z-]{0,30}-key|secret|token|password|passwd|passphrase|passcode|passwort|kennwort|pwd|credentials?|authorization"
     r"|j?session[-_ ]?id|phpsessid|connect\.sid)"
     r"(?: provided)?)"
     rf"(?P<sign>{_SIGN})"
@@ -83,6 +88,15 @@ _PARAMETERS = re.compile(  # RFC 9110: schemes with credentials in parameters
     rf"(\bauthorization{_SIGN}[\"']?(?:Digest|OAuth|Hawk|Signature|AWS4-[\w-]{{1,40}}|HMAC[\w-]{{0,40}})\s)[^\r\n]+",
     re.I,
 )
+_ANY_SCHEME = re.compile(
+    rf"(\bauthorization{_SIGN}[\"']?[A-Za-z][\w-]{{1,24}}\s{{1,3}})(?=[^\s\"',;<]{{0,200}}\d)[^\s\"',;<]{{12,}}",
+    re.I,
+)
+_AUTH_PAIR = re.compile(  # requests and httpx: auth=('user', 'password')
+    r"(\bauth\s?=\s?\(\s?b?[\"'][^\"'\r\n]{0,100}[\"'],\s?b?[\"'])[^\"'\r\n]+"
+)
+_BRACED = re.compile(r"(\b(?:pwd|password)=\{)[^{}\r\n]+", re.I)  # ODBC
+_URL_ENCODED = re.compile(r"(%3A%2F%2F[^\s%&]{0,100}%3A)(?:(?!%40)[^\s&]){1,200}(?=%40)", re.I)
 _ORACLE = re.compile(r"((?:\boracle:\w{1,10}:)?\b[A-Za-z][\w$#]{0,60}/)[^\s/@\"']{1,128}(?=@//)")
 _SHORT_FLAG = re.compile(
     r"(\bcurl\s(?:[^\s;|]{1,80}\s){0,8}(?:-u|--user|--proxy-user)\s{1,3}[\"']?[^\s:\"']{1,80}:"
@@ -91,7 +105,8 @@ _SHORT_FLAG = re.compile(
 )
 _SPOKEN = re.compile(  # 'the password hunter2 is wrong'
     r"(\b(?:password|passphrase|api[-_ ]?key|secret)\s{1,3}(?:(?:is|was)\s{1,3})?[\"'`]?)"
-    r"(?=[A-Za-z]{0,60}\d)(?=\d{0,60}[A-Za-z])[^\s\"'`;,<>{}()\[\]]{6,}",
+    r"(?=[A-Za-z]{0,60}\d)(?=\d{0,60}[A-Za-z])[^\s\"'`;,<>{}()\[\]]{6,}"
+    r"|(\btoken (?:is|was) [\"'`]?)(?=[A-Za-z]{0,60}\d)(?=\d{0,60}[A-Za-z])[\w.+/=-]{16,}",
     re.I,
 )
 _SCHEME = re.compile(r"(\b(?:Bearer|Basic)\s{1,3})(?P<value>[A-Za-z0-9._~+/=*-]{8,})", re.I)
@@ -101,7 +116,8 @@ _FLAG = re.compile(
     re.I,
 )
 _QUERY = re.compile(
-    r"([?&](?:jwt|session|pass|pw|key|sig|signature|x-amz-signature|auth|code|sid)=)[^&\s\"'<>#]+", re.I
+    r"((?:[?&]|\b(?=saml|client_a))(?:samlresponse|samlrequest|client_assertion|jwt|session|pass|pw|key|sig|signature|x-amz-signature|auth|code|sid)=)[^&\s\"'<>#]+",
+    re.I,
 )
 
 _NOTHING = re.compile(
@@ -219,9 +235,13 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (_JAR, rf"\1{HIDDEN}"),
     (_COOKIE, _cookie),
     (_PARAMETERS, rf"\1{HIDDEN}"),
+    (_ANY_SCHEME, rf"\1{HIDDEN}"),
+    (_AUTH_PAIR, rf"\1{HIDDEN}"),
+    (_BRACED, rf"\1{HIDDEN}"),
+    (_URL_ENCODED, rf"\1{HIDDEN}"),
     (_NAMED, _named),
     (_SCHEME, _scheme),
-    (_SPOKEN, rf"\1{HIDDEN}"),
+    (_SPOKEN, rf"\1\2{HIDDEN}"),
     (_FLAG, rf"\1{HIDDEN}"),
     (_SHORT_FLAG, rf"\1{HIDDEN}"),
     (_ORACLE, rf"\1{HIDDEN}"),

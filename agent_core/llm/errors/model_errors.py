@@ -35,9 +35,20 @@ _TOO_LONG = re.compile(
     r"|must have (?:less|fewer) than \d+ tokens|input token count .{0,80}exceeds|too many (?:input )?tokens"
     r"|reduce the length|input length should be|token limit exceeded|context size exceeded"
     r"|\b(?:prompt|inputs?|context)\b[^.;]{0,40}\b(?:length|window|tokens?)\b[^.;]{0,40}"
-    r"\b(?:exceeds?|greater than|longer than|larger than|only supports?)\b",
+    r"\b(?:exceeds?|greater than|longer than|larger than|only supports?)\b"
+    r"|context[_-](?:window|length|size|limit)[_-]exceeded|context[_-]too[_-]long|too long to fit|n_keep .{0,20}n_ctx"
+    r"|reached (?:the )?context (?:length|size|limit)|the model'?s context is"
+    r"|tokens to keep [^.;]{0,60}context|`inputs` tokens|`truncate` must be|maximum supported sequence"
+    r"|\b(?:prompt|inputs?|sequence length|conversation|(?:total|number|sum)(?: number)? of (?:\w+ )?tokens"
+    r"|total tokens)\b(?! ?(?:name|id)\b)[^.;]{0,60}\bexceeds? (?:the )?(?:model'?s? )?(?:max|maximum|limit|context)\b"
+    r"|must not exceed (?:the )?context|(?:token|输入|上下文)[^。;\n]{0,30}(?:超过|超出)",
     re.I,
 )
+_LONG_FIELD = re.compile(r"string too long\. expected a string with maximum length", re.I)
+"""The length of one field, such as a call's id, which litellm takes for the length of the request."""
+
+_ONLY_ONE_MESSAGE = re.compile(r"request too large for model\b.{0,200}\btokens? per\b", re.I | re.S)
+"""A request that alone has more tokens than the account may send in a minute, which no wait changes."""
 _NO_KEY = re.compile(
     r"missing credentials|missing .{0,30}api key|api key not (?:valid|found)|no api key"
     r"|incorrect api key|invalid (?:x-)?api[- ]key|api_key client option must be set|default credentials were not found",
@@ -190,9 +201,10 @@ def _kind_of_words(text: str, status: int | None, error: BaseException) -> Model
     spent = _OUT_OF_CREDIT.search(text) or (_OVER_QUOTA.search(text) and not is_google)
     if status == 402 or spent or type(error).__name__ == "BudgetExceededError":
         return "insufficient_credits"
-    if type(error).__name__ == "ContextWindowExceededError" or (
-        status in (None, 400, 413, 422, 500) and _TOO_LONG.search(text)
-    ):
+    too_long = status in (None, 400, 413, 422, 500) and _TOO_LONG.search(text)
+    too_large = status in (None, 400, 413, 429) and _ONLY_ONE_MESSAGE.search(text)
+    named = type(error).__name__ == "ContextWindowExceededError" and not _LONG_FIELD.search(text)
+    if named or too_long or too_large:
         return "context_window_exceeded"
     if _NO_KEY.search(text) and status in (None, 400, 401, 403, 500):
         return "auth"

@@ -13,10 +13,16 @@ from agent_core.errors import ModelError
 
 _FILE = re.compile(
     r"\b(?:images?|image_url|input_image|pictures?|photos?|pdfs?|documents?|attachments?|(?:input_)?files?"
-    r"|media|mime|mimetype|multi-?modal(?:ity)?|vision|visual|base64|audio|video|mmproj|pixels?|png|jpe?g|webp|gif)\b",
+    r"|media|mime|mimetype|multi-?modal(?:ity)?|modalit(?:y|ies)|vision|visual|base64|audio|video|mmproj|clip|pixels?"
+    r"|resolution|inline_?data|png|jpe?g|webp|gif|heic|heif|tiff?|bmp|svg)\b"
+    r"|\bcontent part type|\b(?:fetch|download) (?:the )?content|图片|图像|文件|多模态",
     re.I,
 )
-_TEXT_ONLY = re.compile(r"content(?:\.str)?\W{1,3}(?:input )?should be a valid string|must be a string", re.I)
+_TEXT_ONLY = re.compile(
+    r"content(?:\.str)?\W{1,3}(?:input )?should be a valid string|must be (?:a|of type) string|non-text content"
+    r"|\bonly (?:supports? )?text\b|expected (?:a )?string, (?:received|got) array|sequence, expected a string",
+    re.I,
+)
 _OTHER_KINDS = ("auth", "insufficient_credits", "rate_limited", "network", "truncated")
 
 _N = r"(?P<limit>\d[\d,_]*)(?P<thousands> ?k\b)?"
@@ -24,7 +30,7 @@ _LIMITS = tuple(
     re.compile(pattern, re.I | re.S)
     for pattern in (
         r"context limit:[^>]{0,80}>\s*" + _N,
-        r"\d[\d,_]{2,}(?: tokens)?\s*[>/]\s*(?=\d{3})" + _N,
+        r"\d[\d,_]{2,}\)?(?: tokens)?\s*[>/]=?\s*(?:n_ctx \()?(?=\d{3})" + _N,
         r"should be \[\d+,\s*" + _N,
         r">\s*" + _N + r" maximum",
         _N + r" (?:tokens? )?(?:maximum|max) (?:context|model)",
@@ -32,12 +38,29 @@ _LIMITS = tuple(
         r"must have (?:less|fewer) than " + _N + " tokens",
         r"(?:number of )?tokens allowed\W{1,3}" + _N,
         r"while (?:the )?limit is " + _N,
-        r"(?:cannot exceed|exceeds? the limit of|only supports?|greater than)"
+        r"\blimit:? " + _N,
+        r"\bmax(?:imum)?(?: (?:input|prompt|total|number of|context))* tokens(?: is|:)? " + _N,
+        r"less than " + _N + r"\. given",
+        r"context is (?:only )?" + _N,
+        r"(?:cannot exceed|exceeds? the limit of|only supports?|greater than|longer than)"
         r"[^.;\d]{0,40}?" + _N,
         r"(?:maximum|max|model|context|available|configured|token)\b[^.;\d]{0,60}?"
         r"\b(?:length|size|window|limit)\b[^.;\d]{0,30}?" + _N,
+        r"\bexceeds?\b(?! by)[^.;\d]{0,40}?" + _N,
+        r"(?:超过|超出)[^。;\d]{0,20}" + _N,
     )
 )
+_USED = re.compile(
+    r"\b(requested|received|given|got|actual|sent|supplied|current(?: length)?(?: is)?)(\W{1,3})(\d[\d,_]*)(?! output)",
+    re.I,
+)
+"""A count that is named as the size of the request, and so is not the limit."""
+
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[\s'’]\d{3})+(?!\d)")
+"""A number with spaces or marks between its digits."""
+
+_CODE = re.compile(r"(?<=exceeds limit) \(\d{4}\)$")
+"""MiniMax's own code of the error, which is no limit."""
 _FIELD = re.compile(r"\bn_(ctx|prompt_tokens)\W{1,5}(\d+)")
 _EXCESS = re.compile(r"exceed(?:s|ed)?\b[^.;\d]{0,60}\bby (\d[\d,_]*)", re.I)
 _NUMBER = re.compile(r"\d[\d,_]*")
@@ -84,10 +107,12 @@ def window_named(words: str, detail: str = "") -> NamedWindow | None:
 
     llama.cpp names it outside of its message `words`, elsewhere in its answer `detail`.
     """
+    words = _CODE.sub("", _GROUPED.sub(lambda number: re.sub(r"\D", "", number[0]), words.rstrip(" .")))
     if excess := _EXCESS.search(words):
         return NamedWindow(excess=_number(excess[1]))
+    limits = _USED.sub(r"\1\2-", words)
     for pattern in _LIMITS:
-        if match := pattern.search(words):
+        if match := pattern.search(limits):
             limit = _number(match["limit"]) * (1_000 if match["thousands"] else 1)
             counted = [_number(found) for found in _NUMBER.findall(words)]
             return NamedWindow(limit, max((n for n in counted if limit < n <= limit * _MAX_RATIO), default=0))

@@ -123,6 +123,57 @@ WINDOWS = {
         NamedWindow(8192, 9000),
     ),
     "thousands": ("The context window of this model is 32k tokens.", NamedWindow(32000, 0)),
+    "vLLM, multimodal": (
+        "The prompt (total length 9000) is too long to fit into the model (context length 8192). Make sure that "
+        "`max_model_len` is no smaller than the number of text tokens plus multimodal tokens.",
+        NamedWindow(8192, 9000),
+    ),
+    "SGLang, KV": (
+        "The request's prompt length 9000 exceeds the max total tokens 8192",
+        NamedWindow(8192, 9000),
+    ),
+    "LM Studio, keeping": (
+        "Cannot truncate prompt with n_keep (9000) >= n_ctx (4096)",
+        NamedWindow(4096, 9000),
+    ),
+    "LM Studio, midway": (
+        "Reached context length of 4096 tokens with model (arch: qwen2) that does not currently support "
+        "mid-generation context overflow. Try reloading with a larger context length or shortening the prompt/chat.",
+        NamedWindow(4096, 0),
+    ),
+    "Ollama, counts": ("exceeded context window: requested 9000, limit 8192", NamedWindow(8192, 9000)),
+    "Together": (
+        "Requested 9000 tokens (8488 in the prompt, 512 for max_tokens) but the model's context is 8193.",
+        NamedWindow(8193, 9000),
+    ),
+    "Mistral, messages": (
+        "The total number of tokens in the messages (40000) exceeds the model's max of 32768.",
+        NamedWindow(32768, 40000),
+    ),
+    "Bedrock": (
+        "Too many input tokens. Max input tokens: 8192, request input token count: 9000",
+        NamedWindow(8192, 9000),
+    ),
+    "Vertex": (
+        "Unable to submit request because the input token count is 32815 but model only supports up to 32767. Reduce "
+        "the input token count and try again.",
+        NamedWindow(32767, 32815),
+    ),
+    "NIM": ("The prompt is too long. Prompt tokens: 9000, max tokens: 8192", NamedWindow(8192, 9000)),
+    "lmdeploy": ("input tokens + max_new_tokens exceed session_len 8192", NamedWindow(8192, 0)),
+    "KoboldCpp": ("Prompt exceeds max context of 4096 tokens.", NamedWindow(4096, 0)),
+    "SambaNova": (
+        "The provided prompt is 8000 long, so generating 1000 tokens requires a sequence length of 9000, but the maximum "
+        "supported sequence length is just 8192!",
+        NamedWindow(8192, 9000),
+    ),
+    "Zhipu": ("输入 token 总数超过模型最大长度限制 8192", NamedWindow(8192, 0)),
+    "a narrow space": ("This model’s maximum context length is 8\u202f192 tokens.", NamedWindow(8192, 0)),
+    "Groq, a minute's": (
+        "Request too large for model `m` in organization `o` service tier `on_demand` on tokens per minute (TPM): Limit "
+        "6000, Requested 9000, please reduce your message size and try again.",
+        NamedWindow(6000, 9000),
+    ),
     "Fireworks": (
         "The prompt is too long: 9000, model maximum context length: 8191",
         NamedWindow(8191, 9000),
@@ -144,6 +195,7 @@ def test_window_is_read_from_the_words(who: str):
         "Input is too long for requested model.",
         "temperature must be between 0 and 2",
         "maximum context length is unknown",
+        "invalid params, context window exceeds limit (2013)",
         "9" * 400,
     ],
 )
@@ -155,10 +207,24 @@ def test_words_without_a_window_name_none(words: str):
 async def test_refusal_for_length_is_known_with_its_window(who: str):
     words, named = WINDOWS[who]
     body = words if words.startswith("{") else {"error": {"message": words, "type": "invalid_request_error"}}
-    status = 422 if who.startswith("TGI") else 400
+    status = 422 if who.startswith("TGI") else 413 if who.startswith("Groq") else 400
     found = await failure(Answer(status, body.encode() if isinstance(body, str) else body))
     assert (found.kind, found.retryable) == ("context_window_exceeded", False)
     assert window_named(str(found), found.detail) == named
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens: 200000 > 128000, which is the maximum allowed number of output tokens for claude",
+        "Invalid 'messages[1].tool_calls[0].id': string too long. Expected a string with maximum length 40.",
+        "messages: the number of messages exceeds maximum of 2048",
+        "tools.0.custom.description: description exceeds maximum length of 1024",
+        "Range of max_tokens should be [1, 8192]",
+    ],
+)
+async def test_other_limits_are_not_taken_for_the_window(words: str):
+    assert (await failure(Answer(400, {"error": {"message": words}}))).kind == "invalid_request"
 
 
 FILES = {
@@ -183,6 +249,13 @@ FILES = {
     "Cerebras": "body.messages.0.user.content.str: Input should be a valid string",
     "OpenRouter": "No endpoints found that support image input",
     "vLLM": "some-model is not a multimodal model",
+    "Copilot": "Request body contains unsupported modality",
+    "Gemini, URL": "Cannot fetch content from the provided URL.",
+    "a Rust server": "messages[0].content: invalid type: sequence, expected a string",
+    "a JavaScript server": "content: Expected string, received array",
+    "Zhipu": "不支持的图像格式",
+    "a phone's picture": "heic is not supported",
+    "a text server": "This model only supports text content",
     "vLLM, data": "cannot identify image file <_io.BytesIO object at 0x7f>",
     "llama.cpp": "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
     "Ollama": "Failed to load image or audio file",
