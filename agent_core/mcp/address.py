@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from agent_core.errors import ValidationError
 from agent_core.text.redaction import secret_values
 
+MayReach = Callable[[IPv4Address | IPv6Address], bool]
+"""Function from an IP address to whether it may be connected to."""
 _FILE = re.compile(r"[\w@./\\:+~-]{1,200}")
 
 
@@ -23,7 +26,7 @@ class ServerAddress:
         name: name of the server in error messages, without secret parts of its URL.
         url: URL of a streamable HTTP server, or None.
         command: the command to start, if there is no URL.
-        headers, env, cwd: see `mcp_tools`.
+        headers, env, cwd, may_reach: see `mcp_tools`.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ServerAddress:
     headers: dict[str, str] | None
     env: dict[str, str] | None
     cwd: str | None
+    may_reach: MayReach | None = None
 
     @property
     def secrets(self) -> list[str]:
@@ -50,6 +54,7 @@ class ServerAddress:
         headers: Mapping[str, str] | None,
         env: Mapping[str, str] | None,
         cwd: str | Path | None,
+        may_reach: MayReach | None = None,
     ) -> ServerAddress:
         """Return the address for the arguments of `mcp_tools`.
 
@@ -66,11 +71,19 @@ class ServerAddress:
             raise ValidationError("headers are for a URL; a command takes env.")
         if url is not None and (env or cwd):
             raise ValidationError("env and cwd are for a command; a URL takes headers.")
+        if url is None and may_reach is not None:
+            raise ValidationError("may_reach is for a URL; a command is a process of this machine.")
         if url is not None and not urlsplit(url).hostname:
             raise ValidationError("The URL of an MCP server needs a host, as in http://127.0.0.1:8000/mcp.")
         known = name or (urlsplit(url).netloc.rpartition("@")[2] if url else _name(command))
         return cls(
-            known, url, command, dict(headers or {}), dict(env) if env else None, str(cwd) if cwd else None
+            known,
+            url,
+            command,
+            dict(headers or {}),
+            dict(env) if env else None,
+            str(cwd) if cwd else None,
+            may_reach,
         )
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.errors import ToolServerError, ValidationError
-from agent_core.mcp.address import ServerAddress
+from agent_core.mcp.address import MayReach, ServerAddress
 from agent_core.mcp.tools import ToolConverter, ToolOverrides
 from agent_core.support.argument_checks import check_arguments
 from agent_core.support.logs import get_logger
@@ -38,6 +38,7 @@ def mcp_tools(
     overrides: Mapping[str, ToolOverrides] | None = None,
     trust_hints: bool = True,
     required: bool = True,
+    may_reach: MayReach | None = None,
 ) -> McpServer:
     """Mount the tools of an MCP server; `async with` the result, around the runtime.
 
@@ -60,6 +61,8 @@ def mcp_tools(
             approval, unless `overrides` says otherwise.
         required: whether a server that cannot be reached at the start is an error. False: connecting is
             retried in the background, and there are no tools until then.
+        may_reach: takes an `ipaddress` that the host of a URL has, and returns whether it may be connected to; for
+            URLs that others enter. Proxies of the environment are not used then. None: any address may.
 
     Raises:
         ValidationError: an argument is invalid, or the package `mcp` is not installed.
@@ -73,7 +76,7 @@ def mcp_tools(
             "overrides of mcp_tools must be a dict of options by tool, such as {'pay': {'timeout': 5}}."
         )
     return McpServer(
-        ServerAddress.of(server, name, headers, env, cwd),
+        ServerAddress.of(server, name, headers, env, cwd, may_reach),
         ToolConverter(
             prefix, None if only is None else frozenset(only), dict(overrides or {}), timeout, trust_hints
         ),

@@ -21,6 +21,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from agent_core.errors import words_of
+from agent_core.mcp.reach import MayReach, ReachTransport
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -37,15 +38,17 @@ _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, htt
 
 @contextlib.asynccontextmanager
 async def http_transport(
-    url: str, headers: dict[str, str] | None, connect_timeout: float
+    url: str, headers: dict[str, str] | None, connect_timeout: float, may_reach: MayReach | None = None
 ) -> AsyncGenerator[Any]:
     """Yield the streams of a connection to the server at `url`.
 
-    `connect_timeout` (seconds) is for connecting alone; answers are limited by the timeout of their call.
+    `connect_timeout` (seconds) is for connecting alone; answers are limited by the timeout of their call. With
+    `may_reach`, only the addresses for which it returns True are connected to.
     """
     timeout = httpx2.Timeout(connect_timeout, read=None)
+    transport = None if may_reach is None else ReachTransport(may_reach)
     async with (
-        _Client(headers=headers, timeout=timeout) as client,
+        _Client(headers=headers, timeout=timeout, transport=transport, trust_env=transport is None) as client,
         streamable_http_client(url, http_client=client, max_sse_event_size=_MAX_EVENT_BYTES) as streams,
     ):
         yield streams

@@ -1,8 +1,11 @@
-"""Tables of the app itself, beside those of the threads: people, their sessions and links."""
+"""Tables of the app itself, beside those of the threads: people, their sessions, links and keys, and MCP servers."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
-from agent_core.store.database.app_database import Migrations
+from agent_core.store.database.app_database import AppDatabase, Migrations, open_app_database
 from chat_app.database.tables import ChangeRow, CompatibilityRow
 
 MIGRATIONS = Migrations(
@@ -12,3 +15,11 @@ MIGRATIONS = Migrations(
     filled=frozenset({str(ChangeRow.__tablename__)}),
 )
 """The app's chain of migrations, for `agent_core.store.database.app_database`; see decision 0031."""
+
+
+@asynccontextmanager
+async def opened_tables(database_url: str) -> AsyncGenerator[AppDatabase]:
+    """Open the app's tables in a database for a block; see `open_app_database`."""
+    with ExitStack() as stack:
+        opening = open_app_database(database_url, MIGRATIONS)
+        yield await asyncio.to_thread(stack.enter_context, opening)

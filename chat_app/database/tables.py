@@ -127,3 +127,25 @@ class KeyRow(AppTable, table=True):
     used_at: float | None = None
     expires_at: float | None = None
     revoked_at: float | None = None
+
+
+class McpServerRow(AppTable, table=True):
+    """An MCP server that an administrator has added; its tools are those of the app's own agent.
+
+    name      the prefix of its tools, too
+    headers   JSON: what each request has; never shown again, as the values may be secret (decision 0037)
+    approval  always: every call waits for a person | hints: those that the server calls destructive
+    enabled   whether the processes of the app connect to it
+    """
+
+    __tablename__: ClassVar[Any] = "chat_mcp_server"
+    __table_args__: ClassVar[Any] = (
+        Index("chat_mcp_server_by_name", "name", unique=True),  # forbids that two servers have one prefix
+    )
+    id: str = Field(primary_key=True)
+    name: str
+    url: str
+    headers: str = Field(default="{}", repr=False)
+    approval: str = "always"
+    enabled: bool = True
+    created_at: float

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from agent_core import Webhook
@@ -15,6 +15,9 @@ from agent_core.errors import ValidationError
 
 WebhookSetting = Webhook | Literal["off"] | None
 """The webhook of the app; "off": the database's outbox is switched off; None: it is left as it is."""
+
+Reach = Literal["any", "public", "none"]
+"""MCP servers that administrators may add: at any address, at public ones only, or none."""
 
 _MAX_COUNT = 10_000
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -162,6 +165,12 @@ def parse_webhook(url: str | None, secrets: str | None) -> WebhookSetting:
         return Webhook(url, secrets.split())
     except ValidationError as error:  # it contains neither the URL nor a secret
         raise ValidationError(f"CHAT_WEBHOOK_URL or CHAT_WEBHOOK_SECRET is invalid: {error}") from None
+
+
+def parse_reach(value: str | None, *, is_open: bool) -> Reach:
+    """Return which MCP servers administrators may add; by default none if everybody may without sign-in."""
+    allowed = get_args(Reach)
+    return cast(Reach, parse_choice("CHAT_MCP_FORM", value or ("none" if is_open else "any"), allowed))
 
 
 def is_redis_url(value: str) -> bool:

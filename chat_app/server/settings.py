@@ -19,6 +19,7 @@ from chat_app.branding import Branding, read_branding
 from chat_app.logs import LEVELS
 from chat_app.server.origins import Origin, parse_address
 from chat_app.server.setting_values import (
+    Reach,
     WebhookSetting,
     is_redis_url,
     parse_choice,
@@ -31,6 +32,7 @@ from chat_app.server.setting_values import (
     parse_modules,
     parse_port,
     parse_positive,
+    parse_reach,
     parse_seconds,
     parse_switch,
     parse_webhook,
@@ -157,6 +159,11 @@ VARIABLES = (
         "none",
         "A JSON file with MCP servers whose tools the app's agent has, in the format of other MCP clients.",
     ),
+    _Variable(
+        "CHAT_MCP_FORM",
+        "any; none with CHAT_OPEN",
+        "Addresses of the MCP servers that administrators may add: any, public (the internet's only), or none.",
+    ),
     _Variable("CHAT_DEMO", "0", "1 adds a button to the page that kills the server; set by `make demo`."),
     _Variable("CHAT_DEMO_SPEED", "1", "Speed of the demo model, as a multiple of reading speed."),
 )
@@ -190,6 +197,7 @@ class Settings:
         openai_base_url: address of an OpenAI-compatible server; None for OpenAI itself.
         extensions: names of the modules that extend the app, in the order of their import.
         mcp_servers: file with the MCP servers of the app's agent; None: no servers.
+        mcp_form: which MCP servers administrators may add on the admin page; see `Reach`.
         log_level: one of `logs.LEVELS`.
         branding: what the app is called and looks like.
         demo: whether the page has a button that kills the server.
@@ -219,6 +227,7 @@ class Settings:
     openai_base_url: str | None = None
     extensions: tuple[str, ...] = ()
     mcp_servers: Path | None = None
+    mcp_form: Reach = "any"
     log_level: str = "INFO"
     branding: Branding = field(default_factory=Branding)
     demo_speed: float = 1.0
@@ -244,7 +253,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     values = {name: value.strip() for name, value in environ.items() if value.strip()}
     _refuse_unknown(values)
     _refuse_reflex(values)
-    data_dir = _data_dir(values.get("CHAT_DATA_DIR", "data"))
+    data_dir, sign_in = _data_dir(values.get("CHAT_DATA_DIR", "data")), read_sign_in(values)
     origins, base_path = _origins(values.get("CHAT_ORIGINS", ""))
     database_url = _database_url(values.get("CHAT_DATABASE_URL"), data_dir)
     steps = values.get("CHAT_MAX_PARALLELISM", "64")
@@ -254,7 +263,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         port=parse_port(values.get("CHAT_PORT", "3000")),
         origins=origins,
         base_path=base_path,
-        sign_in=read_sign_in(values),
+        sign_in=sign_in,
         data_dir=data_dir,
         database_url=database_url,
         work=parse_switch("CHAT_WORK", values.get("CHAT_WORK", "1")),
@@ -274,6 +283,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_level=parse_choice("CHAT_LOG_LEVEL", values.get("CHAT_LOG_LEVEL", "INFO").upper(), LEVELS),
         extensions=parse_modules(values.get("CHAT_EXTENSIONS", "")),
         mcp_servers=parse_file(values.get("CHAT_MCP_SERVERS")),
+        mcp_form=parse_reach(values.get("CHAT_MCP_FORM"), is_open=sign_in.is_open and not sign_in.is_on),
         branding=read_branding(values),
         demo_speed=parse_positive("CHAT_DEMO_SPEED", values.get("CHAT_DEMO_SPEED", "1")),
         demo=parse_switch("CHAT_DEMO", values.get("CHAT_DEMO", "0")),

@@ -25,7 +25,9 @@ from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from chat_app import extensions
 from chat_app.accounts.setup import register_sign_in
+from chat_app.database import opened_tables
 from chat_app.extensions import AGENTS, IDENTITY, check_may_administer, check_may_limit
+from chat_app.mcp_servers.servers import opened_servers
 from chat_app.model.model_choice import ModelChoice, choose_model, offered_models
 from chat_app.server.mcp_servers import register_servers
 from chat_app.server.settings import Settings
@@ -126,7 +128,12 @@ async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None)
     register_servers(settings.mcp_servers)
     _, models = models_of(settings)
     warm_for(models)
-    async with app_runtime(settings, models) as (runtime, _), AsyncExitStack() as stack:
+    async with (
+        opened_tables(settings.database_url) as tables,
+        opened_servers(tables, settings.mcp_form),
+        app_runtime(settings, models) as (runtime, _),
+        AsyncExitStack() as stack,
+    ):
         if metrics is not None:
             address = await stack.enter_async_context(serve(runtime, *metrics))
             _log.info("%s/ready and %s/metrics show this worker.", address, address)

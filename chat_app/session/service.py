@@ -6,8 +6,6 @@ the app is imported, and no engine, thread or scheduler survives a fork.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,11 +20,11 @@ from agent_core.agent import AnyAgent
 from agent_core.errors import AccessDeniedError, AgentCoreError, words_of
 from agent_core.monitoring import Monitor
 from agent_core.sentences import info_of
-from agent_core.store.database.app_database import AppDatabase, open_app_database
 from chat_app import logs
-from chat_app.database import MIGRATIONS
+from chat_app.database import opened_tables
 from chat_app.extensions import IDENTITY, caller
 from chat_app.keys.key_ring import KeyRing
+from chat_app.mcp_servers.servers import AddedServers, opened_servers
 from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings, load_settings
 from chat_app.session.app_runtime import app_runtime, models_of, warm_for
@@ -43,6 +41,7 @@ class Service:
         user_lists: lists of each user if the app has users.
         monitor: pages for probes and for Prometheus.
         keys: keys with which programs call the app.
+        mcp_servers: MCP servers that administrators have added.
     """
 
     settings: Settings
@@ -54,6 +53,7 @@ class Service:
     user_lists: UserListCache
     monitor: Monitor
     keys: KeyRing
+    mcp_servers: AddedServers
 
     def lists(self, ctx: CallContext | None) -> UserLists:
         """Return the lists of the calling user."""
@@ -105,15 +105,18 @@ async def open_service(
     global _service
     models = tuple(models) or (choice,)
     async with (
+        opened_tables(settings.database_url) as app_tables,
+        opened_servers(app_tables, settings.mcp_form) as servers,
         app_runtime(settings, models, agent, work=settings.work) as (runtime, api),
-        _app_tables(settings) as app_tables,
     ):
         shared_lists, user_lists = UserLists(api, shared=True), UserListCache()
         if not IDENTITY:
             shared_lists.start()
         monitor = Monitor(runtime, metrics=settings.metrics)
         keys = KeyRing(app_tables, settings.sign_in.admins if settings.sign_in.user_header else None)
-        _service = Service(settings, choice, models, runtime, api, shared_lists, user_lists, monitor, keys)
+        _service = Service(
+            settings, choice, models, runtime, api, shared_lists, user_lists, monitor, keys, servers
+        )
         try:
             yield _service
         finally:
@@ -121,13 +124,6 @@ async def open_service(
             monitor.close()
             await shared_lists.close()
             await user_lists.close()
-
-
-@asynccontextmanager
-async def _app_tables(settings: Settings) -> AsyncIterator[AppDatabase]:
-    with contextlib.ExitStack() as stack:
-        opening = open_app_database(settings.database_url, MIGRATIONS)
-        yield await asyncio.to_thread(stack.enter_context, opening)
 
 
 class ApiCaller(rx.State, mixin=True):

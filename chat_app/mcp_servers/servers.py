@@ -1,0 +1,185 @@
+"""MCP servers of the rows, connected in this process, and changed with the rows while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent_core import McpServer, Tool, mcp_tools
+from agent_core.errors import AgentCoreError, words_of
+from agent_core.store.database.app_database import AppDatabase
+from agent_core.support.logs import get_logger
+from chat_app.database.tables import McpServerRow
+from chat_app.extensions import ASSISTANT_SERVERS, MCP_SERVERS
+from chat_app.mcp_servers import rows
+from chat_app.mcp_servers.reach import may_reach_any, may_reach_public
+from chat_app.server.setting_values import Reach
+
+LOOK_INTERVAL = 2.0  # seconds between two looks at the rows, which any process may have changed
+START_WAIT = 3.0  # seconds for which a start waits for the servers; slower ones are connected later
+_CONNECT_TIMEOUT = 10.0  # seconds to connect to a server and list its tools
+_TEST_TIMEOUT = 5.0  # the same in a test, for which a person waits
+_log = get_logger(__name__)
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Mounted:
+    """A server of a row: the row it was made of, and the task that connects it."""
+
+    row: McpServerRow
+    server: McpServer
+    connecting: asyncio.Task[None] | None = None
+    problem: str = ""
+
+
+class AddedServers:
+    """The servers of the rows, in this process.
+
+    A server belongs to the app's own agent from the moment at which it is connected, until its row changes.
+
+    Args:
+        database: the database with the app's tables.
+        reach: which addresses a server may have; with "none" no server is used.
+        clock: returns seconds since the epoch.
+    """
+
+    def __init__(self, database: AppDatabase, reach: Reach, clock: Callable[[], float] = time.time) -> None:
+        self.reach: Reach = reach
+        self._database = database
+        self._clock = clock
+        self._mounted: dict[str, _Mounted] = {}
+        self._lock = asyncio.Lock()
+
+    async def add(self, name: str, url: str, headers: Mapping[str, str], approval: str) -> None:
+        """Add a server and begin to connect it; see `rows.add_server`."""
+        given = name, url, headers, approval, self._clock(), [*MCP_SERVERS]
+        await self._change(rows.add_server, *given)
+
+    async def set_enabled(self, server_id: str, *, enabled: bool) -> None:
+        """Switch a server on or off, in this process at once, and in the others within `LOOK_INTERVAL`."""
+        await self._change(rows.set_enabled, server_id, enabled)
+
+    async def remove(self, server_id: str) -> None:
+        """Remove a server, as `set_enabled` switches it off."""
+        await self._change(rows.remove_server, server_id)
+
+    async def list(self) -> Sequence[McpServerRow]:
+        """Return the rows."""
+        return await asyncio.to_thread(self._database.read, rows.list_servers)
+
+    def server_of(self, row: McpServerRow) -> McpServer | None:
+        """Return the server of a row, if it is switched on here."""
+        found = self._mounted.get(row.id)
+        return found.server if found else None
+
+    def problem_of(self, row: McpServerRow) -> str:
+        """Return why a server cannot be used here, or ""."""
+        found = self._mounted.get(row.id)
+        return (found.problem or found.server.error or "") if found else ""
+
+    async def test(self, server_id: str) -> tuple[list[Tool], str]:
+        """Connect to a server anew, whether it is switched on or not; return its tools, and why that failed or ""."""
+        row = next((row for row in await self.list() if row.id == server_id), None)
+        if row is None or self.reach == "none":
+            return [], ""
+        try:
+            async with self._mount(row, required=True) as server:
+                return server.tools, ""
+        except AgentCoreError as error:
+            return [], words_of(error)
+
+    async def refresh(self) -> None:
+        """Read the rows, and connect and disconnect what has changed."""
+        async with self._lock:
+            wanted = {row.id: row for row in await self.list() if row.enabled and self.reach != "none"}
+            stale = [key for key, each in self._mounted.items() if not _is_same(each.row, wanted.get(key))]
+            await asyncio.gather(*(self._unmount(self._mounted.pop(key)) for key in stale))
+            for key in wanted.keys() - self._mounted.keys():
+                self._begin(wanted[key])
+
+    async def follow(self) -> None:
+        """Refresh until cancelled; while the database is away, everything stays as it is."""
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            with contextlib.suppress(AgentCoreError):
+                await self.refresh()
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until every server was connected or has failed once, at most some seconds."""
+        if tasks := [each.connecting for each in self._mounted.values() if each.connecting]:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self) -> None:
+        """Disconnect all servers."""
+        async with self._lock:
+            mounted, self._mounted = list(self._mounted.values()), {}
+            await asyncio.gather(*map(self._unmount, mounted))
+
+    async def _change(self, function: Callable[..., R], *args: object) -> R:
+        result = await asyncio.to_thread(self._database.write, function, *args)
+        await self.refresh()
+        return result
+
+    def _begin(self, row: McpServerRow) -> None:
+        server = self._mount(row, required=False)
+        mounted = _Mounted(row, server)
+        mounted.connecting = asyncio.create_task(self._connect(mounted), name=f"mcp {row.name}")
+        self._mounted[row.id] = mounted
+
+    async def _connect(self, mounted: _Mounted) -> None:
+        if mounted.row.name in MCP_SERVERS:
+            mounted.problem = f"The configuration has another server named {mounted.row.name}."
+            return
+        ASSISTANT_SERVERS.append(mounted.server)
+        try:
+            await mounted.server.__aenter__()
+        except AgentCoreError as error:
+            mounted.problem = words_of(error)
+        except Exception:
+            _log.exception("The MCP server %s cannot be used", mounted.row.name)
+            mounted.problem = "An unexpected error; the log has it."
+
+    async def _unmount(self, mounted: _Mounted) -> None:
+        if mounted.server in ASSISTANT_SERVERS:
+            ASSISTANT_SERVERS.remove(mounted.server)
+        if mounted.connecting is not None:
+            mounted.connecting.cancel()
+            await asyncio.wait({mounted.connecting})
+        await mounted.server.close()
+
+    def _mount(self, row: McpServerRow, *, required: bool) -> McpServer:
+        return mcp_tools(
+            row.url,
+            name=row.name,
+            prefix=row.name,
+            headers=rows.headers_of(row),
+            start_timeout=_TEST_TIMEOUT if required else _CONNECT_TIMEOUT,
+            trust_hints=row.approval == "hints",
+            required=required,
+            may_reach=may_reach_public if self.reach == "public" else may_reach_any,
+        )
+
+
+def _is_same(row: McpServerRow, other: McpServerRow | None) -> bool:
+    return other is not None and row.model_dump() == other.model_dump()
+
+
+@asynccontextmanager
+async def opened_servers(database: AppDatabase, reach: Reach) -> AsyncGenerator[AddedServers]:
+    """Connect the servers of the rows for a block, around the runtime; none of them keeps it from starting."""
+    servers = AddedServers(database, reach)
+    await servers.refresh()
+    await servers.settle(START_WAIT)
+    following = asyncio.create_task(servers.follow(), name="mcp servers")
+    try:
+        yield servers
+    finally:
+        following.cancel()
+        await asyncio.wait({following})
+        await servers.close()
