@@ -1,9 +1,14 @@
-"""Decode text files of unknown encoding: UTF-8, UTF-16, Windows code pages, East Asian encodings."""
+"""Decode text files of unknown encoding: UTF-8, UTF-16, code pages of Windows, Mac and DOS, East Asian encodings."""
 
 from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chardet import EncodingEra
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -12,9 +17,16 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ESCAPED = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp"))
+"""Encodings whose bytes are ASCII, so that they pass as UTF-8, by what they contain."""
+
 _WESTERN = "cp1252"
 _CERTAIN = 0.05  # below this confidence the guess of chardet has no evidence
+_CERTAIN_LEGACY = 0.08  # for encodings that the web no longer has
 _MIXED_SCRIPTS = re.compile(r"[A-Za-z][\u0370-\u06ff]|[\u0370-\u06ff][A-Za-z]")
+_C1 = re.compile(r"[\x80-\x9f]")
+_NO_TEXT = {"Cc", "Cn", "Co", "Cs"}
+"""Categories of characters that no text has: controls, unassigned, private use, halves of pairs."""
 
 
 def decode_text(data: bytes, charset: str | None = None) -> str | None:
@@ -24,7 +36,8 @@ def decode_text(data: bytes, charset: str | None = None) -> str | None:
         charset: the encoding named by the sender; used if it decodes the bytes.
 
     A file without a declared encoding is decoded by its byte order mark, else as UTF-8, else as the encoding
-    that `chardet` detects among the encodings of the web (https://encoding.spec.whatwg.org/).
+    that `chardet` detects among the encodings of the web (https://encoding.spec.whatwg.org/), UTF-16 and UTF-32
+    without a mark, and the older encodings of ISO 8859, Mac OS and DOS.
     """
     if charset and (text := _decoded(data, charset)) is not None:
         return text.removeprefix("\ufeff")
@@ -32,26 +45,51 @@ def decode_text(data: bytes, charset: str | None = None) -> str | None:
         if data.startswith(mark):
             return _decoded(data, encoding)
     if b"\0" in data:
-        return None
-    encoding = (
-        "iso2022_jp" if b"\x1b$" in data else "utf-8"
-    )  # the former is ASCII bytes, so it passes as UTF-8
+        return _wide(data)
+    encoding = next((encoding for sign, encoding in _ESCAPED if sign in data), "utf-8")
     text = _decoded(data, encoding)
     return _detected(data) if text is None else text
 
 
 def _detected(data: bytes) -> str | None:
-    from chardet import EncodingEra, detect  # its models take a while to load, and most files are UTF-8
+    from chardet import EncodingEra  # its models take a while to load, and most files are UTF-8
 
-    found = detect(data, encoding_era=EncodingEra.MODERN_WEB)
-    encoding = found["encoding"]
-    if encoding is None or _has_controls(data):
+    if (text := _wide(data)) is not None:
+        return text
+    if _has_controls(data):
         return None
-    text = _decoded(data, encoding)
-    if text is None or (found["confidence"] or 0) < _CERTAIN or _MIXED_SCRIPTS.search(text):
+    text, confidence = _guess(data, EncodingEra.MODERN_WEB)
+    older = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO | EncodingEra.LEGACY_MAC | EncodingEra.DOS
+    legacy, legacy_confidence = _guess(data, older)
+    is_evident = legacy_confidence > max(confidence, _CERTAIN_LEGACY) and len(_beyond_ascii(data)) > 2
+    if is_evident and legacy and not _MIXED_SCRIPTS.search(legacy) and not _C1.search(legacy):
+        return legacy
+    if text is None or confidence < _CERTAIN or _MIXED_SCRIPTS.search(text):
         western = _decoded(data, _WESTERN)
         return text if western is None else western
     return text
+
+
+def _guess(data: bytes, era: EncodingEra) -> tuple[str | None, float]:
+    """Return the text in the encoding that fits best, and chardet's confidence in it."""
+    from chardet import detect
+
+    found = detect(data, encoding_era=era)
+    return found["encoding"] and _decoded(data, found["encoding"]), found["confidence"] or 0.0
+
+
+def _beyond_ascii(data: bytes) -> set[int]:
+    return {byte for byte in set(data) if byte > 127}
+
+
+def _wide(data: bytes) -> str | None:
+    """Return a text in UTF-16 or UTF-32 without a byte order mark; None for anything else."""
+    from chardet import EncodingEra, detect
+
+    encoding = detect(data, encoding_era=EncodingEra.MODERN_WEB)["encoding"] or ""
+    text = _decoded(data, encoding) if encoding.lower().startswith(("utf-16", "utf-32")) else None
+    letters = set(text or "") - set("\t\n\f\r")
+    return None if any(unicodedata.category(letter) in _NO_TEXT for letter in letters) else text
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
