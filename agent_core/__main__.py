@@ -35,9 +35,17 @@ class _BuildError(Exception):
     """The agents cannot be built; the message is a sentence for the person who started the command."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command of the arguments; exit with a sentence if it cannot."""
-    options = _parser().parse_args(arguments)
+def main(
+    arguments: list[str] | None = None, *, program: str = "python -m agent_core", epilog: str | None = None
+) -> None:
+    """Run the command of the arguments; exit with a sentence if it cannot.
+
+    Args:
+        arguments: the arguments; by default those of the process.
+        program: what the help calls this program.
+        epilog: last words of the help.
+    """
+    options = _parser(program, epilog).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         if options.database_url is None:
@@ -141,10 +149,12 @@ def _label(database_url: str) -> str:
     return str(make_url(database_url)).removeprefix("sqlite:///")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m agent_core", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"agent_core {__version__}")
-    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+def _parser(program: str, epilog: str | None) -> argparse.ArgumentParser:
+    description = "Run a worker; migrate, back up, restore or move a database."
+    parser = argparse.ArgumentParser(prog=program, description=description, epilog=epilog)
+    name = program.removeprefix("python -m ")
+    parser.add_argument("--version", action="version", version=f"{name} {__version__}")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
     environment = os.environ.get(URL_VARIABLE) or None
 
     worker = commands.add_parser("worker", help="run due work until SIGTERM or SIGINT")

@@ -1,4 +1,4 @@
-"""Command line `python -m chat_app`, which `make run` calls after the installation; workers; migrations."""
+"""Command line `python -m chat_app`: serve the app, run workers, and operate both."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import make_url
 
 from agent_core import __version__
 from agent_core.errors import AgentCoreError, words_of
 from chat_app import extensions, logs
-from chat_app.accounts.command import first_link
+from chat_app.accounts import command as people
 from chat_app.keys import command as keys
 from chat_app.model.model_choice import check_names, choose_model
 from chat_app.operations import commands as operations
@@ -32,64 +33,133 @@ from chat_app.server.preflight import (
 from chat_app.server.settings import Settings, load_settings
 from chat_app.server.telemetry import require_tracing
 
-_TOOLS = {**dict.fromkeys(operations.COMMANDS, operations.run), "key": keys.main}
-"""Commands that serve nothing, each with a parser of its own."""
-
 
 def main(given: list[str] | None = None, *, program: str = "python -m chat_app") -> None:
-    """Run the command of the arguments; without one, check that the app can start, build its pages and serve it.
+    """Run the command of the arguments; without one, serve the app.
 
     Args:
         given: the arguments; by default those of the process.
         program: what the help calls this program.
     """
-    words = sys.argv[1:] if given is None else given
-    if words and words[0] in _TOOLS:
-        _TOOLS[words[0]](words, program)
-        return
-    arguments = _arguments(words, program)
+    options = _parser(program).parse_args(_with_command(sys.argv[1:] if given is None else given))
     try:
-        home.enter(Path.cwd())
-        if arguments.local:
-            use_local_model()
-        settings = load_settings()
-        if arguments.build:
-            _build(settings)
-            return
-        if arguments.command == "migrate":
-            require_database(settings.database_url)
-            print(f"{database_label(settings.database_url)} has this version's schema.")
-            return
-        processes.stay_with_supervisor()
-        extensions.require(settings.extensions)
-        read_servers(settings.mcp_servers, os.environ)
-        check_names(settings)
-        require_engine(settings.engine)
-        require_tracing(os.environ)
-        if arguments.command != "worker":
-            require_port(settings.host, settings.port)
-            require_sign_in(settings)
-            require_redis(settings.redis_url)
-        require_database(settings.database_url)
-        if arguments.demo:
-            _build(settings)
-            processes.supervise(settings.data_dir)
-        if arguments.command == "worker":
-            _work(settings, arguments)
-        else:
-            _serve(settings, development=arguments.dev)
+        options.run(options)
     except (AgentCoreError, NotReadyError) as error:
         sys.exit(words_of(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _work(settings: Settings, arguments: argparse.Namespace) -> None:
+def _with_command(words: list[str]) -> list[str]:
+    is_named = words and (not words[0].startswith("-") or words[0] in ("-h", "--help", "--version"))
+    return words if is_named else ["run", *words]
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Serve the chat app, and operate it.",
+        epilog=f"`{program} COMMAND --help` shows the options of a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"durable-agents {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _add_run(commands)
+    _add_worker(commands)
+    meaning = "upgrade the app's database to this version's schema, as a start does"
+    commands.add_parser("migrate", help=meaning, description=f"{meaning.capitalize()}.").set_defaults(
+        run=_migrate
+    )
+    operations.add_commands(commands)
+    people.add_command(commands)
+    keys.add_command(commands)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    meaning = "serve the app, as `python -m chat_app` does without a command"
+    parser = commands.add_parser(
+        "run", help=meaning, description="Check the settings, build the pages, and serve the app."
+    )
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--dev", action="store_true", help="reload on changes")
+    ways.add_argument(
+        "--demo", action="store_true", help="run under a supervisor, with a button that kills the server"
+    )
+    ways.add_argument("--build", action="store_true", help="build the pages and exit")
+    parser.add_argument("--local", action="store_true", help="run a small local model")
+    parser.set_defaults(run=_run)
+
+
+def _add_worker(commands: Any) -> None:
+    parser = commands.add_parser(
+        "worker",
+        help="run the app's agents without pages, until SIGTERM or SIGINT",
+        description="Run the agents of the app and its extensions without pages, until SIGTERM or SIGINT.",
+        epilog="For the agents of a program of yours: `python -m agent_core worker module:build`.",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="PORT",
+        help="serve /ready and /metrics on this port; 0: a free one",
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="for other machines: 0.0.0.0"
+    )
+    parser.set_defaults(run=_work)
+
+
+def _run(options: argparse.Namespace) -> None:
+    home.enter(Path.cwd())
+    if options.local:
+        use_local_model()
+    settings = load_settings()
+    if options.build:
+        _build(settings)
+        return
+    processes.stay_with_supervisor()
+    _require_agents(settings)
+    require_port(settings.host, settings.port)
+    require_sign_in(settings)
+    require_redis(settings.redis_url)
+    require_database(settings.database_url)
+    if options.demo:
+        _build(settings)
+        processes.supervise(settings.data_dir)
+    _serve(settings, development=options.dev)
+
+
+def _work(options: argparse.Namespace) -> None:
+    home.enter(Path.cwd())
+    settings = load_settings()
+    processes.stay_with_supervisor()
+    _require_agents(settings)
+    require_database(settings.database_url)
     from chat_app.session.app_runtime import run_worker  # here, because the server's parent does not need it
 
     logs.configure(settings.log_level, settings.extensions)
-    port = arguments.metrics_port
-    asyncio.run(run_worker(settings, None if port is None else (arguments.metrics_host, port)))
+    port = options.metrics_port
+    asyncio.run(run_worker(settings, None if port is None else (options.metrics_host, port)))
+
+
+def _migrate(_options: argparse.Namespace) -> None:
+    home.enter(Path.cwd())
+    database_url = load_settings().database_url
+    require_database(database_url)
+    print(f"{database_label(database_url)} has this version's schema.")
+
+
+def _require_agents(settings: Settings) -> None:
+    """Check what the agents of a server or a worker need.
+
+    Raises:
+        NotReadyError: it is missing, or a setting is wrong.
+    """
+    extensions.require(settings.extensions)
+    read_servers(settings.mcp_servers, os.environ)
+    check_names(settings)
+    require_engine(settings.engine)
+    require_tracing(os.environ)
 
 
 def _serve(settings: Settings, *, development: bool) -> None:
@@ -100,7 +170,7 @@ def _serve(settings: Settings, *, development: bool) -> None:
     if choice.problem:
         print(f"  Problem  {choice.problem}")
     print(f"  Data     {database_label(settings.database_url)}")
-    if settings.sign_in.local and (link := first_link(settings)):
+    if settings.sign_in.local and (link := people.first_link(settings)):
         print(f"  Admin    {link} (works once, for three days)")
     addresses = settings.origins or (f"http://{host}:{settings.port}",)
     print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
@@ -128,38 +198,6 @@ def _build(settings: Settings) -> Path:
             f"The pages for these settings are not built, and cannot be: {error}. Build them where the sources can be "
             "written to (`python -m chat_app --build`), with the same CHAT_EXTENSIONS."
         ) from error
-
-
-def _arguments(given: list[str], program: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description="Serve the chat app.",
-        epilog=f"{', '.join(operations.COMMANDS)}: see the --help of each.",
-    )
-    parser.add_argument(
-        "command",
-        nargs="?",
-        choices=["worker", "migrate", "user"],
-        help="worker: run the app's agents without pages, until SIGTERM or SIGINT; "
-        "migrate: upgrade the database to this version's schema; user: list, invite and remove people (user --help)",
-    )
-    parser.add_argument(
-        "--metrics-port",
-        type=int,
-        metavar="PORT",
-        help="worker: serve /ready and /metrics on this port; 0: a free one",
-    )
-    parser.add_argument(
-        "--metrics-host", default="127.0.0.1", metavar="HOST", help="worker: for other machines: 0.0.0.0"
-    )
-    parser.add_argument("--version", action="version", version=f"durable-agents {__version__}")
-    parser.add_argument("--dev", action="store_true", help="reload on changes")
-    parser.add_argument("--local", action="store_true", help="run a small local model")
-    parser.add_argument(
-        "--demo", action="store_true", help="run under a supervisor, with a button that kills the server"
-    )
-    parser.add_argument("--build", action="store_true", help="build the pages and exit")
-    return parser.parse_args(given)
 
 
 if __name__ == "__main__":

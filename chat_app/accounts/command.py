@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlmodel import Session
 
@@ -15,18 +16,21 @@ from chat_app.accounts import people
 from chat_app.accounts.roles import ROLES
 from chat_app.database import MIGRATIONS
 from chat_app.database.tables import PersonRow
-from chat_app.server.settings import Settings
+from chat_app.server import home
+from chat_app.server.settings import Settings, load_settings
 
 R = TypeVar("R")
 FIRST_NAME = "admin"
 """Name of the first administrator."""
 
 
-def parse(given: Sequence[str], program: str) -> argparse.Namespace:
-    """Parse the arguments after `user`."""
-    parser = argparse.ArgumentParser(
-        prog=f"{program} user", description="List, invite and remove people who sign in (CHAT_SIGN_IN=local)."
+def add_command(commands: Any) -> None:
+    """Add the parser of the command to argparse's subparsers; it has the function `run`."""
+    meaning = "list, invite and remove people who sign in"
+    parser = commands.add_parser(
+        "user", help=meaning, description=f"{meaning.capitalize()} (CHAT_SIGN_IN=local)."
     )
+    parser.set_defaults(run=_print)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="show who may sign in")
     add = actions.add_parser("add", help="invite a person: prints a one-time link for a password")
@@ -37,7 +41,11 @@ def parse(given: Sequence[str], program: str) -> argparse.Namespace:
     _names(role)
     role.add_argument("role", choices=ROLES, metavar="ROLE", help="admin or member")
     _names(actions.add_parser("remove", help="let a person never sign in again; their chats stay"))
-    return parser.parse_args(given)
+
+
+def _print(options: argparse.Namespace) -> None:
+    home.enter(Path.cwd())
+    print("\n".join(run(load_settings(), options)))
 
 
 def _names(parser: argparse.ArgumentParser) -> None:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import Session
 
-from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.database.app_database import open_app_database
 from chat_app.database import MIGRATIONS
 from chat_app.keys import rows
 from chat_app.server import home
-from chat_app.server.preflight import NotReadyError, require_database
+from chat_app.server.preflight import require_database
 from chat_app.server.settings import Settings, load_settings
 
 
-def parse(given: Sequence[str], program: str) -> argparse.Namespace:
-    """Parse the arguments after `key`."""
-    parser = argparse.ArgumentParser(
-        prog=f"{program.removesuffix(' run')} key",
-        description="Create, list and revoke keys with which programs call the app.",
-    )
+def add_command(commands: Any) -> None:
+    """Add the parser of the command to argparse's subparsers; it has the function `run`."""
+    meaning = "create, list and revoke keys with which programs call the app"
+    parser = commands.add_parser("key", help=meaning, description=f"{meaning.capitalize()}.")
+    parser.set_defaults(run=_print)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = actions.add_parser("create", help="create a key, and print it this once")
     create.add_argument("name", metavar="NAME", help='what the key is for, such as "backup script"')
@@ -34,20 +31,13 @@ def parse(given: Sequence[str], program: str) -> argparse.Namespace:
     create.add_argument("--days", type=float, metavar="DAYS", help="days until it expires; default: never")
     actions.add_parser("list", help="show the keys of everybody, without their secrets")
     actions.add_parser("revoke", help="revoke a key at once").add_argument("id", metavar="ID")
-    return parser.parse_args(given)
 
 
-def main(given: Sequence[str], program: str) -> None:
-    """Run the command of the arguments, and exit with a sentence if it cannot be done."""
-    options = parse(given[1:], program)
-    try:
-        home.enter(Path.cwd())
-        settings = load_settings()
-        require_database(settings.database_url)
-        for line in run(settings, options):
-            print(line)
-    except (AgentCoreError, NotReadyError) as error:
-        sys.exit(words_of(error))
+def _print(options: argparse.Namespace) -> None:
+    home.enter(Path.cwd())
+    settings = load_settings()
+    require_database(settings.database_url)
+    print("\n".join(run(settings, options)))
 
 
 def run(settings: Settings, options: argparse.Namespace) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,33 +146,34 @@ def test_the_number_of_keys_is_limited(database: AppDatabase) -> None:
     database.write(rows.create_key, "k", "read", "bob", 1.0)
 
 
+def say(url: str, *words: str) -> list[str]:
+    """Run the command `key` on a database, and return its lines."""
+    parser = ArgumentParser()
+    command.add_command(parser.add_subparsers())
+    return command.run(Settings(database_url=url), parser.parse_args(["key", *words]))
+
+
 def test_command_creates_lists_and_revokes(url: str) -> None:
-    settings = Settings(database_url=url)
-
-    def say(*words: str) -> list[str]:
-        return command.run(settings, command.parse(words, "durable-agents"))
-
-    (secret,) = say("create", "nightly report", "--user", "ann", "--scope", "read", "--days", "30")
-    header, line = say("list")
+    (secret,) = say(url, "create", "nightly report", "--user", "ann", "--scope", "read", "--days", "30")
+    header, line = say(url, "list")
     assert header.split()[:2] == ["id", "key"]
     assert secret not in line
     key_id, start, scope, user, *_ = line.split()
     assert (start, scope, user) == (f"{secret[:12]}…", "read", "ann")
     assert line.endswith("nightly report")
-    assert say("revoke", key_id) == [f"{key_id} is revoked."]
-    assert len(say("list")) == 1
+    assert say(url, "revoke", key_id) == [f"{key_id} is revoked."]
+    assert len(say(url, "list")) == 1
     for wrong in (["revoke", key_id], ["revoke", "none"], ["create", ""]):
         with pytest.raises(ValidationError):
-            say(*wrong)
+            say(url, *wrong)
 
 
 def test_command_finds_people_by_name_where_the_app_has_them(database: AppDatabase, url: str) -> None:
     database.write(
         lambda session: session.add(PersonRow(id="person_1", name="Ann", name_key="ann", created_at=1.0))
     )
-    settings = Settings(database_url=url)
-    command.run(settings, command.parse(["create", "k", "--user", "ANN"], "x"))
+    say(url, "create", "k", "--user", "ANN")
     (row,) = database.read(lambda session: session.exec(select(KeyRow)).all())
     assert row.user_id == "person_1"
     with pytest.raises(ValidationError, match="Nobody is named 'bob'"):
-        command.run(settings, command.parse(["create", "k", "--user", "bob"], "x"))
+        say(url, "create", "k", "--user", "bob")
