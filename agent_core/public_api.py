@@ -31,6 +31,7 @@ class PublicAgentApi(AgentApi):
         max_body: int = 32 << 20,
         heartbeat: float = 15.0,
         when_busy: WhenBusy = "end_wait",
+        openai_path: str = "",
     ) -> Starlette:
         """Return an ASGI app that serves the methods over HTTP; `docs/reference/http.md` lists its paths.
 
@@ -45,13 +46,21 @@ class PublicAgentApi(AgentApi):
             heartbeat: seconds without an event after which an event stream sends a comment.
             when_busy: default effect of a message to `/chat` on a turn in progress: "end_wait" ends a turn that
                 waits only for people, "interrupt" ends any turn, "reject" none.
+            openai_path: the path of `openai_app` beside this app, such as "/v1"; `/docs` shows its paths, too.
 
         Raises:
             ValidationError: `when_busy` is none of the three.
         """
         from agent_core.http import make_app  # only programs that serve HTTP load Starlette
 
-        return make_app(self, context, max_body=max_body, heartbeat=heartbeat, when_busy=when_busy)
+        return make_app(
+            self,
+            context,
+            max_body=max_body,
+            heartbeat=heartbeat,
+            when_busy=when_busy,
+            openai_path=openai_path,
+        )
 
     def openai_app(
         self,

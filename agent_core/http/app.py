@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -18,6 +19,9 @@ from agent_core.agent import CallContext
 from agent_core.errors import ValidationError
 from agent_core.http.ai_sdk_chat import ChatEndpoints
 from agent_core.http.ai_sdk_request import WHEN_BUSY
+from agent_core.http.body_rest import BodyRest
+from agent_core.http.openai.openapi.document import openai_document
+from agent_core.http.openapi.document import openapi_document
 from agent_core.http.openapi.endpoints import description_routes
 from agent_core.http.requests import Context, body_of, caller, expect, fields, query_of
 from agent_core.http.responses import answer, guarded, refusal
@@ -36,6 +40,7 @@ def make_app(
     max_body: int = 32 << 20,
     heartbeat: float = 15.0,
     when_busy: WhenBusy = "end_wait",
+    openai_path: str = "",
 ) -> Starlette:
     """Return the app; see `PublicAgentApi.http_app` for the arguments."""
     if when_busy not in WHEN_BUSY:
@@ -57,8 +62,11 @@ def make_app(
     routes = [Route(path.path, guarded(partial(found, path)), methods=[path.verb]) for path in PATHS]
     routes.append(Route("/threads/{thread_id}/events", guarded(events), methods=["GET"]))
     routes += ChatEndpoints(api, context, max_body, heartbeat, when_busy).routes()
-    routes += description_routes(api)
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    beside = {openai_path: openai_document} if openai_path else {}
+    routes += description_routes(partial(openapi_document, api), beside)
+    app = Starlette(
+        routes=routes, middleware=[Middleware(BodyRest)], exception_handlers={HTTPException: _refuse}
+    )
     app.router.redirect_slashes = False  # such a path is unknown, and 404 is clearer than a redirect
     return app
 

@@ -69,7 +69,7 @@ async def _while_valid(key: str, response: Awaitable[None]) -> None:
 
 
 def _threads(api: AgentApi) -> ASGIApp:
-    return make_app(api, request_caller)
+    return make_app(api, request_caller, openai_path="/v1")
 
 
 def _models(api: AgentApi) -> ASGIApp:

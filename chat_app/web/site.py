@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_core.domain.field_limits import MAX_VALUES, has_too_many_values
+from agent_core.http import BodyRest
 from chat_app.accounts.gate import SessionGate
 from chat_app.server.pages import content_policy
 from chat_app.server.settings import Settings, load_settings
@@ -46,11 +47,11 @@ class Site(rx.App):
         if settings.sign_in.has_sessions:
             app = SessionGate(app, settings.origins)
         if environment.REFLEX_ENV_MODE.get() == constants.Env.DEV:
-            return EndAtStop(_in_development(app, settings))
+            return EndAtStop(BodyRest(_in_development(app, settings)))
         guarded = Guard(_readable(app, settings), settings.host, settings.origins)
         policy = content_policy(get_web_dir() / constants.Dirs.STATIC)
         hardened = ResponseHeaders(guarded, policy, assets=f"{settings.base_path}/assets/")
-        return EndAtStop(BasePath(hardened, settings.base_path))
+        return EndAtStop(BodyRest(BasePath(hardened, settings.base_path)))
 
 
 def _in_development(app: ASGIApp, settings: Settings) -> ASGIApp:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from agent_core.http.body_rest import BodyRest
 from agent_core.http.openai.chat_completions import ChatCompletions
 from agent_core.http.openai.errors import guarded, refusal
 from agent_core.http.openai.models import Models, Offered
+from agent_core.http.openai.openapi.document import openai_document
 from agent_core.http.openai.options import Options
+from agent_core.http.openai.paths import PATHS, Path
 from agent_core.http.openai.responses import Responses
+from agent_core.http.openapi.endpoints import description_routes
 from agent_core.http.requests import Context
 
 if TYPE_CHECKING:
@@ -32,29 +40,40 @@ def make_openai_app(
     """Return the app; see `PublicAgentApi.openai_app` for the arguments."""
     models = Models(api, offered)
     options = Options(api, context, models, max_body, heartbeat)
-    completions, responses = ChatCompletions(options), Responses(options)
-
-    async def list_models(request: Request) -> Response:
-        await options.caller(request)
-        return JSONResponse(models.list())
-
-    async def get_model(request: Request) -> Response:
-        await options.caller(request)
-        return JSONResponse(models.get(request.path_params["model"]))
-
-    response = "/responses/{response_id}"
-    routes = [
-        Route("/models", guarded(list_models), methods=["GET"]),
-        Route("/models/{model:path}", guarded(get_model), methods=["GET"]),
-        Route("/chat/completions", guarded(completions.post), methods=["POST"]),
-        Route("/responses", guarded(responses.post), methods=["POST"]),
-        Route(response, guarded(responses.get), methods=["GET"]),
-        Route(response, guarded(responses.delete), methods=["DELETE"]),
-        Route(f"{response}/cancel", guarded(responses.cancel), methods=["POST"]),
-    ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    groups = {
+        "models": _ModelEndpoints(options),
+        "completions": ChatCompletions(options),
+        "responses": Responses(options),
+    }
+    routes = [_route(path, attrgetter(path.endpoint)(SimpleNamespace(**groups))) for path in PATHS]
+    routes += description_routes(openai_document)
+    app = Starlette(
+        routes=routes, middleware=[Middleware(BodyRest)], exception_handlers={HTTPException: _refuse}
+    )
     app.router.redirect_slashes = False
     return app
+
+
+def _route(path: Path, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Return the route of a path; the name of an agent may have slashes."""
+    return Route(path.path.replace("{model}", "{model:path}"), guarded(endpoint), methods=[path.verb])
+
+
+class _ModelEndpoints:
+    """Endpoints of the models."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    async def list(self, request: Request) -> Response:
+        """Return the agents."""
+        await self._options.caller(request)
+        return JSONResponse(self._options.models.list())
+
+    async def get(self, request: Request) -> Response:
+        """Return an agent."""
+        await self._options.caller(request)
+        return JSONResponse(self._options.models.get(request.path_params["model"]))
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -25,12 +25,12 @@ from agent_core.http.openai.errors import NO_RETRY, RequestError, error_body, fa
 from agent_core.http.openai.messages import SentMessages, read_messages
 from agent_core.http.openai.options import Options
 from agent_core.http.openai.parameters import CHAT_IGNORED, CHAT_USED, check_parameters, flag
+from agent_core.http.openai.paths import THREAD_HEADER
 from agent_core.http.openai.turns import Asked, Place, begin, find_thread, idempotency_key
 from agent_core.http.requests import object_of
 from agent_core.http.sse import EventStream, framed
 from agent_core.support.shielding import shielded
 
-THREAD_HEADER = "X-Thread-Id"
 _FINISH_REASONS = {
     "length": "length",
     "model-context-window-exceeded": "length",

@@ -15,6 +15,15 @@ from agent_core.text.redaction import hide_secrets
 
 _INTERNAL = "The server failed; its log has the details."
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_CODES = {
+    401: "invalid_api_key",
+    404: "unknown_url",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_keys",
+}
+"""Codes of refusals that come before the request is understood."""
 NO_RETRY = {"x-should-retry": "false"}
 """Header that keeps OpenAI's clients from sending a request again, which would run the agent again."""
 
@@ -79,7 +88,8 @@ def refusal(request: Request, error: Exception) -> Response:
         body = error_body(words_of(error), _type(error.status), error.param, error.error_code)
         return JSONResponse(body, error.status, error.headers)
     if isinstance(error, HTTPException):
-        body = error_body(hide_secrets(error.detail), _type(error.status_code))
+        code = _CODES.get(error.status_code)
+        body = error_body(hide_secrets(error.detail), _type(error.status_code), code=code)
         return JSONResponse(body, error.status_code, error.headers)
     status = logged_status(request, error)
     if status == 422:  # the status of OpenAI for invalid parameters

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from agent_core.errors import ValidationError, words_of
 from agent_core.http.openai.errors import RequestError
-from agent_core.http.requests import expect, object_of
+from agent_core.http.requests import expect, is_object, object_of
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("model", "instructions", "previous_response_id"), (str,)),
@@ -21,7 +21,10 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }
 """The JSON types of the parameters that are used; null is the same as leaving one out."""
 
-_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "max_tokens")
+_SAMPLING = (
+    *("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "max_tokens"),
+    *("top_k", "min_p", "repetition_penalty"),  # of other servers, whose clients send them everywhere
+)
 _SERVICE = (
     *("user", "safety_identifier", "service_tier", "prompt_cache_key", "prompt_cache_retention"),
     *("prompt_cache_options", "moderation"),
@@ -93,10 +96,17 @@ def check_parameters(body: Mapping[str, Any], used: Collection[str], ignored: Co
             _check_type(name, value)
         elif name not in REFUSED:
             raise RequestError(f"Unknown parameter: {name!r:.60}.", name[:60], code="unknown_parameter")
-        elif not any(type(value) is type(one) and value == one for one in REFUSED[name].neutral):
+        elif not _asks_for_nothing(name, value):
             advice = REFUSED[name].advice
-            raise RequestError(f"{name} is not supported. {advice}", name, code="unsupported_parameter")
+            message = f"The parameter {name} is not supported. {advice}"
+            raise RequestError(message, name, code="unsupported_parameter")
     _check_metadata(body.get("metadata"))
+
+
+def _asks_for_nothing(name: str, value: Any) -> bool:
+    if name == "text" and is_object(value):  # its verbosity is ignored, as that of chat completions
+        value = {key: one for key, one in value.items() if key != "verbosity" and one is not None}
+    return any(type(value) is type(one) and value == one for one in REFUSED[name].neutral)
 
 
 def _check_type(name: str, value: Any) -> None:

@@ -24,6 +24,7 @@ from agent_core.http.openai.answers.outcome import (
 from agent_core.http.openai.answers.sequence import MAX_NUMBER, Sequence
 from agent_core.http.openai.answers.telling import Event, Telling, tell
 from agent_core.http.openai.errors import RequestError
+from agent_core.http.openai.input_items import list_items
 from agent_core.http.openai.messages import Sent, SentMessages, ToolAnswer, read_input
 from agent_core.http.openai.options import Options
 from agent_core.http.openai.parameters import RESPONSES_IGNORED, RESPONSES_USED, check_parameters
@@ -76,6 +77,12 @@ class Responses:
         if request.query_params.get("stream", "").lower() in ("true", "1"):
             return self._stream(place, ctx, _number(request.query_params.get("starting_after")))
         return JSONResponse(response_object(place, await current(self._api, place, ctx)))
+
+    async def input_items(self, request: Request) -> Response:
+        """Return a page of the items that a response answers."""
+        ctx = await self._options.caller(request)
+        place = await self._find(request.path_params["response_id"], ctx)
+        return JSONResponse(await list_items(self._api, place, request.query_params))
 
     async def cancel(self, request: Request) -> Response:
         """Stop the turn of a response, unless it has ended."""

@@ -23,6 +23,7 @@ from agent_core.errors import AccessDeniedError, DuplicateMessageError, Validati
 from agent_core.http.openai.content import stored
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.openai.messages import Sent
+from agent_core.http.openai.paths import IDEMPOTENCY_HEADER
 from agent_core.http.requests import is_object
 from agent_core.store.reads.client_messages import Prompt, find_prompts
 from agent_core.support.ids import new_id
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 ABOUT = "openai"
 """Key of what is kept of a request in the metadata of its message."""
-_KEY = "Idempotency-Key"
 _MAX_KEY = 1_000  # characters
 _DELIVERY = frozenset({"stream", "stream_options", "background"})
 """Parameters that may change when a request is sent again: they say how the answer is delivered."""
@@ -84,9 +84,11 @@ def idempotency_key(request: Request) -> str | None:
     Raises:
         RequestError: the key is blank or too long.
     """
-    key = request.headers.get(_KEY)
+    key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is not None and not 0 < len(key.strip()) <= _MAX_KEY:
-        raise RequestError(f"{_KEY} must have 1 to {_MAX_KEY:,} characters.", code="invalid_idempotency_key")
+        raise RequestError(
+            f"{IDEMPOTENCY_HEADER} must have 1 to {_MAX_KEY:,} characters.", code="invalid_idempotency_key"
+        )
     return key
 
 
@@ -124,7 +126,7 @@ async def begin(api: AgentApi, asked: Asked, ctx: CallContext | None) -> Place:
 
 def _same(found: Place, digest: str) -> Place:
     if found.about.get("request") != digest:
-        message = f"Another request had this {_KEY}; use a new key for each request."
+        message = f"Another request had this {IDEMPOTENCY_HEADER}; use a new key for each request."
         raise RequestError(message, code="idempotency_key_reused")
     return found
 

@@ -1,35 +1,41 @@
-"""Serve the OpenAPI document at `/openapi.json`, and the page that shows it at `/docs`, to everybody."""
+"""Serve an OpenAPI document at `/openapi.json`, and the page that shows it at `/docs`, to everybody."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from agent_core.http.openapi.document import openapi_document
 from agent_core.http.openapi.page import POLICY, reference_page
 from agent_core.http.responses import guarded
 
-if TYPE_CHECKING:
-    from agent_core.api import AgentApi
+Describe = Callable[[str], dict[str, Any]]
+"""Returns the document of an app that is served at a URL; it contains nothing that people or models wrote."""
 
 
-def description_routes(api: AgentApi) -> list[Route]:
-    """Return the routes that describe an API; they contain nothing that people or models wrote."""
+def description_routes(describe: Describe, beside: Mapping[str, Describe] | None = None) -> list[Route]:
+    """Return the routes that describe an app.
 
-    @lru_cache(maxsize=4)
-    def document(url: str) -> dict[str, Any]:
-        return openapi_document(api, url)
+    Args:
+        describe: makes the app's document.
+        beside: makes the documents that the page also shows: of apps that are mounted beside this one, by their paths.
+    """
+    document = lru_cache(maxsize=4)(describe)
 
     async def as_json(request: Request) -> Response:
         return JSONResponse(document(_served_at(request)))
 
     async def as_page(request: Request) -> Response:
-        page = reference_page(document(_served_at(request)), f"{_served_at(request)}/openapi.json")
-        return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+        own = _served_at(request)
+        found = {own: document(own)}
+        for path, other in (beside or {}).items():
+            url = own.rpartition("/")[0] + path
+            found[url] = other(url)
+        return HTMLResponse(reference_page(found), headers={"Content-Security-Policy": POLICY})
 
     return [
         Route("/openapi.json", guarded(as_json), methods=["GET"]),

@@ -6,7 +6,9 @@ from typing import Any
 
 _THREAD = {"name": "thread_id", "in": "path", "required": True, "schema": {"type": "string"}}
 _CURSOR = {"type": "integer", "minimum": 0}
-_EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+EVENTS: dict[str, Any] = {
+    "text/event-stream": {"schema": {"description": "Server-sent events; the data of each is JSON."}}
+}
 _MESSAGE = {
     "type": "object",
     "required": ["id", "role", "parts"],
@@ -33,7 +35,7 @@ EXTRA_PATHS: dict[str, dict[str, Any]] = {
                 {"name": "cursor", "in": "query", "schema": _CURSOR},
                 {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}},
             ],
-            "responses": {"200": {"description": "Events, until the client leaves.", "content": _EVENTS}},
+            "responses": {"200": {"description": "Events, until the client leaves.", "content": EVENTS}},
         }
     },
     "/chat": {
@@ -61,7 +63,7 @@ EXTRA_PATHS: dict[str, dict[str, Any]] = {
                     }
                 },
             },
-            "responses": {"200": {"description": "Chunks of the reply.", "content": _EVENTS}},
+            "responses": {"200": {"description": "Chunks of the reply.", "content": EVENTS}},
         }
     },
     "/chat/{thread_id}": {
@@ -97,7 +99,7 @@ EXTRA_PATHS: dict[str, dict[str, Any]] = {
             "summary": "Stream the turn in progress from its beginning.",
             "parameters": [_THREAD],
             "responses": {
-                "200": {"description": "Chunks of the reply.", "content": _EVENTS},
+                "200": {"description": "Chunks of the reply.", "content": EVENTS},
                 "204": {"description": "No turn is in progress, or it waits for a person."},
             },
         }

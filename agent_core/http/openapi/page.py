@@ -1,10 +1,10 @@
-"""Render the OpenAPI document as a page without scripts."""
+"""Render OpenAPI documents as a page without scripts."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -17,6 +17,7 @@ _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 54rem; margin: 0 auto; padding: 1.5rem 1rem 4rem;
   background: light-dark(#fff, #181818); color: light-dark(#1c1917, #e7e5e4) }
 a { color: light-dark(#1d4ed8, #93c5fd) } h1 { margin-bottom: .25rem } h2 { margin-top: 2.5rem }
+.part { margin-top: 4rem }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem } nav a { white-space: nowrap }
 details { border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0 }
 summary { padding: .5rem .75rem; cursor: pointer; overflow-wrap: anywhere }
@@ -28,26 +29,55 @@ pre { background: var(--soft); padding: .75rem; border-radius: .5rem; overflow-x
 """
 
 
-def reference_page(document: dict[str, Any], document_url: str) -> str:
-    """Return the page of a document, with a link to the document itself."""
-    info, url = document["info"], document["servers"][0]["url"]
-    tags = [tag["name"] for tag in document["tags"]]
-    links = "".join(f'<a href="#{_anchor(tag)}">{escape(tag)}</a>' for tag in tags)
+def reference_page(documents: Mapping[str, dict[str, Any]]) -> str:
+    """Return the page of documents, by the URLs below which their paths are; the first one gives the title."""
+    first, *others = documents.items()
+    info = first[1]["info"]
+    shown = [*documents.values()]
+    links = "".join(f'<a href="#{_anchor(tag)}">{escape(tag)}</a>' for tag in map(_name, _tags(shown)))
+    schemas = {name: schema for one in shown for name, schema in one["components"]["schemas"].items()}
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(info['title'])}</title><style>{_STYLE}</style></head><body><main>",
-            f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>",
-            f"<p>Paths are below <code>{escape(url)}</code>. Programs send <code>Authorization: Bearer KEY</code>. ",
-            f'For other tools: <a href="{escape(document_url)}">openapi.json</a>.</p>',
+            f"<h1>{escape(info['title'])}</h1>",
+            *_about(*first),
             f'<nav aria-label="Groups">{links}<a href="#schemas">Schemas</a></nav>',
-            *(part for tag in tags for part in _group(document, tag)),
+            *_groups(first[1]),
+            *(part for url, one in others for part in _other(url, one)),
             '<h2 id="schemas">Schemas</h2>',
-            *(_schema(name, schema) for name, schema in sorted(document["components"]["schemas"].items())),
+            *(_schema(name, schema) for name, schema in sorted(schemas.items())),
             "</main></body></html>",
         )
     )
+
+
+def _about(url: str, document: dict[str, Any]) -> Iterator[str]:
+    where = document["servers"][0]["url"]
+    yield f"<p>{escape(document['info']['description'])}</p>"
+    yield f"<p>Paths are below <code>{escape(where)}</code>. "
+    yield "Programs send <code>Authorization: Bearer KEY</code>. "
+    yield f'For other tools: <a href="{escape(url)}/openapi.json">openapi.json</a>.</p>'
+
+
+def _other(url: str, document: dict[str, Any]) -> Iterator[str]:
+    title = document["info"]["title"]
+    yield f'<h1 class="part">{escape(title)}</h1>'
+    yield from _about(url, document)
+    yield from _groups(document)
+
+
+def _tags(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (tag for one in documents for tag in one["tags"])
+
+
+def _name(tag: dict[str, Any]) -> str:
+    return tag["name"]
+
+
+def _groups(document: dict[str, Any]) -> Iterator[str]:
+    return (part for tag in document["tags"] for part in _group(document, _name(tag)))
 
 
 def _group(document: dict[str, Any], tag: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import literal
 from sqlmodel import Session, col, select
 
 from agent_core.domain.messages import Part
@@ -117,3 +118,16 @@ def find_prompts(session: Session, message_id: str) -> list[Prompt]:
         .limit(_MAX_FORKS)
     )
     return [Prompt(row.id, row.thread_id, row.created_at, load(row.meta)) for row in rows]
+
+
+def path_to(session: Session, thread_id: str, message_id: str) -> list[str]:
+    """Return the ids of the messages from the first one to a message, in any branch; [] if it does not exist."""
+    rows = select(MessageRow.id, MessageRow.parent_id, literal(0).label("depth")).where(
+        MessageRow.thread_id == thread_id, MessageRow.id == message_id
+    )
+    above = rows.cte("above", recursive=True)
+    parents = select(MessageRow.id, MessageRow.parent_id, above.c.depth + 1).where(
+        MessageRow.thread_id == thread_id, MessageRow.id == above.c.parent_id
+    )
+    above = above.union_all(parents)
+    return list(session.exec(select(above.c.id).order_by(above.c.depth.desc())))

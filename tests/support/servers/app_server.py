@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 
+from agent_core.http import BodyRest
 from agent_core.testing import eventually
 from chat_app.api.mount import routes
 from chat_app.session.service import lifespan
@@ -32,7 +33,7 @@ async def _lifespan(_: Starlette) -> AsyncGenerator[None]:
 
 def app() -> EndAtStop:
     """Return the app that a web process serves."""
-    return EndAtStop(Starlette(routes=routes.routes, lifespan=_lifespan))
+    return EndAtStop(BodyRest(Starlette(routes=routes.routes, lifespan=_lifespan)))
 
 
 class AppServer:

@@ -44,8 +44,9 @@ async def test_document_is_valid_and_describes_every_route() -> None:
 class Checked(httpx.AsyncBaseTransport):
     """Transport that checks every answer against the document, with no key that the document lacks."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, document: dict[str, Any]) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, document: dict[str, Any], below: str = "") -> None:
         self._inner = inner
+        self._below = below
         self._document = _closed(document)
         self.seen: set[str] = set()
 
@@ -53,7 +54,7 @@ class Checked(httpx.AsyncBaseTransport):
         """Send the request, and check its answer."""
         response = await self._inner.handle_async_request(request)
         await response.aread()
-        where = request.url.path
+        where = request.url.path.removeprefix(self._below)
         for path, verbs in self._document["paths"].items():
             pattern = re.sub(r"\{\w+\}", "[^/]+", path)
             operation = verbs.get(request.method.lower())

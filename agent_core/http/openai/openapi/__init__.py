@@ -1,0 +1,1 @@
+"""Describe OpenAI's paths: an OpenAPI document."""

@@ -1,0 +1,164 @@
+"""JSON Schemas of OpenAI's paths: bodies from the table of parameters, and the objects in answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from agent_core.http.openai.parameters import (
+    CHAT_IGNORED,
+    CHAT_USED,
+    REFUSED,
+    RESPONSES_IGNORED,
+    RESPONSES_USED,
+)
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_OBJECT: Schema = {"type": "object"}
+_LIST: Schema = {"type": "array", "items": _OBJECT}
+
+
+def _nullable(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _of(required: Schema, optional: Schema | None = None) -> Schema:
+    """Return the schema of an object with fields that are always there, and others."""
+    return {"type": "object", "required": list(required), "properties": required | (optional or {})}
+
+
+_CONTENT: Schema = {
+    "anyOf": [
+        _TEXT,
+        {
+            "type": "array",
+            "items": _of({"type": _TEXT}, {"text": _TEXT}),
+            "description": "Parts: text, images and files.",
+        },
+        {"type": "null"},
+    ]
+}
+_MESSAGE: Schema = _of(
+    {"role": {"enum": ["system", "developer", "user", "assistant", "tool"]}},
+    {"content": _CONTENT, "tool_calls": _nullable(_LIST), "tool_call_id": _nullable(_TEXT)},
+)
+_METADATA: Schema = {"type": "object", "additionalProperties": _TEXT}
+_USED: dict[str, Schema] = {
+    "model": _TEXT | {"description": "The name of an agent; by default the thread's, or the first one."},
+    "messages": {"type": "array", "items": _MESSAGE, "minItems": 1, "description": "The last is the user's."},
+    "input": {"anyOf": [_TEXT, _LIST], "description": "A message, or items."},
+    "instructions": _TEXT | {"description": "Follow the agent's own instructions; they begin a thread."},
+    "stream": {"type": "boolean"},
+    "stream_options": _of({}, {"include_usage": {"type": ["boolean", "null"]}}),
+    "metadata": _METADATA | {"description": "For chat completions, thread_id is the thread to continue."},
+    "store": {"type": "boolean", "description": "false deletes the thread once its answer is delivered."},
+    "background": {"type": "boolean", "description": "Whether to answer at once."},
+    "previous_response_id": _TEXT | {"description": "The response that this one follows."},
+    "conversation": {"anyOf": [_TEXT, _of({"id": _TEXT})], "description": "The thread to continue."},
+}
+_IGNORED: Schema = {"description": "Ignored: the agent's own options hold."}
+
+
+def _body(required: str, used: Collection[str], ignored: Collection[str]) -> Schema:
+    fields = {name: schema if name == required else _nullable(schema) for name, schema in _USED.items()}
+    return {
+        "type": "object",
+        "required": [required],
+        "additionalProperties": False,
+        "properties": {
+            **{name: schema for name, schema in fields.items() if name in used},
+            **dict.fromkeys(sorted(ignored), _IGNORED),
+            **{
+                name: {"enum": [*refused.neutral, None], "description": refused.advice}
+                for name, refused in REFUSED.items()
+                if name not in ignored
+            },
+        },
+    }
+
+
+BODIES: dict[str, Schema] = {
+    "chat": _body("messages", CHAT_USED, CHAT_IGNORED),
+    "responses": _body("input", RESPONSES_USED, RESPONSES_IGNORED),
+}
+
+_MODEL = _of({"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT})
+_CHAT_USAGE = _of(
+    {
+        **dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), _COUNT),
+        "prompt_tokens_details": _of({"cached_tokens": _COUNT}),
+        "completion_tokens_details": _of({"reasoning_tokens": _COUNT}),
+    }
+)
+_CHAT_MESSAGE = _of(
+    {"role": {"const": "assistant"}, "content": _TEXT, "refusal": {"type": "null"}},
+    {
+        "reasoning_content": _TEXT,
+        "server_tool_calls": _LIST | {"description": "Tool calls that ran on the server."},
+        "annotations": _LIST,
+    },
+)
+_CHOICE = _of(
+    {
+        **{"index": {"const": 0}, "message": _CHAT_MESSAGE, "logprobs": {"type": "null"}},
+        "finish_reason": {"enum": ["stop", "length", "content_filter"]},
+    }
+)
+_USAGE = _of(
+    {
+        **dict.fromkeys(("input_tokens", "output_tokens", "total_tokens"), _COUNT),
+        "input_tokens_details": _of(dict.fromkeys(("cached_tokens", "cache_write_tokens"), _COUNT)),
+        "output_tokens_details": _of({"reasoning_tokens": _COUNT}),
+    }
+)
+_RESPONSE = _of(
+    {
+        **{"id": _TEXT, "object": {"const": "response"}, "created_at": {"type": "integer"}},
+        "status": {"enum": ["in_progress", "completed", "incomplete", "cancelled", "failed"]},
+        "background": {"type": "boolean"},
+        "error": _nullable(_of({"code": _TEXT, "message": _TEXT})),
+        "incomplete_details": _nullable(_of({"reason": _TEXT})),
+        "instructions": {"type": "null"},
+        **{"metadata": _METADATA, "model": _TEXT, "output": _LIST},
+        "previous_response_id": _nullable(_TEXT),
+        "conversation": _of({"id": _TEXT}),
+        "store": {"type": "boolean"},
+        "text": _of({"format": _of({"type": {"const": "text"}})}),
+        **{"tools": _LIST, "tool_choice": {"const": "auto"}, "parallel_tool_calls": {"const": True}},
+        **{"temperature": {"type": "null"}, "top_p": {"type": "null"}, "truncation": {"const": "disabled"}},
+        "usage": _nullable(_USAGE),
+    }
+)
+ANSWERS: dict[str, Schema] = {
+    "Model": _MODEL | {"description": "An agent."},
+    "ModelList": _of({"object": {"const": "list"}, "data": {"type": "array", "items": _MODEL}}),
+    "ChatCompletion": _of(
+        {
+            **{"id": _TEXT, "object": {"const": "chat.completion"}, "created": {"type": "integer"}},
+            **{"model": _TEXT, "choices": {"type": "array", "items": _CHOICE, "minItems": 1, "maxItems": 1}},
+            **{"usage": _CHAT_USAGE, "thread_id": _TEXT, "metadata": _nullable(_METADATA)},
+        }
+    ),
+    "Response": _RESPONSE,
+    "ItemList": _of(
+        {
+            **{"object": {"const": "list"}, "data": _LIST},
+            **{"first_id": _nullable(_TEXT), "last_id": _nullable(_TEXT), "has_more": {"type": "boolean"}},
+        }
+    ),
+    "DeletedResponse": _of({"id": _TEXT, "object": {"const": "response"}, "deleted": {"const": True}}),
+    "OpenAIError": _of(
+        {
+            "error": _of(
+                {
+                    "message": _TEXT | {"description": "A sentence for people."},
+                    **{"type": _TEXT, "param": _nullable(_TEXT)},
+                    "code": _nullable(_TEXT) | {"description": "Stable."},
+                }
+            )
+        }
+    ),
+}
