@@ -10,6 +10,7 @@ from sqlalchemy import delete, text
 from sqlmodel import Session, col
 
 from chat_app.accounts.people import token_hash
+from chat_app.database.attempts import add_attempt, end_periods
 from chat_app.database.tables import AttemptRow
 
 PERIOD = 15 * 60.0  # seconds after which counting begins anew
@@ -25,7 +26,8 @@ def count_attempt(session: Session, key: str, address: str, now: float) -> float
         key: the name's key; what is stored is a hash, as people type passwords into the wrong field.
         address: the IP address of the browser.
     """
-    session.execute(delete(AttemptRow).where(col(AttemptRow.since) <= now - PERIOD))
+    for kind in ("name", "address"):
+        end_periods(session, kind, now - PERIOD)
     limits = {
         _of_name(key, address): MAX_PER_NAME_AND_ADDRESS,
         _of_name(key): MAX_PER_NAME,
@@ -36,13 +38,7 @@ def count_attempt(session: Session, key: str, address: str, now: float) -> float
         if row is not None and row.number >= most:
             return row.since + PERIOD - now
     for row_id in limits:
-        session.execute(
-            text(
-                "INSERT INTO chat_attempt (id, number, since) VALUES (:id, 1, :now) "
-                "ON CONFLICT (id) DO UPDATE SET number = chat_attempt.number + 1"
-            ),
-            {"id": row_id, "now": now},
-        )
+        add_attempt(session, row_id, now)
     return 0.0
 
 

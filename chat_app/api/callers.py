@@ -8,8 +8,8 @@ from starlette.requests import Request
 from agent_core import CallContext
 from agent_core.errors import AccessDeniedError
 from chat_app.extensions import IDENTITY, caller
-from chat_app.keys.key_ring import PERIOD, TooManyKeysError
-from chat_app.keys.rows import PREFIX
+from chat_app.keys.key_ring import TooManyKeysError
+from chat_app.keys.rows import PERIOD, PREFIX
 from chat_app.session.service import service
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}

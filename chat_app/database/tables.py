@@ -83,9 +83,9 @@ class LinkRow(AppTable, table=True):
 
 
 class AttemptRow(AppTable, table=True):
-    """Failed attempts to sign in, with one name, from one address, or both.
+    """Failed attempts to sign in, with one name, from one address, or both, and wrong keys from one address.
 
-    id      name:<hash of the name>, address:<IP address>, or name:<hash of the name>:<IP address>
+    id      name:<hash of the name>, address:<IP address>, name:<hash of the name>:<IP address>, or key:<IP address>
     number  failures since `since`; counting begins anew after a while
     """
 

@@ -16,11 +16,8 @@ from chat_app.database.tables import KeyRow
 from chat_app.keys import rows
 
 R = TypeVar("R")
-MAX_FAILURES = 20
-"""Wrong keys from one address in a `PERIOD`, after which only keys that were right before are looked up."""
-PERIOD = 60.0  # seconds
 WATCH_INTERVAL = 5.0  # seconds between two looks at the key of an open response
-_MAX_KEPT = 1000  # addresses, and hashes of keys that were right
+_MAX_KEPT = 1000  # hashes of keys that were right
 
 
 class TooManyKeysError(AgentCoreError):
@@ -49,7 +46,6 @@ class KeyRing:
         self._admins = admins
         self._clock = clock
         self._right: OrderedDict[str, None] = OrderedDict()
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def caller(self, secret: str, address: str) -> CallContext:
         """Return the caller whom a key names; claims are the role, and the key's id and scope.
@@ -63,15 +59,17 @@ class KeyRing:
             TooManyKeysError: too many wrong keys came from the address.
         """
         key_hash = rows.hash_of(secret)
-        if key_hash not in self._right and self._is_limited(address):
-            raise TooManyKeysError(f"Too many wrong keys. Try again in {PERIOD:.0f} seconds.")
+        if key_hash not in self._right and await self._read(
+            rows.has_too_many_failures, address, self._clock()
+        ):
+            raise TooManyKeysError(f"Too many wrong keys. Try again in {rows.PERIOD:.0f} seconds.")
         found = await self._read(rows.find_holder, key_hash, self._clock())
         if found is None:
             self._right.pop(key_hash, None)
-            self._count(address)
+            await self._write(rows.count_failure, address, self._clock())
             raise AccessDeniedError("The key is not valid: it is wrong, has expired or was revoked.")
         holder, is_old = found
-        _keep(self._right, key_hash, None)
+        self._keep(key_hash)
         if is_old:
             await self._write(rows.note_use, holder.key_id, self._clock())
         role = "admin" if holder.scope == "admin" and self._may_administer(holder) else "member"
@@ -92,15 +90,12 @@ class KeyRing:
             return holder.role == "admin"
         return self._admins is None or holder.user_id in self._admins
 
-    def _is_limited(self, address: str) -> bool:
-        number, since = self._wrong.get(address, (0, 0.0))
-        return number >= MAX_FAILURES and self._clock() - since < PERIOD
-
-    def _count(self, address: str) -> None:
-        number, since = self._wrong.get(address, (0, self._clock()))
-        if self._clock() - since >= PERIOD:
-            number, since = 0, self._clock()
-        _keep(self._wrong, address, (number + 1, since))
+    def _keep(self, key_hash: str) -> None:
+        """Keep the hash of a key that was right as the newest, and forget the oldest of too many."""
+        self._right[key_hash] = None
+        self._right.move_to_end(key_hash)
+        while len(self._right) > _MAX_KEPT:
+            self._right.popitem(last=False)
 
     async def create(self, name: str, scope: str, user_id: str | None, days: float | None) -> rows.NewKey:
         """Create a key of a person; see `rows.create_key`."""
@@ -119,11 +114,3 @@ class KeyRing:
 
     async def _write(self, function: Callable[..., R], *args: Any) -> R:
         return await asyncio.to_thread(self._database.write, function, *args)
-
-
-def _keep(kept: OrderedDict[str, Any], name: str, value: Any) -> None:
-    """Keep a value as the newest, and forget the oldest of too many."""
-    kept[name] = value
-    kept.move_to_end(name)
-    while len(kept) > _MAX_KEPT:
-        kept.popitem(last=False)

@@ -13,13 +13,17 @@ from sqlmodel import Session, col, select
 
 from agent_core.errors import ValidationError
 from agent_core.support.ids import new_id
-from chat_app.database.tables import KeyRow, PersonRow
+from chat_app.database.attempts import add_attempt, end_periods
+from chat_app.database.tables import AttemptRow, KeyRow, PersonRow
 
 PREFIX = "rda_"
 """Beginning of every key, by which people and scanners of leaked secrets recognise it."""
 SCOPES = ("read", "write", "admin")
 MAX_NAME = 100  # characters
 MAX_KEYS = 50  # valid keys of one person
+MAX_FAILURES = 20
+"""Wrong keys from one address in a `PERIOD`, after which only keys that were right before are looked up."""
+PERIOD = 60.0  # seconds
 _SHOWN = len(PREFIX) + 8
 _USED_INTERVAL = 60.0  # seconds between two writes of the last use
 
@@ -111,6 +115,18 @@ def find_holder(session: Session, key_hash: str, now: float) -> tuple[Holder, bo
         return None
     is_old = row.used_at is None or now - row.used_at > _USED_INTERVAL
     return Holder(row.id, row.scope, row.user_id, person.role if person else None), is_old
+
+
+def has_too_many_failures(session: Session, address: str, now: float) -> bool:
+    """Return whether so many wrong keys came from an address that no others are looked up."""
+    row = session.get(AttemptRow, f"key:{address}")
+    return row is not None and row.number >= MAX_FAILURES and now - row.since < PERIOD
+
+
+def count_failure(session: Session, address: str, now: float) -> None:
+    """Count a wrong key from an address."""
+    end_periods(session, "key", now - PERIOD)
+    add_attempt(session, f"key:{address}", now)
 
 
 def note_use(session: Session, key_id: str, now: float) -> None:

@@ -14,7 +14,8 @@ from agent_core.store.database.app_database import AppDatabase, open_app_databas
 from chat_app.database import MIGRATIONS
 from chat_app.database.tables import KeyRow, PersonRow
 from chat_app.keys import command, rows
-from chat_app.keys.key_ring import MAX_FAILURES, PERIOD, KeyRing, TooManyKeysError
+from chat_app.keys.key_ring import KeyRing, TooManyKeysError
+from chat_app.keys.rows import MAX_FAILURES, PERIOD
 from chat_app.server.settings import Settings
 
 DAY = 86_400.0
@@ -103,7 +104,7 @@ async def test_wrong_keys_are_limited_for_each_address_and_right_ones_still_work
     database: AppDatabase,
 ) -> None:
     clock = Clock()
-    ring = KeyRing(database, clock=clock)
+    ring, other = KeyRing(database, clock=clock), KeyRing(database, clock=clock)  # of two processes
     known, unknown = (
         await ring.create("known", "read", None, None),
         await ring.create("new", "read", None, None),
@@ -111,15 +112,18 @@ async def test_wrong_keys_are_limited_for_each_address_and_right_ones_still_work
     await ring.caller(known.secret, "10.0.0.1")
     for number in range(MAX_FAILURES):
         with pytest.raises(AccessDeniedError):
-            await ring.caller(f"rda_{number}", "10.0.0.1")
+            await (ring, other)[number % 2].caller(f"rda_{number}", "10.0.0.1")
     for secret in ("rda_x", unknown.secret):
         with pytest.raises(TooManyKeysError):
-            await ring.caller(secret, "10.0.0.1")
+            await other.caller(secret, "10.0.0.1")
+    with pytest.raises(TooManyKeysError):
+        await ring.caller("rda_x", "10.0.0.1")
     await ring.caller(known.secret, "10.0.0.1")
     await ring.caller(unknown.secret, "10.0.0.2")
     clock.now += PERIOD
-    with pytest.raises(AccessDeniedError):
-        await ring.caller("rda_x", "10.0.0.1")
+    for each in (ring, other):
+        with pytest.raises(AccessDeniedError):
+            await each.caller("rda_x", "10.0.0.1")
 
 
 @pytest.mark.parametrize(
