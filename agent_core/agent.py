@@ -17,7 +17,14 @@ from agent_core.errors import ValidationError
 from agent_core.llm.adapter_check import check_adapter
 from agent_core.llm.litellm_adapter import LitellmModel
 from agent_core.llm.options import check_options
-from agent_core.support.argument_checks import check_arguments, check_fields, check_name, shown
+from agent_core.support.argument_checks import (
+    check_arguments,
+    check_fields,
+    check_name,
+    check_takes,
+    known_options,
+    shown,
+)
 from agent_core.support.retry import RetryPolicy
 from agent_core.tools.provider_tools import checked_provider_tools
 from agent_core.tools.tool import Tool, normalise_tools
@@ -29,6 +36,17 @@ Hook = Callable[..., Any]
 _TRIM = TrimOldest()
 
 
+_HOOKS = {
+    "transform_messages": ("messages",),
+    "on_message_complete": ("thread_id", "message", "usage"),
+    "on_turn_complete": ("thread_id", "message"),
+    "on_error": ("thread_id", "error"),
+    "on_retry": ("thread_id", "retry_state"),
+}
+"""Arguments of the functions that an agent calls."""
+
+
+@known_options
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """Identity of the caller.
@@ -50,6 +68,7 @@ NOBODY = "\0nobody"
 """`user_id` of callers who are not signed in; it owns no thread, because no row can contain this text."""
 
 
+@known_options
 @dataclass(frozen=True, slots=True)
 class StreamingOptions:
     """Options for saving the deltas of a running stream.
@@ -129,6 +148,8 @@ class Agent:
         given = {key: value for key, value in locals().items() if key not in ("self", "model_options")}
         check_arguments(Agent.__init__, (), given, who="Agent", but=("model", "tools", "context"))
         check_name(name, "An agent")
+        for hook, takes in _HOOKS.items():
+            check_takes(given[hook], takes, f"{hook} of Agent")
         if max_steps < 1:
             raise ValidationError("max_steps of Agent must be at least 1.")
         if delete_after is not None and not delete_after >= 0:
@@ -187,6 +208,7 @@ class AgentFactory:
 
     def __init__(self, name: str, make: Callable[[CallContext, str], Agent | Awaitable[Agent]]) -> None:
         check_arguments(AgentFactory.__init__, (), {"name": name, "make": make}, who="Agent.factory")
+        check_takes(make, ("ctx", "thread_id"), "make of Agent.factory")
         check_name(name, "An agent")
         self.name = name
         self._make = make

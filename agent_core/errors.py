@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from agent_core.sentences import Sentence, info_of
 from agent_core.text.redaction import hide_secrets
@@ -26,6 +26,7 @@ ModelErrorKind = Literal[
     "truncated",
     "unknown",
 ]
+_KINDS: tuple[ModelErrorKind, ...] = get_args(ModelErrorKind)
 
 
 class AgentCoreError(Exception):
@@ -166,6 +167,8 @@ class ModelError(AgentCoreError):
         status: int | None = None,
     ) -> None:
         super().__init__(sentence)
+        if kind not in _KINDS:
+            raise ValidationError(f"kind of ModelError must be {', '.join(_KINDS)}, not {kind!r:.60}.")
         self.kind: ModelErrorKind = kind
         self.retryable = retryable
         self.retry_after = retry_after

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agent_core.agent import AnyAgent, check_agent
 from agent_core.api import AgentApi
 from agent_core.api.admin.base import MayCall, only_the_application
-from agent_core.api.base import Authorize, HasStore, StatusHook, store_of
+from agent_core.api.base import Authorize, HasStore, StatusHook, store_of, takes_thread
 from agent_core.store.store import Store
 from agent_core.store.turns.turns import WhenBusy
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, check_takes, known_options
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -100,6 +100,18 @@ class PublicAgentApi(AgentApi):
         return mount_app(path, self.http_app(context, **options))
 
 
+def _check_callbacks(given: Mapping[str, Any]) -> None:
+    """Raise ValidationError for a callback that cannot be called with its arguments."""
+    authorize = given["authorization_callback"]
+    if authorize is not None and not takes_thread(authorize):
+        check_takes(authorize, ("ctx", "thread_id"), "authorization_callback of define_agent_api")
+    status = ("thread_id", "status", "previous_status")
+    check_takes(given["on_status_change"], status, "on_status_change of define_agent_api")
+    for name in ("limits_callback", "outbox_callback", "admin_callback"):
+        check_takes(given[name], ("ctx",), f"{name} of define_agent_api")
+
+
+@known_options
 def define_agent_api(
     runtime: HasStore | Store,
     agent: AnyAgent,
@@ -136,6 +148,7 @@ def define_agent_api(
     """
     given = {key: value for key, value in locals().items() if key not in ("runtime", "agent")}
     check_arguments(define_agent_api, (), given)
+    _check_callbacks(given)
     store = store_of(runtime, "define_agent_api")
     store.agents.add(check_agent(agent), on_status_change, replace=replace)
     may_limit = limits_callback or only_the_application

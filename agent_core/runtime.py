@@ -15,7 +15,7 @@ from agent_core.domain.messages import Thread
 from agent_core.outbox import Outbox
 from agent_core.store.store import Store
 from agent_core.store.wake_ups import due_work
-from agent_core.support.argument_checks import check_arguments, check_has
+from agent_core.support.argument_checks import check_arguments, check_has, known_options
 from agent_core.support.clock import Clock
 from agent_core.support.logs import get_logger
 from agent_core.support.settings import Settings
@@ -27,6 +27,7 @@ from agent_core.worker.workpool import QueueStats, Workpool, Workpools
 _log = get_logger(__name__)
 
 
+@known_options
 class Runtime:
     """Opens the database, recovers the work of dead processes, and runs due work until it is closed.
 

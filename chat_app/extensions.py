@@ -20,6 +20,7 @@ import reflex as rx
 from agent_core import Agent, CallContext, McpServer, Tool
 from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.support.argument_checks import check_takes, known_options
 
 ToolView = Callable[[Any], rx.Component]
 """Function from the Var of a `chat_app.thread.views.ToolCallView` to a component."""
@@ -100,6 +101,7 @@ ASSISTANT_SERVERS: list[McpServer] = []
 """Those whose tools the app's own agent has."""
 
 
+@known_options
 def register_page(
     route: str,
     title: str | rx.Var[str] | None = None,
@@ -130,6 +132,7 @@ def register_page(
     events = tuple(on_load) if isinstance(on_load, list | tuple) else (on_load,)
 
     def register(component: _DrawT) -> _DrawT:
+        check_takes(component, (), f"The page at {route}")
         known = PAGES.get(route)
         if known and (known.component.__module__, known.component.__qualname__) != (
             component.__module__,
@@ -143,6 +146,7 @@ def register_page(
     return register
 
 
+@known_options
 def register_agent(agent: AnyAgent, title: str | None = None, *, offered: bool = True) -> None:
     """Register an agent with the app's runtime, and offer it for new threads.
 
@@ -176,6 +180,7 @@ def register_tool_view(tool_name: str, view: ToolView) -> None:
     """
     if not callable(view):
         raise ValidationError(f"The view of {tool_name!r} must be a function that returns a component.")
+    check_takes(view, ("call",), f"The view of {tool_name!r}")
     if TOOL_VIEWS.get(tool_name, view) is not view:
         raise ValidationError(f"The tool {tool_name!r} has two views; remove one of them.")
     TOOL_VIEWS[tool_name] = view
@@ -203,10 +208,12 @@ def register_lifespan(lifespan: _LifespanT) -> _LifespanT:
             "register_lifespan takes a function that returns an async context manager; decorate an async "
             "generator with contextlib.asynccontextmanager first."
         )
+    check_takes(lifespan, (), "The function of register_lifespan")
     LIFESPANS[f"{lifespan.__module__}.{lifespan.__qualname__}"] = lifespan  # again: its module was reloaded
     return lifespan
 
 
+@known_options
 def register_mcp(server: McpServer, *, assistant: bool = True) -> McpServer:
     """Connect an MCP server for as long as the app runs, and give its tools to the app's own agent.
 
@@ -263,6 +270,7 @@ def register_identity(identify: Identify) -> Identify:
     """
     if not callable(identify) or inspect.iscoroutinefunction(identify):
         raise ValidationError("register_identity takes a plain function from headers to a CallContext.")
+    check_takes(identify, ("headers",), "The function of register_identity")
     if IDENTITY and [identify] != IDENTITY:
         raise ValidationError("register_identity was called twice; remove one of the calls.")
     IDENTITY[:] = [identify]
@@ -296,6 +304,7 @@ def register_limits(callback: MayLimit) -> MayLimit:
     """
     if not callable(callback) or inspect.iscoroutinefunction(callback):
         raise ValidationError("register_limits takes a plain function of a CallContext.")
+    check_takes(callback, ("ctx",), "The function of register_limits")
     if LIMITS and [callback] != LIMITS:
         raise ValidationError("register_limits was called twice; remove one of the calls.")
     LIMITS[:] = [callback]
@@ -328,6 +337,7 @@ def register_administrators(callback: MayAdminister) -> MayAdminister:
     """
     if not callable(callback) or inspect.iscoroutinefunction(callback):
         raise ValidationError("register_administrators takes a plain function of a CallContext.")
+    check_takes(callback, ("ctx",), "The function of register_administrators")
     if ADMINISTRATORS and [callback] != ADMINISTRATORS:
         raise ValidationError("register_administrators was called twice; remove one of the calls.")
     ADMINISTRATORS[:] = [callback]

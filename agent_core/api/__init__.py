@@ -37,7 +37,7 @@ from agent_core.api.turns import TurnMethods
 from agent_core.store.database.sql import person_feed
 from agent_core.store.store import Store
 from agent_core.store.threads import preferences
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 
 __all__ = ["AgentApi", "ApiBase", "define_internal_agent_api"]
 
@@ -136,6 +136,7 @@ _MOVED = {
 }
 
 
+@known_options
 def define_internal_agent_api(
     runtime: HasStore | Store,
     agent: AnyAgent,

@@ -19,7 +19,7 @@ from agent_core.store.store import Store
 from agent_core.store.threads import files
 from agent_core.store.threads.messages import NewMessage
 from agent_core.store.turns.turns import WhenBusy
-from agent_core.support.argument_checks import check_arguments, shown
+from agent_core.support.argument_checks import check_arguments, check_names, shown
 from agent_core.support.ids import new_id
 from agent_core.support.logs import get_logger
 
@@ -72,7 +72,7 @@ class ApiBase:
         self.store = store
         self.agent = agent
         self._authorize_with = authorize
-        self._authorizes_thread = authorize is not None and _takes_thread(authorize)
+        self._authorizes_thread = authorize is not None and takes_thread(authorize)
         self._exclude_system = exclude_system_messages
 
     async def _authorize(self, ctx: CallContext | None, thread_id: str) -> None:
@@ -203,11 +203,13 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
+        check_names(method, kwargs)
         check_arguments(method, args, kwargs, but=_READ)
         return method(*args, **kwargs)
 
     @functools.wraps(method)
     async def call_async(*args: Any, **kwargs: Any) -> Any:
+        check_names(method, kwargs)
         try:
             check_arguments(method, args, kwargs, but=_READ)
         except ValidationError:
@@ -225,7 +227,7 @@ async def _deny(arguments: Mapping[str, Any]) -> None:
         await arguments["self"]._authorize(ctx, thread_id)
 
 
-def _takes_thread(authorize: Authorize) -> bool:
+def takes_thread(authorize: Authorize) -> bool:
     """Whether a callback has a parameter `thread`; False if it has no signature."""
     try:
         parameter = inspect.signature(authorize).parameters.get("thread")

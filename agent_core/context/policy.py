@@ -26,7 +26,7 @@ from agent_core.context.cut import (
 from agent_core.context.token_meter import TokenMeter, at_most
 from agent_core.domain.model_adapter import ModelAdapter, ProviderMessage, Usage
 from agent_core.errors import ValidationError
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 
 
 class Weighed(NamedTuple):
@@ -186,6 +186,7 @@ def _result(
     return ContextResult(sent, note, made.usage)
 
 
+@known_options
 @dataclass(frozen=True, slots=True)
 class TrimOldest:
     """Policy that omits the oldest turns of a thread that exceeds the model's window.

@@ -23,7 +23,7 @@ from agent_core.domain.model_adapter import ModelAdapter, ModelRequest, Provider
 from agent_core.errors import ModelError, ValidationError
 from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.streaming.model_step import StepResult, model_step
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 from agent_core.support.logs import get_logger
 from agent_core.support.plain_json import fields_of, items_of
 
@@ -48,6 +48,7 @@ _MAX_REQUESTS = 8  # for one summary; older text is omitted
 _MAX_CACHED = 128  # summaries in memory, for retried attempts; the oldest is dropped
 
 
+@known_options
 class SummariseOldest:
     """Policy like `TrimOldest` that replaces the omitted turns by a summary.
 

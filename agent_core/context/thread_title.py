@@ -14,7 +14,7 @@ from agent_core.errors import ModelError, ValidationError
 from agent_core.llm.litellm_adapter import adapter_of, options_without
 from agent_core.llm.readers.think_tags import after_thoughts
 from agent_core.streaming.model_step import StepResult, model_step
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 from agent_core.support.logs import get_logger
 from agent_core.text.plain_text import plain_line
 
@@ -46,6 +46,7 @@ class Title:
     error: Exception | None = None
 
 
+@known_options
 class ModelTitle:
     """Title written by a model, once, after the first answer.
 

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from agent_core.errors import ValidationError
 from agent_core.sentences import Sentence, sentence
-from agent_core.support.argument_checks import check_fields
+from agent_core.support.argument_checks import check_fields, known_options
 from agent_core.support.plain_json import JsonValue
 
 Period = Literal["turn", "day", "month"]
@@ -28,6 +28,7 @@ RECHECK_INTERVAL = 5.0
 """Seconds after which a step that waits for running steps is weighed again, because their processes may have died."""
 
 
+@known_options
 @dataclass(frozen=True, slots=True)
 class Limit(JsonValue):
     """Limit of the requests to one model, over all workers of a database.
@@ -59,6 +60,7 @@ class Limit(JsonValue):
                 )
 
 
+@known_options
 @dataclass(frozen=True, slots=True)
 class Budget(JsonValue):
     """Money and tokens that model steps may use in a period; 0 admits none.

@@ -110,6 +110,8 @@ _FAMILIES = re.compile(
 )
 """Families of parameters: credentials, loggers, prices."""
 
+_URL = re.compile(r"https?://", re.I)
+
 _ELSEWHERE = {
     **dict.fromkeys(("instructions", "prompt", "system_prompt", "system_message", "instruction"), "system"),
     **dict.fromkeys(
@@ -161,6 +163,8 @@ def _check_value(who: str, name: str, value: Any) -> None:
     kind = _KINDS.get(name)
     if kind is not None and not kind.fits(value):
         raise ValidationError(f"{name} of {who} must be {kind.words}, not {shown(value)}.")
+    if name in ("api_base", "base_url") and value is not None and not _URL.match(value):
+        raise ValidationError(f"{name} of {who} must begin with http:// or https://, not be {shown(value)}.")
     if name in ("timeout", "request_timeout", "stream_timeout") and not _is_timeout(value):
         raise ValidationError(f"{name} of {who} must be seconds, more than 0, not {shown(value)}.")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent_core.errors import ToolServerError, ValidationError
 from agent_core.mcp.address import MayReach, ServerAddress
 from agent_core.mcp.tools import ToolConverter, ToolOverrides
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 from agent_core.support.logs import get_logger
 from agent_core.tools import Tool, ToolContext
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 
+@known_options
 def mcp_tools(
     server: str | Sequence[str | Path],
     *,
@@ -85,6 +86,7 @@ def mcp_tools(
     )
 
 
+@known_options
 class McpServer:
     """A mounted server; made by `mcp_tools`.
 

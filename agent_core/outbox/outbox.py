@@ -10,7 +10,7 @@ from typing import Any
 from agent_core.domain.events.outbox_events import EVENT_TYPES, OutboxEvent
 from agent_core.errors import DeliveryError, ValidationError
 from agent_core.sentences import sentence
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 from agent_core.support.retry import RetryPolicy
 
 Handler = Callable[[OutboxEvent], Any]
@@ -20,6 +20,7 @@ _RETRY = RetryPolicy(max_attempts=12, initial_delay=5.0, multiplier=4.0, max_del
 """Twelve attempts in a day and a half."""
 
 
+@known_options
 class Outbox:
     """Delivers events at least once, and those of a thread in order; pass it to `Runtime(outbox=…)`.
 

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from agent_core.domain.events.outbox_events import OutboxEvent
 from agent_core.errors import DeliveryError, ValidationError, words_of
 from agent_core.sentences import sentence
+from agent_core.support.argument_checks import known_options
 from agent_core.support.plain_json import dump_json
 from agent_core.support.retry import parse_retry_after
 
@@ -31,6 +32,7 @@ _PREFIX = "whsec_"
 _KEY_BYTES = range(24, 65)
 
 
+@known_options
 class Webhook:
     """Handler of an `Outbox` that sends each event to a URL, signed.
 

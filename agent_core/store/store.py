@@ -30,7 +30,7 @@ from agent_core.store.outbox.in_use import OutboxInUse
 from agent_core.store.reads.reader import Reads
 from agent_core.store.wake_ups.wake_ups import DeferFor, LeasedWakeUps, LocalWorker, deferred_by_none
 from agent_core.streaming.change_feeds import ChangeFeeds
-from agent_core.support.argument_checks import check_arguments, check_has
+from agent_core.support.argument_checks import check_arguments, check_has, known_options
 from agent_core.support.clock import Clock, SystemClock
 from agent_core.support.ids import new_id
 from agent_core.support.observers import Observers
@@ -40,6 +40,7 @@ R = TypeVar("R")
 _HOOKS_TIMEOUT = 5.0  # seconds that running hooks get to end before the database is closed
 
 
+@known_options
 class Store:
     """A database of threads, open in this process.
 

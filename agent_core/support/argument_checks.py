@@ -16,10 +16,11 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, cast
+from typing import Annotated, Any, Literal, TypeVar, Union, cast
 
 from agent_core.errors import UnknownOptionError, ValidationError
 
+_T = TypeVar("_T", bound=Callable[..., Any])
 _SHOWN = 60  # characters of a value in a sentence
 
 
@@ -64,13 +65,64 @@ def check_fields(value: Any, *, but: Collection[str] = ()) -> None:
             raise ValidationError(f"{name} of {kind.__name__} must be {wanted.words}, not {shown(got)}.")
 
 
+def known_options(target: _T) -> _T:
+    """Decorate a function or a class so that an unknown option is an UnknownOptionError, which suggests a known one."""
+    if not isinstance(target, type):
+        return cast(_T, _with_known_options(target, target.__name__))
+    made = cast(Any, target)
+    made.__init__ = _with_known_options(made.__init__, target.__name__)
+    return cast(_T, made)
+
+
+def _with_known_options(function: Callable[..., Any], who: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        check_names(function, options, who=who)
+        return function(*args, **options)
+
+    return call
+
+
+def check_names(function: Callable[..., Any], options: Iterable[str], *, who: str | None = None) -> None:
+    """Raise UnknownOptionError for the first name that is no parameter of a function.
+
+    Args:
+        who: name of the function in the error message; its own name by default.
+    """
+    kinds = kinds_of(function)
+    if unknown := next((name for name in options if name not in kinds), None):
+        raise unknown_option(who or function.__name__, unknown, [name for name in kinds if name != "self"])
+
+
+def unknown_option(who: str, name: str, known: Collection[str]) -> UnknownOptionError:
+    """Return the error for an unknown option; it suggests the closest known one, or names all."""
+    near = did_you_mean(name, known) or f"; it takes {', '.join(known)}."
+    return UnknownOptionError(f"{who[0].upper()}{who[1:]} has no option {name!r}{near}")
+
+
+def check_takes(function: Callable[..., Any] | None, names: Collection[str], what: str) -> None:
+    """Raise ValidationError if a function cannot be called with these arguments by position.
+
+    Args:
+        function: the function; None, and a function whose signature is unknown, are accepted.
+        what: beginning of the error message, such as "on_error of Agent".
+    """
+    try:
+        signature = None if function is None else inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        _ = signature and signature.bind(*names)
+    except TypeError:
+        raise ValidationError(f"{what} must take ({', '.join(names)}), not {signature}.") from None
+
+
 def check_items(options: Mapping[str, Any], typed: type, who: str) -> None:
     """Raise ValidationError for the first item of a dict that does not fit the TypedDict `typed`."""
     hints = typing.get_type_hints(typed)
     for name, value in options.items():
         if name not in hints:
-            near = did_you_mean(name, hints) or f"; it takes {', '.join(hints)}."
-            raise UnknownOptionError(f"{who[0].upper()}{who[1:]} has no option {name!r}{near}")
+            raise unknown_option(who, name, hints)
         if (kind := kind_of(hints[name])) is not None and not kind.fits(value):
             raise ValidationError(f"{name} of {who} must be {kind.words}, not {shown(value)}.")
 

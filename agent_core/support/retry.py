@@ -20,7 +20,7 @@ from typing import Any, Literal
 from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_fixed
 
 from agent_core.errors import DeliveryError, ModelError, ValidationError, as_exception, words_of
-from agent_core.support.argument_checks import shown
+from agent_core.support.argument_checks import check_takes, known_options, shown
 from agent_core.support.logs import get_logger
 from agent_core.support.settings import MAX_TIMEOUT
 
@@ -30,6 +30,7 @@ _log = get_logger(__name__)
 _CLASSIFY_TIMEOUT = 10.0  # seconds that `classify` may take
 
 
+@known_options
 @dataclass(frozen=True)
 class RetryPolicy:
     """Policy for retries: number of attempts and the delay between them.
@@ -68,8 +69,11 @@ class RetryPolicy:
         _require(_within(self.multiplier, 1), "multiplier", "1 or more")
         _require(_within(self.max_delay, 0), "max_delay", "seconds, 0 or more")
         _require(_within(self.jitter, 0, 1), "jitter", "between 0 and 1")
-        _require(self.should_retry is None or callable(self.should_retry), "should_retry", "a function")
-        _require(self.classify is None or callable(self.classify), "classify", "a function")
+        for name in ("should_retry", "classify"):
+            function = getattr(self, name)
+            is_function = callable(function) and not isinstance(function, type)
+            _require(function is None or is_function, name, "a function")
+            check_takes(function, ("error",), f"{name} of a RetryPolicy")
 
     @classmethod
     def of(cls, value: RetryPolicy | bool | None) -> RetryPolicy | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from agent_core.errors import ValidationError
-from agent_core.support.argument_checks import check_fields
+from agent_core.support.argument_checks import check_fields, known_options
 
 
+@known_options
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Durations and limits of the runtime.

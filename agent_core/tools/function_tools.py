@@ -155,6 +155,9 @@ def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseMod
     check_items(options, ToolOptions, f"the tool {name}")
     if given is not None:
         check_tool_name(given)
+    if isinstance(handler, Tool | type):
+        kind = "a tool already" if isinstance(handler, Tool) else "a class"
+        raise ValidationError(f"The tool {name} needs a function that returns its result; this is {kind}.")
     if _is_unbound_method(handler):
         method = getattr(unwrap(handler), "__name__", name)
         raise ValidationError(

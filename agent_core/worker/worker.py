@@ -28,6 +28,7 @@ from agent_core.store.threads import absent_agents, suspects
 from agent_core.store.tool_calls.calls import UnknownAgent
 from agent_core.store.wake_ups import due_work
 from agent_core.store.wake_ups.take import Leased
+from agent_core.support.argument_checks import known_options
 from agent_core.support.faults import crash_point
 from agent_core.support.logs import get_logger
 from agent_core.worker.bridge import Deliveries
@@ -51,6 +52,7 @@ _REFILL_DELAY = (
 )
 
 
+@known_options
 class Worker:
     """Runs due work until it is closed, the work of dead processes included.
 

@@ -14,7 +14,7 @@ from agent_core.domain.wake_ups.wake_up_key import WakeUpKey, WakeUpKind
 from agent_core.errors import DatabaseError, ValidationError
 from agent_core.store.wake_ups.due_work import DueWork
 from agent_core.store.wake_ups.wake_ups import Defer
-from agent_core.support.argument_checks import check_arguments
+from agent_core.support.argument_checks import check_arguments, known_options
 from agent_core.support.logs import get_logger
 from agent_core.worker.fair_queue import FairQueue
 
@@ -36,6 +36,7 @@ class _Waiting(NamedTuple):
     since: float  # seconds, monotonic
 
 
+@known_options
 class Workpool:
     """Runs work by key, at most `max_parallelism` at once.
 

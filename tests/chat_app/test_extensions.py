@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from chat_app import extensions
 from chat_app.extensions import (
     Content,
     register_agent,
+    register_identity,
     register_lifespan,
+    register_limits,
     register_mcp,
     register_page,
     register_tool_view,
@@ -99,6 +101,29 @@ def test_a_tool_has_one_view() -> None:
         register_tool_view("t", repr)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValidationError, match="function"):
         register_tool_view("u", "no")  # pyright: ignore[reportArgumentType]
+
+
+MISSPELT: Any = {"titel": "X"}
+NOTHING: Any = lambda: rx.el.p("X")  # noqa: E731
+ONE: Any = lambda state: rx.el.p("X")  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    ("register", "says"),
+    [
+        (lambda: register_page("/x", **MISSPELT), "has no option 'titel'; did you mean title?"),
+        (lambda: register_agent(poet(), **MISSPELT), "did you mean title?"),
+        (lambda: register_page("/x")(ONE), r"The page at /x must take \(\), not \(state\)"),
+        (lambda: register_tool_view("v", NOTHING), r"must take \(call\)"),
+        (lambda: register_identity(NOTHING), r"must take \(headers\)"),
+        (lambda: register_limits(NOTHING), r"must take \(ctx\)"),
+    ],
+)
+def test_a_misspelt_option_and_a_function_of_other_arguments_are_refused(
+    register: Callable[[], object], says: str
+) -> None:
+    with pytest.raises(ValidationError, match=says):
+        register()
 
 
 def test_only_a_tool_with_a_registered_view_receives_its_values_twice() -> None:

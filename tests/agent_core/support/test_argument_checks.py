@@ -13,7 +13,9 @@ import pytest
 
 from agent_core import (
     Agent,
+    Budget,
     CallContext,
+    Limit,
     RetryPolicy,
     Runtime,
     StreamingOptions,
@@ -30,7 +32,7 @@ from agent_core import (
 )
 from agent_core.context import SummariseOldest, TrimOldest
 from agent_core.context.thread_title import ModelTitle
-from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.errors import AccessDeniedError, ModelError, ValidationError
 from agent_core.llm import LitellmModel, register_custom_provider
 from agent_core.llm.options import LITELLM, OURS, STANDARD, check_options
 from agent_core.public_api import PublicAgentApi
@@ -104,6 +106,57 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a handler that is none": (lambda: create_action_tool(handler=odd(None)), "needs a function"),
     "a callback that is text": (lambda: create_async_tool(callback=odd("x"), name="x"), "needs a function"),
+    "a misspelt option of a policy": (
+        lambda: RetryPolicy(**odd({"maxAttempts": 3})),
+        "did you mean max_attempts?",
+    ),
+    "another library's attempts": (
+        lambda: RetryPolicy(**odd({"tries": 3})),
+        "it takes max_attempts, backoff",
+    ),
+    "a misspelt option of a stream": (
+        lambda: StreamingOptions(**odd({"throttle": 5})),
+        "did you mean throttle_ms?",
+    ),
+    "a misspelt option of a pool": (
+        lambda: Workpool(**odd({"parallelism": 3})),
+        "did you mean max_parallelism?",
+    ),
+    "a misspelt option of a limit": (lambda: Limit(**odd({"request_per_minute": 3})), "requests_per_minute?"),
+    "another word for money": (
+        lambda: Budget(**odd({"dollars": 3})),
+        "Budget has no option 'dollars'; it takes usd",
+    ),
+    "a misspelt option of a runtime": (
+        lambda: Runtime(**odd({"databse_url": "x"})),
+        "did you mean database_url?",
+    ),
+    "a misspelt option of an API": (
+        lambda: define_agent_api(odd(5), odd(5), **odd({"authorisation_callback": print})),
+        "did you mean authorization_callback?",
+    ),
+    "a misspelt option of a context": (lambda: CallContext(**odd({"user": "x"})), "did you mean user_id?"),
+    "a class of errors to retry": (lambda: RetryPolicy(should_retry=odd(ValueError)), "should_retry"),
+    "a hook without arguments": (
+        lambda: Agent("a", MODEL, on_error=lambda: None),
+        r"\(thread_id, error\), not \(\)",
+    ),
+    "a change of messages without any": (
+        lambda: Agent("a", MODEL, transform_messages=odd(lambda: [])),
+        r"transform_messages of Agent must take \(messages\)",
+    ),
+    "a factory without arguments": (
+        lambda: Agent.factory(odd(lambda: None)),
+        r"must take \(ctx, thread_id\)",
+    ),
+    "an authorization of one argument": (
+        lambda: define_agent_api(Runtime("sqlite://"), Agent("a", MODEL), odd(lambda ctx: None)),
+        r"must take \(ctx, thread_id\), not \(ctx\)",
+    ),
+    "a tool of a tool": (lambda: action_tool(odd(LOOK)), "this is a tool already"),
+    "a tool of a class": (lambda: action_tool(odd(dict)), "this is a class"),
+    "an address without a scheme": (lambda: Agent("a", "openai/x", api_base="localhost:8000"), "http://"),
+    "an error of an unknown kind": (lambda: ModelError("No", kind=odd("netwrk")), "network, rate_limited"),
     "attempts in text": (lambda: RetryPolicy(max_attempts=odd("3")), "max_attempts"),
     "True for attempts": (lambda: RetryPolicy(max_attempts=True), "max_attempts"),
     "a throttle below 0": (lambda: StreamingOptions(throttle_ms=-1), "throttle_ms"),
