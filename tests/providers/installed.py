@@ -1,8 +1,8 @@
 """Third-party fake providers and clients, which the test run installs itself, each in a separate folder.
 
 `llmock` (PyPI, MIT), `@copilotkit/aimock` (npm, MIT), `ai` with `@ai-sdk/react`, the AI SDK (npm,
-Apache-2.0), `openai` (npm, Apache-2.0) and assistant-ui (npm, MIT) go to .cache-tests/, never into the
-project's own environment.
+Apache-2.0), `openai` (npm, Apache-2.0), assistant-ui (npm, MIT) and the MCP inspector (npm, MIT and
+Apache-2.0) go to .cache-tests/, never into the project's own environment.
 Node comes from the machine, else from the wheel that pyright depends on.
 """
 
@@ -30,6 +30,7 @@ LLMOCK = "0.2.2"
 AIMOCK = "1.43.0"
 AI_SDK = "6.0.326"
 OPENAI = "7.59.0"
+INSPECTOR = "2.12.0"
 REACT = "19.3.1"
 CLIENTS = {
     "ai-5": {"ai": "5.0.277", "@ai-sdk/react": "2.0.280", "react": REACT},
@@ -93,6 +94,13 @@ def openai_command(script: Path) -> list[str]:
     there = home / script.name
     there.write_bytes(script.read_bytes())
     return [*node, str(there)]
+
+
+def inspector_command() -> list[str]:
+    """Return the command of the MCP inspector, and install it the first time."""
+    package = "@modelcontextprotocol/inspector"
+    node, home = _npm_packages(f"inspector-{INSPECTOR}", {package: INSPECTOR})
+    return [*node, str(home / "node_modules" / package / "clients" / "launcher" / "build" / "index.js")]
 
 
 def client_packages(name: str) -> tuple[list[str], Path]:
