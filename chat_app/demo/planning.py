@@ -49,6 +49,7 @@ _SEARCH_WORDS = re.compile(
 )
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*")
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s\b|sec)", re.I)
+_FOR_ME = re.compile(r"^((?:which|what|who)\b[^.,;:?!]*?) I (\w+)$", re.I)
 _TIMES = re.compile(r"(\d+)\s*(?:times|failures)", re.I)
 
 
@@ -121,7 +122,7 @@ def _ask(text: str) -> _PlannedCall | None:
     )
     if not asked:
         return None
-    about = asked.group(1).strip(" .?!\n")
+    about = _FOR_ME.sub(r"\1 do you \2", asked.group(1).strip(" .?!\n"))
     question = f"{about[0].upper()}{about[1:]}?" if about else "What should I do next?"
     return _PlannedCall("ask_human", "your answer", {"question": question[:300]})
 

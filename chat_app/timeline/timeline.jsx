@@ -98,10 +98,12 @@ function Turn({ turn, at }) {
   const facts = [duration(end - turn.start)];
   if (turn.tokens) facts.push(tokensOf(say, turn.tokens, turn.estimated));
   if (turn.cost > 0) facts.push(numbers.money(turn.cost));
+  const waits = turn.rows.some((row) => !row.end && ["person", "outside"].includes(row.kind));
+  const ended = turn.status === "failed" ? "failed" : "";
   return (
     <section className="run-turn" data-testid="timeline-turn" data-status={turn.status}>
       <h3>
-        <span className="dot" data-tone={turn.end ? (turn.status === "failed" ? "failed" : "") : "running"} />
+        <span className="dot" data-tone={turn.end ? ended : waits ? "waiting" : "running"} />
         <span className="prompt" dir="auto" title={turn.prompt || undefined}>
           {turn.prompt || numbers.clock(turn.start)}
         </span>

@@ -78,6 +78,21 @@ def test_timeline_grows_while_a_turn_runs_and_esc_in_it_stops_nothing(
 
 
 @in_production
+def test_a_turn_that_waits_for_a_person_is_marked_as_waiting(provider: Provider, open_tab: OpenTab) -> None:
+    question = Call("ask_human", {"question": "Which lake?"})
+    tab = open_tab()
+    tab.ask(provider, "Ask me", [question], ["Thank you."], status="awaiting_tool_results")
+    tab.by("timeline-toggle").click()
+    expect(tab.by("timeline-turn").locator(".dot")).to_have_attribute("data-tone", "waiting")
+
+    tab.by("answer").fill("Como")
+    tab.by("answer-send").click()
+
+    tab.wait_until("completed")
+    expect(tab.by("timeline-turn").locator(".dot")).to_have_attribute("data-tone", "")
+
+
+@in_production
 def test_timeline_on_a_phone_is_a_sheet_that_does_not_open_by_itself(
     provider: Provider, open_tab: OpenTab
 ) -> None:

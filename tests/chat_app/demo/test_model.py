@@ -129,7 +129,7 @@ def test_describing_an_outcome_never_fails():
         ("Run the slow task for 10 seconds", [[("slow_task", {"seconds": 10.0})]]),
         ("Call the unreliable service", [[("unreliable_service", {})]]),
         ("unreliable service, 3 failures", [[("unreliable_service", {"failures": 3})]]),
-        ("Ask me which colour I like", [[("ask_human", {"question": "Which colour I like?"})]]),
+        ("Ask me which colour I like", [[("ask_human", {"question": "Which colour do you like?"})]]),
         ("I was born in 1987 and like 7 of 9", []),
         (
             "What time is it in Tokyo, and what is 12.5 * (3 + 4)?",
