@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from agent_core import CallContext
 from agent_core.errors import AccessDeniedError
+from chat_app.accounts.cookie import address_of
 from chat_app.extensions import IDENTITY, caller
 from chat_app.keys.key_ring import TooManyKeysError
 from chat_app.keys.rows import PERIOD, PREFIX
@@ -53,9 +54,8 @@ def key_of(request: Request) -> str | None:
 
 
 async def _holder(request: Request, key: str) -> CallContext:
-    address = request.client.host if request.client else ""
     try:
-        found = await service().keys.caller(key, address)
+        found = await service().keys.caller(key, address_of(request.scope))
     except AccessDeniedError as error:
         raise HTTPException(401, str(error), CHALLENGE) from None
     except TooManyKeysError as error:

@@ -19,7 +19,7 @@ from agent_core.testing import ScriptedModel
 from chat_app.api.mount import routes
 from chat_app.extensions import ADMINISTRATORS, IDENTITY
 from chat_app.keys import key_ring
-from chat_app.keys.rows import SCOPES
+from chat_app.keys.rows import MAX_FAILURES, SCOPES
 from chat_app.server.origins import Origin
 from chat_app.server.settings import Settings
 from chat_app.web.guard import Guard
@@ -255,3 +255,16 @@ async def test_open_stream_ends_with_its_key(serve: Serve, monkeypatch: pytest.M
                 async for _ in lines:
                     pass
         assert (await program.get("/api/threads", headers=headers)).status_code == 401
+
+
+async def test_wrong_keys_of_one_client_limit_nobody_else_behind_the_same_proxy(serve: Serve) -> None:
+    async with serve([]) as app, client() as program:
+        key = (await app.keys.create("k", "read", None, None)).secret
+
+        async def status(key: str, address: str) -> int:
+            headers = {"authorization": f"Bearer {key}", "x-forwarded-for": address}
+            return (await program.get("/api/threads", headers=headers)).status_code
+
+        guesses = [await status(f"rda_{number}", "203.0.113.7") for number in range(MAX_FAILURES + 1)]
+        assert (guesses[-2:], await status(key, "203.0.113.7")) == ([401, 429], 429)
+        assert await status(key, "203.0.113.8") == 200
