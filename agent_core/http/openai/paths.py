@@ -10,6 +10,11 @@ Schema = dict[str, Any]
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 THREAD_HEADER = "X-Thread-Id"
+HEADERS: Mapping[str, str] = {
+    IDEMPOTENCY_HEADER: "Requests with the same key are one turn, and get its answer.",
+    THREAD_HEADER: "The thread to continue, as thread_id in metadata.",
+}
+"""What the headers are for."""
 MAX_ITEMS = 100
 """Most items of one page of a list."""
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
+import litellm
 import openai
 import pytest
 import pytest_asyncio
+from litellm.exceptions import NotFoundError
 from pydantic import BaseModel
 
 from agent_core.testing import eventually
@@ -58,6 +60,22 @@ async def test_helpers_of_the_client_get_the_answer(ai: openai.AsyncOpenAI) -> N
         model="assistant", messages=[{"role": "user", "content": seen}], temperature=0.1, max_tokens=9
     )
     assert (asked.choices[0].message.content or "").startswith("It.")
+
+
+@pytest.mark.filterwarnings("ignore:.* is using the `ReadOnly` qualifier:UserWarning")  # in litellm's types
+async def test_litellm_asks_both_ways(server: AppServer, ai: openai.AsyncOpenAI) -> None:
+    given: Any = {"model": "openai/assistant", "api_base": f"{server.url}/v1", "api_key": ai.api_key}
+    pieces: Any = await litellm.acompletion(messages=HI, stream=True, temperature=0, **given)
+    texts = [piece.choices[0].delta.content or "" async for piece in pieces]
+    assert "".join(texts) == "Hello there."
+    sums: Any = [{"role": "user", "content": "What is 12.5 * (3 + 4)?"}]
+    whole: Any = await litellm.acompletion(messages=sums, **given)
+    assert "87.5" in whole.choices[0].message.content
+    assert whole.choices[0].message.tool_calls is None, "the agent has run its tool"
+    response: Any = await litellm.aresponses(input="echo: Hello there.", **given)
+    assert response.output[0].content[0].text == "Hello there."
+    with pytest.raises(NotFoundError):
+        await litellm.acompletion(messages=HI, **given | {"model": "openai/none"})
 
 
 class Answer(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_core.http.openai.openapi.schemas import ANSWERS, BODIES
-from agent_core.http.openai.paths import PATHS, Path, Schema
+from agent_core.http.openai.paths import HEADERS, PATHS, Path, Schema
 from agent_core.http.openapi.extra_paths import EVENTS
 from agent_core.support.version import __version__
 
@@ -74,7 +74,10 @@ def _parameters(path: Path) -> list[Schema]:
             for name in re.findall(r"{(\w+)}", path.path)
         ),
         *({"name": name, "in": "query", "schema": schema} for name, schema in (path.query or {}).items()),
-        *({"name": name, "in": "header", "schema": text} for name in path.headers),
+        *(
+            {"name": name, "in": "header", "schema": text, "description": HEADERS[name]}
+            for name in path.headers
+        ),
     ]
 
 

@@ -22,7 +22,9 @@ _LIST: Schema = {"type": "array", "items": _OBJECT}
 
 
 def _nullable(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
+    kept = {key: value for key, value in schema.items() if key != "description"}
+    about = {"description": schema["description"]} if "description" in schema else {}
+    return {"anyOf": [kept, {"type": "null"}]} | about
 
 
 def _of(required: Schema, optional: Schema | None = None) -> Schema:
@@ -51,7 +53,7 @@ _USED: dict[str, Schema] = {
     "messages": {"type": "array", "items": _MESSAGE, "minItems": 1, "description": "The last is the user's."},
     "input": {"anyOf": [_TEXT, _LIST], "description": "A message, or items."},
     "instructions": _TEXT | {"description": "Follow the agent's own instructions; they begin a thread."},
-    "stream": {"type": "boolean"},
+    "stream": {"type": "boolean", "description": "Whether to answer with events."},
     "stream_options": _of({}, {"include_usage": {"type": ["boolean", "null"]}}),
     "metadata": _METADATA | {"description": "For chat completions, thread_id is the thread to continue."},
     "store": {"type": "boolean", "description": "false deletes the thread once its answer is delivered."},

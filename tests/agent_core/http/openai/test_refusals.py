@@ -97,6 +97,39 @@ REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
 ]
 
 
+FRONT_ENDS: list[dict[str, Any]] = [
+    {  # Open WebUI: a chat, then the title that it asks for
+        **{"model": "assistant", "stream": True, "stream_options": {"include_usage": True}},
+        **{"temperature": 0.8, "top_p": 0.9, "frequency_penalty": 0.0, "seed": 42, "max_tokens": 1000},
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            {"role": "assistant", "content": "Yes?"},
+            {"role": "user", "content": "Go on."},
+        ],
+    },
+    {
+        **{"model": "assistant", "stream": False, "max_completion_tokens": 1000},
+        "messages": [{"role": "user", "content": "### Task: a title for the chat."}],
+    },
+    {  # LibreChat: LangChain's client, with what people may set in the side panel
+        **{"model": "assistant", "stream": True, "user": "65f0", "temperature": 1, "top_p": 1, "n": 1},
+        **{"presence_penalty": 0, "frequency_penalty": 0, "reasoning_effort": "low", "verbosity": "low"},
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}], "name": "ann"}],
+    },
+]
+
+
+async def test_requests_of_well_known_front_ends_are_answered(tmp_path: Path) -> None:
+    model = ScriptedModel([["Yes."]] * len(FRONT_ENDS))
+    async with serving_openai(tmp_path / "a.db", model) as (_, _api, client):
+        for body in FRONT_ENDS:
+            answer = await client.post(CHAT, json=body, headers={"authorization": "Bearer sk-any"})
+            assert answer.status_code == 200, answer.text
+            assert "Yes." in answer.text
+            assert answer.text.endswith("[DONE]\n\n") == body["stream"]
+
+
 @pytest.mark.unpaired
 async def test_error_names_the_parameter(tmp_path: Path) -> None:
     async with serving_openai(tmp_path / "a.db", ScriptedModel([])) as (_, api, client):
