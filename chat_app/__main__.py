@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from agent_core import __version__
 from agent_core.errors import AgentCoreError, words_of
-from chat_app import extensions, logs
+from chat_app import extension_modules, logs
 from chat_app.accounts import command as people
 from chat_app.keys import command as keys
 from chat_app.model.model_choice import check_names, choose_model
@@ -155,7 +155,7 @@ def _require_agents(settings: Settings) -> None:
     Raises:
         NotReadyError: it is missing, or a setting is wrong.
     """
-    extensions.require(settings.extensions)
+    extension_modules.require(settings.extensions)
     read_servers(settings.mcp_servers, os.environ)
     check_names(settings)
     require_engine(settings.engine)
@@ -186,7 +186,7 @@ def database_label(database_url: str) -> str:
 
 
 def _build(settings: Settings) -> Path:
-    files = list(extensions.sources(settings.extensions))
+    files = list(extension_modules.sources(settings.extensions))
     try:
         with frontend.alone():
             if not frontend.is_current(files):

@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from chat_app import extensions, logs
+from chat_app import extension_modules, extensions, logs
 from chat_app.accounts.routes import routes as account_routes
 from chat_app.accounts.setup import accounts_lifespan, register_sign_in
 
@@ -28,7 +28,7 @@ from chat_app.web.argument_checks import ArgumentCheck
 from chat_app.web.site import Site
 
 logs.configure(load_settings().log_level, load_settings().extensions)
-extensions.load(load_settings().extensions)  # first: extensions may change styles and components
+extension_modules.load(load_settings().extensions)  # first: extensions may change styles and components
 register_servers(load_settings().mcp_servers)
 register_sign_in(load_settings().sign_in)
 sign_in_routes = [account_routes] if load_settings().sign_in.has_sessions else []

@@ -6,13 +6,10 @@ and keeps their registrations until it exits.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import reflex as rx
@@ -361,45 +358,3 @@ def _check_scope(ctx: CallContext | None) -> None:
     """Check that a key has the scope admin, whoever its person is; people have no scope."""
     if ctx is not None and (ctx.claims or {}).get("scope", "admin") != "admin":
         raise AccessDeniedError("This key may not administer the app. Create one with the scope admin.")
-
-
-def load(modules: Sequence[str]) -> None:
-    """Import the modules that extend the app, in the given order.
-
-    Raises:
-        ValidationError: a module cannot be found; an exception inside of a module propagates.
-    """
-    require(modules)
-    for name in modules:
-        importlib.import_module(name)
-
-
-def require(modules: Sequence[str]) -> None:
-    """Check that the modules can be found.
-
-    Raises:
-        ValidationError: a module cannot be found.
-    """
-    for name in modules:
-        if _spec(name) is None:
-            raise ValidationError(
-                f"CHAT_EXTENSIONS names {name!r}, which cannot be found; it must be a module that Python "
-                "can import from here, such as examples.custom_page."
-            )
-
-
-def sources(modules: Sequence[str]) -> Iterator[Path]:
-    """Return the files of the modules; for a package, all files in its folder."""
-    for name in modules:
-        spec = _spec(name)
-        if spec is None or spec.origin is None:
-            continue
-        origin = Path(spec.origin)
-        yield from sorted(origin.parent.rglob("*")) if spec.submodule_search_locations else [origin]
-
-
-def _spec(name: str) -> Any:
-    try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from agent_core.errors import AgentCoreError, words_of
-from chat_app import extensions
+from chat_app import extension_modules
 from chat_app.operations.findings import Finding
 from chat_app.server import frontend, home
 from chat_app.server.settings import Settings
@@ -40,8 +40,8 @@ def check_requirements(settings: Settings) -> Iterator[Finding]:
 def check_pages(settings: Settings) -> Iterator[Finding]:
     """Yield whether the extensions can be imported, and whether the pages are built."""
     try:
-        extensions.require(settings.extensions)
-        is_current = frontend.is_current(list(extensions.sources(settings.extensions)))
+        extension_modules.require(settings.extensions)
+        is_current = frontend.is_current(list(extension_modules.sources(settings.extensions)))
     except AgentCoreError as error:
         yield Finding("extensions", "problem", words_of(error))
         return

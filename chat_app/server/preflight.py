@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.database.app_database import migrate_app
-from chat_app import extensions
+from chat_app import extension_modules, extensions
 from chat_app.database import MIGRATIONS
 from chat_app.server.setting_values import redis_label
 from chat_app.server.settings import Settings
@@ -61,7 +61,7 @@ def require_sign_in(settings: Settings) -> None:
     sign_in = settings.sign_in
     if is_loopback(settings.host) or sign_in.is_on or sign_in.is_open:
         return
-    extensions.load(settings.extensions)
+    extension_modules.load(settings.extensions)
     if not extensions.IDENTITY:
         raise NotReadyError(
             f"CHAT_HOST is {settings.host}, where everybody in the network would see every chat, because nobody "

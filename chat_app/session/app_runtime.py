@@ -23,7 +23,7 @@ from agent_core.llm import warm
 from agent_core.monitoring import serve
 from agent_core.support.logs import get_logger
 from agent_core.worker.procrastinate import ProcrastinateEngine
-from chat_app import extensions
+from chat_app import extension_modules, extensions
 from chat_app.accounts.setup import register_sign_in
 from chat_app.database import opened_tables
 from chat_app.extensions import AGENTS, IDENTITY, check_may_administer, check_may_limit
@@ -123,7 +123,7 @@ async def run_worker(settings: Settings, metrics: tuple[str, int] | None = None)
     Raises:
         AgentCoreError: the settings do not fit together, or the database cannot be used.
     """
-    extensions.load(settings.extensions)
+    extension_modules.load(settings.extensions)
     register_sign_in(settings.sign_in)
     register_servers(settings.mcp_servers)
     _, models = models_of(settings)

@@ -15,7 +15,7 @@ import chat_app.chat_app  # noqa: F401 (registers the pages of the app)
 from agent_core import Agent, mcp_tools
 from agent_core.errors import ValidationError
 from agent_core.testing import ScriptedModel
-from chat_app import extensions
+from chat_app import extension_modules, extensions
 from chat_app.extensions import (
     Content,
     register_agent,
@@ -135,15 +135,15 @@ def test_only_a_tool_with_a_registered_view_receives_its_values_twice() -> None:
 
 
 def test_modules_are_imported_in_order_or_refused_before_anything_is_built(module: Path) -> None:
-    extensions.load([module.stem])
+    extension_modules.load([module.stem])
     assert {"t": str} == extensions.TOOL_VIEWS
     for missing in ("no_such_module", "no_such.module", "mine_for_a_test.no_package"):
         with pytest.raises(ValidationError, match=missing):
-            extensions.require([missing])
+            extension_modules.require([missing])
 
 
 def test_a_changed_module_is_another_page_to_build(module: Path) -> None:
-    files = list(extensions.sources([module.stem]))
+    files = list(extension_modules.sources([module.stem]))
     assert files == [module]
     before = frontend.fingerprint(files)
     assert before != frontend.fingerprint()
@@ -156,7 +156,10 @@ def test_every_file_of_a_package_counts(tmp_path: Path, monkeypatch: pytest.Monk
     for name in ("__init__.py", "look.css"):
         (tmp_path / "pack_for_a_test" / name).touch()
     monkeypatch.syspath_prepend(tmp_path)
-    assert [path.name for path in extensions.sources(["pack_for_a_test"])] == ["__init__.py", "look.css"]
+    assert [path.name for path in extension_modules.sources(["pack_for_a_test"])] == [
+        "__init__.py",
+        "look.css",
+    ]
 
 
 def test_the_names_of_modules_are_checked_when_they_are_read() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from tests.support.docs.doc_pages import run, steps
 
 LOADED = """
-from chat_app import extensions
+from chat_app import extension_modules, extensions
 from chat_app.shell.frame import framed
 
-extensions.load(["trip_page"])
+extension_modules.load(["trip_page"])
 print(extensions.OFFERED["guide"], extensions.PAGES["/trip"].title)
 framed(extensions.PAGES["/trip"].component)().render()
 """
