@@ -17,6 +17,7 @@ from chat_app.keys import command, rows
 from chat_app.keys.key_ring import KeyRing, TooManyKeysError
 from chat_app.keys.rows import MAX_FAILURES, PERIOD
 from chat_app.server.settings import Settings
+from tests.tools.postgresql import PostgreSQL
 
 DAY = 86_400.0
 
@@ -124,6 +125,21 @@ async def test_wrong_keys_are_limited_for_each_address_and_right_ones_still_work
     for each in (ring, other):
         with pytest.raises(AccessDeniedError):
             await each.caller("rda_x", "10.0.0.1")
+
+
+async def test_wrong_keys_are_limited_on_postgresql(postgresql: PostgreSQL) -> None:
+    postgresql.execute("drop database if exists keys", "create database keys")
+    clock = Clock()
+    with open_app_database(postgresql.url("keys"), MIGRATIONS) as opened:
+        ring = KeyRing(opened, clock=clock)
+        for number in range(MAX_FAILURES):
+            with pytest.raises(AccessDeniedError):
+                await ring.caller(f"rda_{number}", "::1")
+        with pytest.raises(TooManyKeysError):
+            await ring.caller("rda_x", "::1")
+        clock.now += PERIOD
+        with pytest.raises(AccessDeniedError):
+            await ring.caller("rda_x", "::1")
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ async def test_items_are_those_of_the_request_and_of_the_turns_before(tmp_path: 
         assert (await ai.responses.input_items.list(first.id, order="asc")).data == items[:4]
 
 
-async def test_pages_have_every_item_once_also_in_a_branch_that_was_put_aside(tmp_path: Path) -> None:
-    async with serving_openai(tmp_path / "a.db", echo) as (ai, _, _client):
+async def test_pages_have_every_item_once_also_in_a_branch_that_was_put_aside(path: Path) -> None:
+    async with serving_openai(path, echo) as (ai, _, _client):
         first = await ask(ai, "One")
         second = await ask(ai, "Two", previous_response_id=first.id)
         other = await ask(ai, "Other", previous_response_id=first.id)
