@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection
+from urllib.parse import unquote
 
 WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Names that every provider accepts, but for the few that require a letter first."""
@@ -18,14 +19,20 @@ WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MARK = re.compile(r"<\|[^<>|]*(?:\|>)?|\|>|</?\w[^<>]*>|\[/?[A-Z_]+\]")
 """Marks that chat templates put around a name: <|channel|>, <tool_call>, [TOOL_CALLS]."""
 
-_FUNCTION_TAG = re.compile(r"<function=([^<>]*)>")
+_FUNCTION_TAG = re.compile(r"<function=([^<>]*)>|<\w+ name=[\"']([^\"'<>]*)[\"'] ?/?>")
 _RECIPIENT = re.compile(r"^.*\bto=")
-_NAMESPACE = re.compile(r"(?:[\w-]+(?:\.|::?|/))+(?=[\w-])")
-_SEPARATOR = re.compile(r"[.:/]+")
-_INDEX = re.compile(r"(?<=[A-Za-z_])[:.#]\d+$")
-_AROUND = "“”‘’«»?!$@&|\\~→\u200b\u200c\u200d\u2060\ufeff\ufffd\xa0 \t\r\n\"'`*()[]{}<>,;:.=#"
+_NAMESPACE = re.compile(r"(?:[\w-]+ ?(?:\.|::?|/|=) ?)+(?=[\w-])")
+_PREFIX = re.compile(r"(?:functions?|default_api|tools?|mcp__[A-Za-z0-9-]+_)[_-]+(?=\w)")
+"""Namespaces that are joined to the name by a character that names have."""
+
+_SEPARATOR = re.compile(r"[.:/= ]+")
+_INDEX = re.compile(r"(?<=[A-Za-z_])[:.#](?:call_?)?\d+$")
+_AROUND = re.compile(r"^[^\w-]+|[^\w-]+$")
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\\[nrt]|[▁ĠĊ]")
+"""Colours of a terminal, line breaks as text, and what tokenizers write for blanks and line breaks."""
+
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
-_ARGUMENTS = re.compile(r"\([^()]*\)?$")
+_ARGUMENTS = re.compile(r"(?<=\w)\s*(?:\(.*\)|\([^()]*|\{.*\}|\{[^{}]*)$", re.S)
 _FIELD = re.compile(r"[\"']name[\"']\s*:\s*[\"']([^\"']+)[\"']")
 _BESIDE = frozenset(
     {"json", "code", "commentary", "analysis", "final", "function", "tool", "call", "tool_call"}
@@ -47,11 +54,22 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
         return written
     if len(written) > _MAX_NAME:
         return None
-    text = unicodedata.normalize("NFKC", written)
-    if field := _FIELD.search(text):
-        text = field[1]
-    pieces = [piece for piece in _MARK.split(_FUNCTION_TAG.sub(r" \1<>", text)) if piece.strip(_AROUND)]
-    found = {tool for piece in pieces if (tool := _plain(piece, tools)) is not None}
+    text = _readable(written)
+    field = _FIELD.search(text)
+    return _only(text, tools) or (_only(field[1], tools) if field else None)
+
+
+def _readable(written: str) -> str:
+    """Return a text without encodings and without characters that cannot be seen."""
+    text = _ESCAPES.sub(" ", unicodedata.normalize("NFKC", unquote(written)))
+    spaced = (" " if letter.isspace() else letter for letter in text)
+    return "".join(letter for letter in spaced if unicodedata.category(letter) not in ("Cc", "Cf"))
+
+
+def _only(text: str, tools: Collection[str]) -> str | None:
+    """Return the tool of the pieces between the marks in a text, if they name only one."""
+    pieces = [_AROUND.sub("", piece) for piece in _MARK.split(_FUNCTION_TAG.sub(r" \1\2<>", text))]
+    found = {tool for piece in pieces if piece and (tool := _plain(piece, tools)) is not None}
     return found.pop() if len(found) == 1 else None
 
 
@@ -64,15 +82,16 @@ def wire_name(written: str) -> str:
 
 
 def _plain(piece: str, tools: Collection[str]) -> str | None:
-    piece = _ARGUMENTS.sub("", _RECIPIENT.sub("", piece)).strip(_AROUND)
-    words = piece.split()
-    if len(words) > 1 and (named := [word for word in words if word.lower() not in _BESIDE]):
-        piece = " ".join(named).strip(_AROUND)
+    piece = _AROUND.sub("", _ARGUMENTS.sub("", _RECIPIENT.sub("", piece)))
+    words = list(dict.fromkeys(piece.split()))
+    if named := [word for word in words if len(words) == 1 or word.lower() not in _BESIDE]:
+        piece = _AROUND.sub("", " ".join(named))
     bare = _INDEX.sub("", piece)
     space = _NAMESPACE.match(bare)
     if space and not set(_SEPARATOR.split(space.group())).isdisjoint(tools):
         return None  # two tools in a row
-    for name in (piece, bare, bare[space.end() :] if space else bare, _once(bare)):
+    inner = bare[space.end() :] if space else bare
+    for name in (piece, bare, inner, _PREFIX.sub("", inner, count=1), _once(bare)):
         if name in tools:
             return name
         same = [tool for tool in tools if _spelling(tool) == _spelling(name)]
