@@ -1,8 +1,8 @@
 """Provide standard loggers whose records contain no secrets and no injected lines.
 
 Handlers, levels and formats are left to the application. Records are cleaned before any handler sees them:
-secrets are hidden in error messages, tracebacks and arguments, and line breaks and control characters in
-arguments are escaped.
+secrets are hidden in error messages, tracebacks and arguments, control characters are escaped, and in arguments line
+breaks, too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,13 @@ from typing import Any, cast
 from agent_core.text.redaction import hide_secrets
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\u034f\u115f\u1160\u2800\u3164\uffa0\U000e0000-\U000e0fff]"
 )
-"""Controls, line separators, invisible and bidirectional marks, lone surrogates."""
+"""Controls, line separators, invisible and bidirectional marks, blank letters, tags, lone surrogates."""
+_IN_LINES = re.compile(rf"(?![\n\t]){_UNPRINTABLE.pattern}")
+"""The same without the line breaks and tabs of a traceback."""
+
 _MAX_VALUE = 100_000  # characters of one value or traceback
 
 
@@ -51,7 +55,7 @@ class _Cleaner(logging.Filter):
             record.args = tuple(_clean(value) for value in record.args)
         if record.exc_info and not record.exc_text and (error := record.exc_info[1]):
             printed = _printed(error, record.exc_info[2])
-            record.exc_text = hide_secrets(printed).rstrip("\n")
+            record.exc_text = _safe(printed).rstrip("\n")
             is_cut = len(printed) == _MAX_VALUE
             if is_cut or record.exc_text != printed.rstrip("\n"):  # many handlers format the error themselves
                 error = _without_secrets(error, {})
@@ -85,16 +89,21 @@ def _renamed(error: BaseException, known: dict[int, BaseException]) -> BaseExcep
         group = cast("BaseExceptionGroup[BaseException]", error)
         inner = [_without_secrets(each, known) for each in group.exceptions]
         made: Any = type(kind.__name__, (BaseExceptionGroup,), names)
-        return made(hide_secrets(group.message[:_MAX_VALUE]), inner)
+        return made(_safe(group.message[:_MAX_VALUE]), inner)
     try:
         words = str(error)
     except Exception:  # a __str__ that fails itself
         words = ""
-    return type(kind.__name__, (BaseException,), names)(hide_secrets(words[:_MAX_VALUE]))
+    return type(kind.__name__, (BaseException,), names)(_safe(words[:_MAX_VALUE]))
+
+
+def _safe(text: str) -> str:
+    """Return lines of text without secrets, with escapes for characters that change their display."""
+    return _IN_LINES.sub(_escaped, hide_secrets(text))
 
 
 def _notes(error: BaseException) -> list[str]:
-    return [hide_secrets(str(note)[:_MAX_VALUE]) for note in getattr(error, "__notes__", ())]
+    return [_safe(str(note)[:_MAX_VALUE]) for note in getattr(error, "__notes__", ())]
 
 
 def _clean(value: Any) -> Any:
@@ -110,4 +119,7 @@ def _clean(value: Any) -> Any:
 def _escaped(match: re.Match[str]) -> str:
     letter = match[0]
     named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(letter)
-    return named or (f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}")
+    number = ord(letter)
+    return named or (
+        f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 65536 else f"\\U{number:08x}"
+    )

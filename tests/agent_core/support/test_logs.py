@@ -40,6 +40,7 @@ FORGED = (
     "a\x00b\x07\x08",
     "a\ud800b",
     "a\u200bb\ufeff",
+    "a\U000e0041b\u3164",
 )
 
 
@@ -65,12 +66,12 @@ def test_a_traceback_hides_what_the_error_says(caplog: pytest.LogCaptureFixture)
         try:
             raise ValueError("password=hunter2")
         except ValueError as cause:
-            raise RuntimeError("Bearer abcd1234efgh") from cause
+            raise RuntimeError("Bearer abcd1234efgh\r\x1b[31m\u202e") from cause
     except RuntimeError:
         log.exception("It failed")
     assert "hunter2" not in caplog.text
     assert "abcd1234efgh" not in caplog.text
-    assert "RuntimeError: Bearer [hidden]" in caplog.text
+    assert "RuntimeError: Bearer [hidden]\\r\\x1b[31m\\u202e" in caplog.text
     assert "ValueError: password=[hidden]" in caplog.text
     assert "test_logs.py" in caplog.text, "the traceback itself stays"
 
