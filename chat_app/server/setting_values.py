@@ -5,7 +5,9 @@ Every parser raises `ValidationError` with a sentence that says what is valid.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ WebhookSetting = Webhook | Literal["off"] | None
 Reach = Literal["any", "public", "none"]
 """MCP servers that administrators may add: at any address, at public ones only, or none."""
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 _MAX_COUNT = 10_000
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 
@@ -49,6 +52,19 @@ def parse_port(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 6 and 1 <= int(value) <= 65535):
         raise ValidationError(f"CHAT_PORT is {value!r}; it must be a number from 1 to 65535, such as 3000.")
     return int(value)
+
+
+def parse_listening(value: str) -> str:
+    """Return an IP address or a name to listen on, without a scheme, brackets and a port."""
+    try:
+        ip_address(value)
+    except ValueError:
+        if not (_HOST_NAME.fullmatch(value) and any(map(str.isalpha, value))):
+            raise ValidationError(
+                f"CHAT_HOST is {value!r}; it must be an address or a name alone, such as 127.0.0.1, ::1 or 0.0.0.0. "
+                "The port is CHAT_PORT, and public addresses are CHAT_ORIGINS."
+            ) from None
+    return value
 
 
 def parse_http_url(name: str, value: str | None) -> str | None:

@@ -28,6 +28,7 @@ from chat_app.server.setting_values import (
     parse_file,
     parse_http_url,
     parse_limit,
+    parse_listening,
     parse_model_name,
     parse_modules,
     parse_port,
@@ -259,7 +260,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     steps = values.get("CHAT_MAX_PARALLELISM", "64")
     redis_url = _redis_url(values.get("CHAT_REDIS_URL"))
     return Settings(
-        host=values.get("CHAT_HOST", "127.0.0.1"),
+        host=parse_listening(values.get("CHAT_HOST", "127.0.0.1")),
         port=parse_port(values.get("CHAT_PORT", "3000")),
         origins=origins,
         base_path=base_path,

@@ -45,7 +45,8 @@ class GeminiReader(AnswerReader):
             self.message = str(fields_of(response.get("promptFeedback")).get("blockReasonMessage") or "")
         if not (candidates := items_of(response.get("candidates"))):
             return []
-        candidate = fields_of(candidates[0])
+        if (candidate := self.chosen(candidates, ("content",))) is None:
+            return []
         if finish := candidate.get("finishReason"):
             self.finish = str(finish)
         self.message = str(candidate.get("finishMessage") or self.message)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
@@ -23,7 +22,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.domain.signatures import REASONING_FIELDS
-from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, sources_of, texts_of
+from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, index_of, sources_of, texts_of
 from agent_core.support.plain_json import Json, fields_of, items_of
 
 _BESIDE = ("citations", "search_results")
@@ -58,7 +57,6 @@ class ChatReader(AnswerReader):
         self._details = _Details()
         self._ran: set[str] = set()  # ids of calls that the provider ran
         self._streamed = False  # whether a delta had content
-        self._choice: int | None = None  # the index of the choice that is read
         self._thought = False  # whether there was reasoning
         self._call = 0  # the index of the newest fragment of a tool call
         self._has_called = False
@@ -74,7 +72,8 @@ class ChatReader(AnswerReader):
             if isinstance(value := chunk.get(key), str):
                 self.about[key] = value
         events: list[ModelEvent] = [source for key in _BESIDE for source in _sources(chunk.get(key))]
-        if not chunk.get("choices") or (fields := self._chosen(chunk["choices"])) is None:
+        choices = chunk.get("choices")
+        if not choices or (fields := self.chosen(items_of(choices) or [choices], _SAID)) is None:
             return events
         if finish := fields.get("finish_reason"):
             self.finish = str(finish)
@@ -91,15 +90,6 @@ class ChatReader(AnswerReader):
             self._streamed = self._streamed or bool(said)
             events += said
         return events
-
-    def _chosen(self, choices: object) -> Json | None:
-        """Return the choice of a chunk that is read: of several answers only one, the first to say something."""
-        listed = [fields_of(each) for each in (items_of(choices) or [choices])]
-        fields = min(listed, key=_place)
-        if self._choice is None:
-            self._choice = _place(fields) if any(fields.get(key) for key in _SAID) else None
-            return fields
-        return next((each for each in listed if _place(each) == self._choice), None)
 
     def end(self) -> list[ModelEvent]:
         """Return the end of a reasoning part with the details that its provider expects back."""
@@ -129,7 +119,7 @@ class ChatReader(AnswerReader):
             function = _function(fields)
             if not function and not (self._has_called and _call_metadata(fields)):
                 continue  # without a function only a signature that was sent after its call counts
-            index = _index(fields.get("index"))
+            index = index_of(fields.get("index"))
             if index is None:
                 index = place if len(listed) > 1 else self._call
             self._call, self._has_called = index, True
@@ -180,10 +170,6 @@ class XaiReader(ChatReader):
         config = import_module("litellm.llms.xai.chat.transformation").XAIChatConfig
         config.fold_reasoning_tokens_into_completion(newest)
         return super()._usage(litellm, newest)
-
-
-def _place(choice: Json) -> int:
-    return _index(choice.get("index")) or 0
 
 
 def _is_whole(block: object) -> bool:
@@ -266,15 +252,6 @@ def _sources(found: object) -> list[ModelEvent]:
     """
     pages = [fields_of(each) or {"url": each} for each in items_of(found)]
     return sources_of([page.get("url_citation") or page for page in pages])
-
-
-def _index(value: object) -> int | None:
-    """Return the index of a call; some servers send it as text."""
-    if isinstance(value, str) and value.strip().isdigit():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value)
 
 
 def _call_metadata(call: Json) -> Json | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, cast
 
 from agent_core.domain.model_adapter import (
@@ -15,7 +18,10 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
 )
 from agent_core.errors import ModelError
+from agent_core.support.logs import get_logger
 from agent_core.support.plain_json import Json, fields_of, items_of
+
+_log = get_logger(__name__)
 
 FAILED = frozenset(
     {
@@ -32,6 +38,8 @@ https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#paus
 
 _KEPT_REASONS = FAILED | {PAUSED, "model-context-window-exceeded"}
 
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
+_MOST = 2**53  # a number up to which a float is exact
 _MAX_DEPTH = 8  # nesting of parts in a content
 _REASONING = ("thinking", "reasoning", "reasoning_text", "reasoning_content", "summary", "summary_text")
 _PARTS: dict[str, type[TextDelta] | type[ReasoningDelta]] = {
@@ -65,10 +73,25 @@ class AnswerReader:
         self.message = ""
         self.usages: list[Json] = []
         self.about: Json = {}
+        self._choice: int | None = None  # the index of the answer that is read
 
     def knows(self, value: Json) -> bool:
         """Return whether a value can be of this format."""
         return not self.KEYS.isdisjoint(value)
+
+    def chosen(self, answers: Sequence[object], said: Collection[str]) -> Json | None:
+        """Return the one of several answers that is read: the first to say something, by its index.
+
+        Args:
+            answers: those of one value, which may lack it.
+            said: the keys of what an answer says.
+        """
+        listed = [fields_of(each) for each in answers]
+        fields = min(listed, key=_place)
+        if self._choice is None:
+            self._choice = _place(fields) if any(fields.get(key) for key in said) else None
+            return fields
+        return next((each for each in listed if _place(each) == self._choice), None)
 
     def read(self, value: Json, /) -> list[ModelEvent]:
         """Return the events of one value."""
@@ -79,17 +102,21 @@ class AnswerReader:
         return []
 
     def count(self, usage: object) -> None:
-        """Add a report of usage."""
+        """Add a report of usage; what is no count in it is left out."""
         if isinstance(usage, dict):
-            self.usages.append(cast(Json, usage))
+            self.usages.append(cast(Json, _counted(cast(object, usage))))
 
     def usage(self, litellm: Any) -> Any:
         """Return the usage as litellm's object, counted like litellm for this format; None if none was reported."""
         newest = {key: value for usage in self.usages for key, value in usage.items() if value is not None}
-        return self._usage(litellm, newest) if newest else None
+        try:
+            return self._usage(litellm, newest) if newest else None
+        except Exception as error:  # it is litellm's own, and an answer is worth more than its counts
+            _log.warning("The provider's report of usage cannot be read: %r", error)
+            return None
 
     def _usage(self, litellm: Any, newest: Json) -> Any:
-        read, written = (newest.get(key, 0) for key in self.COUNTS)
+        read, written = (newest.get(key) or 0 for key in self.COUNTS)
         return litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
 
     def to_finish(self, litellm: Any, answer: Any, reason: str | None) -> Finish | None:
@@ -99,6 +126,32 @@ class AnswerReader:
         provider = str(getattr(answer, "custom_llm_provider", None) or "provider")
         metadata = {provider: {**self.about, "finish_reason": reason}}
         return Finish(_finish_reason(litellm, reason), self.message, metadata)
+
+
+def index_of(value: object) -> int | None:
+    """Return the index of a call or an answer; some servers send it as text."""
+    if isinstance(value, str) and value.strip().isdigit():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)
+
+
+def _place(answer: Json) -> int:
+    return index_of(answer.get("index")) or 0
+
+
+def _counted(value: object) -> object:
+    """Return a report of usage with its numbers as numbers, 0 or more; some servers send them as text."""
+    if isinstance(value, dict):
+        return {key: _counted(inner) for key, inner in fields_of(cast(object, value)).items()}
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if not 0 <= value < _MOST:
+        return None
+    return int(value) if value == int(value) else value
 
 
 def _finish_reason(litellm: Any, reason: str) -> str:

@@ -198,6 +198,8 @@ class _Objects:
 
     def _take(self, line: bytes) -> bytes | None:
         """Return the value that a line completes; only a line without indentation can."""
+        if not self._value and not line.strip():
+            return None
         begins = line.startswith(b"{")
         if self._value and begins and self._read:
             self._value.append(line)  # one value per line, and the previous one is broken
@@ -219,15 +221,27 @@ def _loaded(text: bytes) -> Iterator[Any]:
     """Yield the values of an event's data; without blank lines a server sends several at once."""
     try:
         value: Any = _json(text)
-    except ValueError:
+    except ValueError as error:
         lines = [line for line in text.split(b"\n") if line.strip()]
         if len(lines) < 2:
-            raise
-        values = [_json(line) for line in lines if not line.startswith(b"[DONE]")]
+            if not str(error).startswith("Extra data"):
+                raise
+            values = list(_in_a_row(text.decode("utf-8", "replace")))
+        else:
+            values = [_json(line) for line in lines if not line.startswith(b"[DONE]")]
     else:
         # Google's server sends an array unless an event stream was requested.
         values = cast("list[Any]", value) if isinstance(value, list) else [value]
     yield from values
+
+
+def _in_a_row(text: str) -> Iterator[Any]:
+    """Yield the values that a server writes without anything between them."""
+    decoder, place = json.JSONDecoder(strict=False), 0
+    while place < len(text):
+        value, place = decoder.raw_decode(text, place)
+        yield value
+        place = len(text) - len(text[place:].lstrip())
 
 
 def _json(text: bytes) -> Any:

@@ -77,6 +77,10 @@ def test_the_database_lies_in_the_data_folder(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        *(
+            ("CHAT_HOST", value)
+            for value in ("http://localhost", "127.0.0.1:3000", "[::1]", "*", "3000", "a b")
+        ),
         ("CHAT_PORT", "0"),
         ("CHAT_PORT", "65536"),
         ("CHAT_PORT", "three thousand"),
