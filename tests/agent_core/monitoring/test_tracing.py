@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from agent_core import AgentApi, Budget, CallContext, ToolContext, action_tool, 
 from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.events.run_events import TurnEnded
 from agent_core.domain.model_adapter import Usage
-from agent_core.errors import ModelError, ValidationError
+from agent_core.errors import ModelError
 from agent_core.monitoring import Metrics
 from agent_core.testing import ToolUse, eventually
 from tests.support.agents import AT_ONCE, agent_on, finished, live, runtime_of, waiting
@@ -30,63 +28,14 @@ pytest.importorskip(
 )
 
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
-from agent_core.monitoring.tracing import Tracing
+from tests.support.traces import Traces, at, parent, traced
 
 
 @async_tool
 def ask() -> None:
     """Ask somebody."""
-
-
-class Traces:
-    """The `ReadableSpan`s that were written, and the provider that writes them."""
-
-    def __init__(self, **options: Any) -> None:
-        self.exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(**options)
-        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-
-    @property
-    def spans(self) -> Sequence[Any]:
-        return self.exporter.get_finished_spans()
-
-    def named(self, name: str) -> list[Any]:
-        return [span for span in self.spans if span.name == name]
-
-    async def some(self, name: str, count: int) -> list[Any]:
-        await eventually(lambda: len(self.named(name)) == count)
-        return self.named(name)
-
-    async def one(self, name: str) -> Any:
-        (span,) = await self.some(name, 1)
-        return span
-
-
-@asynccontextmanager
-async def traced(
-    path: Path, turns: Any, *, traces: Traces | None = None, content: bool | None = None, **options: Any
-) -> AsyncGenerator[tuple[AgentApi, Traces]]:
-    traces = traces or Traces()
-    async with agent_on(path, turns, **options) as api:
-        tracing = Tracing(runtime_of(api), tracer_provider=traces.provider, capture_content=content)
-        yield api, traces
-        tracing.close()
-
-
-def at(span: ReadableSpan, name: str) -> Any:
-    return (span.attributes or {}).get(name)
-
-
-def parent(span: ReadableSpan) -> int | None:
-    return None if span.parent is None else span.parent.span_id
 
 
 async def test_turn_is_a_trace_of_its_attempts(path: Path) -> None:
@@ -300,87 +249,6 @@ async def test_content_is_recorded_only_when_asked_for_and_without_secrets(path:
     assert answer["parts"] == [{"type": "text", "content": "It is here."}]
     assert json.loads(at(tool, "gen_ai.tool.call.arguments")) == {"place": "Oslo", "api_key": "[hidden]"}
     assert json.loads(at(tool, "gen_ai.tool.call.result")) == {"found": ["[hidden]", 3]}
-
-
-@pytest.mark.sqlite
-async def test_exporter_and_sampler_that_fail_harm_no_turn(path: Path) -> None:
-    class Failing(SpanExporter):
-        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            raise RuntimeError("no collector")
-
-    class Unfair(TraceIdRatioBased):
-        def should_sample(self, *args: Any, **options: Any) -> Any:
-            raise RuntimeError("no decision")
-
-    for traces in (Traces(), Traces(sampler=Unfair(1.0))):
-        traces.provider.add_span_processor(SimpleSpanProcessor(Failing()))
-        async with traced(path, lambda _: ["Yes."], traces=traces) as (api, _):
-            assert (await finished(api, await api.create_thread("Hi"))).status == "completed"
-
-
-@pytest.mark.sqlite
-async def test_turn_is_sampled_as_one(path: Path) -> None:
-    traces = Traces(sampler=ParentBased(TraceIdRatioBased(0.5)))
-    async with traced(path, lambda _: ["Yes."], traces=traces) as (api, _):
-        for number in range(12):
-            await finished(api, await api.create_thread("Hi", thread_id=f"t{number}"))
-        await eventually(
-            lambda: len(traces.named("chat scripted")) == len(traces.named("invoke_agent assistant"))
-        )
-    roots, steps = (
-        {span.context.trace_id for span in traces.named(name)}
-        for name in ("invoke_agent assistant", "chat scripted")
-    )
-    assert roots == steps
-    assert len(roots) <= 12
-
-
-@pytest.mark.sqlite
-async def test_tracer_that_chooses_its_own_ids_stays_in_the_trace(path: Path) -> None:
-    class Foreign(trace.TracerProvider):
-        def get_tracer(self, *args: Any, **options: Any) -> trace.Tracer:
-            real = traces.provider.get_tracer(*args)
-
-            class Wrapped(trace.Tracer):
-                def start_span(self, *args: Any, **options: Any) -> trace.Span:
-                    return real.start_span(*args, **options)
-
-                start_as_current_span: Any = None
-
-            return Wrapped()
-
-    traces = Traces()
-    async with agent_on(path, [["Yes."]]) as api:
-        Tracing(runtime_of(api), tracer_provider=Foreign())
-        with pytest.raises(ValidationError, match="traced already"):
-            Tracing(runtime_of(api))
-        await finished(api, await api.create_thread("Hi"))
-        await traces.one("invoke_agent assistant")
-    assert len({span.context.trace_id for span in traces.named("chat scripted")}) == 1
-
-
-@pytest.mark.sqlite
-async def test_durations_and_tokens_are_histograms(path: Path) -> None:
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader])
-    turns = [["Yes.", Usage(10, 2, 12)], [ModelError("no", kind="auth")]]
-    async with agent_on(path, turns) as api:
-        Tracing(runtime_of(api), meter_provider=provider)
-        thread = await api.create_thread("Hi")
-        await finished(api, thread)
-        await api.send_message(thread.id, "Again")
-        await finished(api, thread)
-        data: Any = reader.get_metrics_data()
-        found = json.loads(data.to_json())
-    (scope,) = found["resource_metrics"][0]["scope_metrics"]
-    metrics = {each["name"]: each for each in scope["metrics"]}
-    duration, tokens = metrics["gen_ai.client.operation.duration"], metrics["gen_ai.client.token.usage"]
-    assert (duration["unit"], tokens["unit"]) == ("s", "{token}")
-    points = duration["data"]["data_points"]
-    assert {point["attributes"].get("error.type") for point in points} == {None, "auth"}
-    assert all(point["attributes"]["gen_ai.request.model"] == "scripted" for point in points)
-    used = {p["attributes"]["gen_ai.token.type"]: p["sum"] for p in tokens["data"]["data_points"]}
-    assert used == {"input": 10, "output": 2}
 
 
 ORDINARY = """
