@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -191,6 +192,9 @@ class ApiBase:
         return [message for message in messages if not (self._exclude_system and message.role == "system")]
 
 
+_MEDIA_TYPE = re.compile(r"[^\s/;]+/[^\s/;]+ ?(?:;[^/]*)?")
+"""A type and a subtype, with or without parameters."""
+
 _READ = ("prompt", "message", "messages", "message_id", "metadata", "trigger", "since", "until")
 """Parameters that have checks, and error messages, of their own."""
 
@@ -349,7 +353,7 @@ def checked_media_type(given: str) -> str:
     Raises:
         ValidationError: it is not one.
     """
-    if given.count("/") != 1 or clean_text(given) != given or len(given) > MAX_ID:
+    if not _MEDIA_TYPE.fullmatch(given) or not given.isprintable() or len(given) > MAX_ID:
         raise ValidationError(f"{given!r:.60} is not a media type; give one such as image/png.")
     return given
 

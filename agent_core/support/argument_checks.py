@@ -97,7 +97,7 @@ def check_names(function: Callable[..., Any], options: Iterable[str], *, who: st
 def unknown_option(who: str, name: str, known: Collection[str]) -> UnknownOptionError:
     """Return the error for an unknown option; it suggests the closest known one, or names all."""
     near = did_you_mean(name, known) or f"; it takes {', '.join(known)}."
-    return UnknownOptionError(f"{who[0].upper()}{who[1:]} has no option {name!r}{near}")
+    return UnknownOptionError(f"{who} has no option {name!r}{near}")
 
 
 def check_takes(function: Callable[..., Any] | None, names: Collection[str], what: str) -> None:
@@ -122,7 +122,7 @@ def check_items(options: Mapping[str, Any], typed: type, who: str) -> None:
     hints = typing.get_type_hints(typed)
     for name, value in options.items():
         if name not in hints:
-            raise unknown_option(who, name, hints)
+            raise unknown_option(f"{who[0].upper()}{who[1:]}", name, hints)
         if (kind := kind_of(hints[name])) is not None and not kind.fits(value):
             raise ValidationError(f"{name} of {who} must be {kind.words}, not {shown(value)}.")
 

@@ -148,6 +148,8 @@ async def test_a_url_that_only_looks_like_a_file_is_refused(path: Path, given: s
     [
         (b"", "image/png"),
         (bytes(MAX_FILE_BYTES + 1), "image/png"),
+        (b"x", "text/plain\r\nX: y"),
+        (b"x", "text/"),
         (PNG, "png"),
         (PNG, "a/b/c"),
         (PNG, "a/\0"),
