@@ -1,11 +1,11 @@
 // Attaches files to a message: by a button, by pasting and by dropping; and lists the attachments.
 
 import { useEffect, useEffectEvent, useRef, useState } from "react";
-import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import Paperclip from "lucide-react/dist/esm/icons/paperclip.mjs";
 import X from "lucide-react/dist/esm/icons/x.mjs";
 import { useWords } from "../i18n/words.js";
 import { addFiles, removeFile } from "./attachment_store.js";
+import { Thumbnail } from "./files.jsx";
 
 /** @param {DragEvent} event */
 const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");
@@ -132,7 +132,7 @@ export function AttachmentList({ thread, files, limits }) {
             data-ready={Boolean(file.part)}
             role={file.error ? "alert" : undefined}
           >
-            {file.preview ? <img src={file.preview} alt="" /> : <FileText size={15} aria-hidden="true" />}
+            <Thumbnail url={file.preview} />
             <span dir="auto" title={name}>
               {file.error ? reason({ name, error: file.error }) : name}
             </span>

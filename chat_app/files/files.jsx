@@ -1,5 +1,6 @@
-// The files of a message: pictures are shown, other files are download links.
+// The files of a message: pictures are shown; other files, and pictures that the browser cannot read, are download links.
 
+import { useState } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import { serverUrl } from "./attachment_store.js";
 
@@ -7,11 +8,19 @@ import { serverUrl } from "./attachment_store.js";
 
 /** @param {{ file: FileView }} props */
 function File({ file }) {
+  const [unreadable, setUnreadable] = useState(false);
   const url = file.path ? serverUrl(file.path) : file.url;
-  if (file.picture && file.path)
+  if (file.picture && file.path && !unreadable)
     return (
       <a href={url} target="_blank" rel="noopener noreferrer" className="picture">
-        <img src={url} alt={file.name} title={file.name} loading="lazy" data-testid="file-picture" />
+        <img
+          src={url}
+          alt={file.name}
+          title={file.name}
+          loading="lazy"
+          onError={() => setUnreadable(true)}
+          data-testid="file-picture"
+        />
       </a>
     );
   const inside = (
@@ -27,6 +36,17 @@ function File({ file }) {
   ) : (
     <span className="file">{inside}</span>
   );
+}
+
+/**
+ * Small picture of a chosen file; an icon for other files, and for pictures that the browser cannot read.
+ *
+ * @param {{ url?: string | null }} props
+ */
+export function Thumbnail({ url }) {
+  const [unreadable, setUnreadable] = useState(false);
+  if (!url || unreadable) return <FileText size={15} aria-hidden="true" />;
+  return <img src={url} alt="" onError={() => setUnreadable(true)} />;
 }
 
 /** @param {{ files?: FileView[] }} props */

@@ -18,8 +18,16 @@ const load = loadOnce(() =>
 const loadChemistry = loadOnce(() => load().then(() => import("katex/contrib/mhchem"))); // for \ce and \pu
 
 /**
- * Typeset a formula as HTML; null if KaTeX rejects it. `trust: false` forbids links and images, and the two limits
- * bound its size.
+ * Reject a formula with a link, an image or a style of its own, of which KaTeX would show the command's name only.
+ *
+ * @returns {never}
+ */
+function refuse() {
+  throw new Error("A formula has no links, images or styles.");
+}
+
+/**
+ * Typeset a formula as HTML; null if KaTeX rejects it. The two limits bound its size.
  *
  * @param {Katex} katex
  * @param {string} text
@@ -29,7 +37,8 @@ function typeset(katex, text, display) {
   try {
     return katex.renderToString(text, {
       displayMode: display,
-      trust: false,
+      trust: refuse,
+      errorColor: "inherit",
       strict: false,
       maxSize: 50,
       maxExpand: 500,

@@ -1,8 +1,8 @@
-// Removes what must not be parsed from a text: terminal escapes, carriage returns, and excess combining marks on one
-// letter. https://ecma-international.org/publications-and-standards/standards/ecma-48/
+// Removes what must not be parsed from a text: terminal escapes, carriage returns, control characters, which browsers show
+// as boxes, and excess combining marks on one letter. https://ecma-international.org/publications-and-standards/standards/ecma-48/
 
 const MAX_MARKS = 16; // on one letter; more are not writing, and take the browser seconds to lay out
-const CONTROL = /[\u001b\u009b\r]|\p{M}{16}/u;
+const CONTROL = /[\u0001-\u0008\r\u000e-\u001f\u007f-\u009f]|\p{M}{16}/u;
 const ESCAPE =
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)|\u001b[ -/]*[0-Z\\^-~]/g;
 const INCOMPLETE =
@@ -15,8 +15,8 @@ const MAX_ESCAPE_LENGTH = 2000; // characters
 const clear = (text) =>
   text
     .replace(ESCAPE, "")
-    .replace(/\r\n?/g, "\n")
-    .replace(/[\u001b\u009b]/g, "");
+    .replace(/\r\n?|\u0085/g, "\n")
+    .replace(/[\u0001-\u0008\u000e-\u001f\u007f-\u009f]/g, "");
 
 /** Cleaner of a text that arrives in pieces; the result does not depend on where it is split. */
 export class Cleaner {

@@ -11,7 +11,7 @@ from tests.support.browser.chat import FRAMES, Chat, in_production, wait_for
 from tests.support.providers.provider import Provider
 
 OpenTab = Callable[..., Chat]
-ANSWER = """Euler: $e^{i\\pi}+1=0$, water: $\\ce{H2O}$, for $5 to $10.
+ANSWER = """Euler: $e^{i\\pi}+1=0$, water: $\\ce{H2O}$, for $5 to $10, a $\\href{https://example.org}{link}$.
 
 $$
 \\frac{\\sqrt{\\pi}}{2}
@@ -43,7 +43,7 @@ def test_formulas_and_diagrams_are_drawn_and_loaded_only_when_needed(
     tab.send("Draw")
 
     expect(tab.answer.locator(".formula .katex")).to_have_count(3)
-    expect(tab.answer).to_contain_text("for $5 to $10.")
+    expect(tab.answer).to_contain_text("for $5 to $10, a $\\href{https://example.org}{link}$.")
     expect(tab.answer.locator(".diagram > div svg")).to_have_count(1)
     expect(tab.answer.locator(".diagram > div svg")).to_contain_text("Prompt")
     expect(tab.answer.locator("figure.code").last).to_contain_text("this is no diagram")

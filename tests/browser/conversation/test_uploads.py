@@ -15,6 +15,7 @@ PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 PICTURE: FilePayload = {"name": "dot.png", "mimeType": "image/png", "buffer": PNG}
+BROKEN: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": PNG[:20]}
 HAND_OVER = """([how, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const data = new DataTransfer();
@@ -52,6 +53,23 @@ def test_a_picture_is_seen_by_the_model_and_shown_again_after_a_reload(
     picture = tab.by("file-picture")
     expect(picture).to_be_visible()
     assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1
+
+
+@in_production
+def test_a_picture_that_the_browser_cannot_read_is_a_file_with_its_name(
+    provider: Provider, open_tab: OpenTab
+) -> None:
+    provider.answer("And this?", ["Nothing."])
+    tab = open_tab()
+    expect(tab.by("composer")).to_be_editable()
+    tab.by("file-input").set_input_files([BROKEN])
+    expect(tab.by("chosen-file")).to_have_attribute("data-ready", "true")
+    expect(tab.by("chosen-file").locator("img")).to_have_count(0)
+
+    tab.send("And this?")
+
+    expect(tab.by("file-link")).to_have_text("broken.png")
+    expect(tab.by("file-picture")).to_have_count(0)
 
 
 @in_production

@@ -350,5 +350,10 @@ def test_escapes_of_terminals_are_taken_out_of_text_and_code(scripts: Scripts) -
     ]
 
 
+def test_control_characters_are_taken_out_of_text_and_code(scripts: Scripts) -> None:
+    texts = ["a\x07b \x01c\x7f\u0093d\u0094", "one\u0085two\tthree", "```\nx\x08\x1fy\n```"]
+    assert scripts.run(DRAWN, TEXTS=texts) == ["<p>ab cd</p>", "<p>one two three</p>", "<pre>xy</pre>"]
+
+
 def test_chemical_formulas_are_formulas(scripts: Scripts) -> None:
     assert scripts.run(FORMULAS, TEXTS=["Water is $\\ce{H2O}$."]) == [["$\\ce{H2O}$"]]

@@ -31,6 +31,7 @@ DOCUMENTS = [
     "<details>\n<summary>More</summary>\n\n- **a**\n\n</details>\n\nafter\n\n<details open>\n\nno end",
     "H<sub>2</sub>O <b>open\n\n> [!TIP]\n> *try*\n\n> [!NOTE] not\n\n<br>\n\nx<br>y",
     "\x1b[31mred\x1b[0m and \x1b]8;;https://example.org\x07link\x1b]8;;\x07\n\n```\n\x1b[1mbold\x1b[22m\n```\n",
+    "**a\x07** \u0093b\u0094 c\u0085\u0085- d\x08\n\n```\n\x01\n\x1f```\n",
     "  - n\n$$ a = b\nhard  \n\n$$ c = d\n- e\n\nf $$\n",
     "***\n\n$$ a = b\n> [!TIP]\n> t\nhard  \n\n\r\n\x1b[1mx\n-\n",
     "1.\n\n\n\tq\n\n\n-\n\nc>\n\n$$\n" + "x\n" * 110 + "$$\n",
