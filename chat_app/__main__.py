@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,13 +171,14 @@ def _serve(settings: Settings, *, development: bool) -> None:
     if choice.problem:
         print(f"  Problem  {choice.problem}")
     print(f"  Data     {database_label(settings.database_url)}")
-    if settings.sign_in.local and (link := people.first_link(settings)):
+    # In development the sign-in has another port than the pages.
+    port = free_port(settings.host, settings.port + 1) if development else settings.port
+    if settings.sign_in.local and (link := people.first_link(replace(settings, port=port))):
         print(f"  Admin    {link} (works once, for three days)")
     addresses = settings.origins or (f"http://{host}:{settings.port}",)
     print(f"  Address  {', '.join(f'{address}{settings.base_path}' for address in addresses)}", flush=True)
     if folder is None:
-        backend_port = free_port(settings.host, settings.port + 1)
-        processes.serve_for_development(settings.host, settings.port, backend_port)
+        processes.serve_for_development(settings.host, settings.port, port)
     processes.serve(settings.host, settings.port, folder, settings.web_workers)
 
 

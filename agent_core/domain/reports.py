@@ -164,7 +164,8 @@ class StoredKind(JsonValue):
     """What the rows of a kind take.
 
     Attributes:
-        kind: "threads", "messages", "steps", "tool_calls", "files", "search", "usage", "schedules", "outbox" or "other".
+        kind: "threads", "messages", "steps", "tool_calls", "files", "search", "usage", "schedules",
+            "outbox", a kind of the application's own tables, or "other".
         rows: number of rows; on PostgreSQL an estimate of its statistics.
         size: bytes of the rows and of their indexes; None if the database cannot tell.
     """

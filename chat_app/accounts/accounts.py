@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlmodel import Session
 
-from agent_core.errors import AccessDeniedError, AgentCoreError
+from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.store.database.app_database import AppDatabase, open_app_database
 from chat_app.accounts import people
 from chat_app.accounts.attempts import count_attempt, forget_attempts
@@ -19,7 +19,8 @@ from chat_app.accounts.oidc import admit
 from chat_app.accounts.passwords import Passwords
 from chat_app.accounts.sessions import Sessions
 from chat_app.database import MIGRATIONS
-from chat_app.database.tables import PersonRow
+from chat_app.database.changes import count_change
+from chat_app.database.tables import PersonRow, SessionRow
 from chat_app.server.sign_in import Oidc
 
 R = TypeVar("R")
@@ -36,6 +37,14 @@ class TooManyAttemptsError(AgentCoreError):
     def __init__(self, seconds: float) -> None:
         self.minutes = max(1, round(seconds / 60))
         super().__init__(f"Too many attempts to sign in. Try again in {self.minutes} minutes.")
+
+
+class NotLetInError(AccessDeniedError):
+    """The person was disabled."""
+
+
+class NoPersonError(ValidationError):
+    """There is no such person."""
 
 
 class Invited(NamedTuple):
@@ -66,6 +75,7 @@ class Accounts:
 
         Raises:
             AccessDeniedError: the name or the password is wrong.
+            NotLetInError: the person was disabled.
             TooManyAttemptsError: too many were, with this name or from this address.
         """
         try:
@@ -90,6 +100,8 @@ class Accounts:
         person = session.get(PersonRow, person_id)
         if person is None or person.removed_at is not None or person.password_hash != stored:
             raise AccessDeniedError("The name or the password is wrong.")  # it was changed meanwhile
+        if person.disabled_at is not None:
+            raise NotLetInError("Your account is disabled. Ask an administrator.")
         return self._replace(session, person_id, old)
 
     def _replace(self, session: Session, person_id: str, old: str | None) -> str:
@@ -167,7 +179,7 @@ class Accounts:
                 if link is None
                 else people.person_of_link(session, link, self._clock())
             )
-            if person is None or person.removed_at is not None:
+            if person is None or not people.may_sign_in(person):
                 raise AccessDeniedError("This link was used or is too old.")
             people.set_password(session, person, password_hash)
             return people.begin_session(session, person_id, self._clock())
@@ -178,27 +190,93 @@ class Accounts:
         return token
 
     async def people(self) -> Sequence[PersonRow]:
-        """Return everybody who may sign in."""
+        """Return everybody who was not removed."""
         return await self._read(people.list_people)
 
-    async def invite(self, name: str, role: str) -> Invited:
+    async def session_counts(self) -> dict[str, int]:
+        """Return the number of browsers in which each person is signed in, by the person's id."""
+        return await self._read(people.count_sessions, self._clock())
+
+    async def sessions_of(self, person_id: str) -> Sequence[SessionRow]:
+        """Return the sessions of a person, the newest first."""
+        return await self._read(people.list_sessions, person_id, self._clock())
+
+    async def invite(self, name: str, role: str, actor: str | None = None) -> Invited:
         """Add a person, and return the link with which they choose a password.
 
+        Args:
+            name: the person's name.
+            role: "admin" or "member".
+            actor: the administrator who asks, who must be one still; None: whoever may.
+
         Raises:
+            AccessDeniedError: the actor is no longer an administrator.
             ValidationError: the name or the role is invalid, or somebody has the name.
         """
 
         def add(session: Session) -> Invited:
+            _check_acts(session, actor)
             person = people.add_person(session, name, role, self._clock())
             return Invited(person.name, people.make_link(session, person.id, self._clock()))
 
         return await self._write(add)
+
+    async def new_link(self, person_id: str, actor: str | None) -> Invited:
+        """Return a new link with which a person chooses a password; earlier ones end.
+
+        Raises:
+            AccessDeniedError: as for `invite`.
+            NoPersonError: the person was removed or disabled, or signs in elsewhere.
+        """
+
+        def make(session: Session, person: PersonRow) -> Invited:
+            if person.subject is not None or not people.may_sign_in(person):
+                raise NoPersonError(f"{person.name} has no password here.")
+            people.delete_links(session, person.id)
+            return Invited(person.name, people.make_link(session, person.id, self._clock()))
+
+        return await self.administer(person_id, make, actor)
+
+    async def administer(
+        self, person_id: str, action: Callable[[Session, PersonRow], R], actor: str | None
+    ) -> R:
+        """Do something with a person in one transaction, which applies to their open tabs and streams, too.
+
+        Administrators act one after the other, so that two cannot demote each other.
+
+        Args:
+            person_id: the person.
+            action: function of the transaction and the person's row.
+            actor: as for `invite`.
+
+        Raises:
+            AccessDeniedError: as for `invite`.
+            NoPersonError: there is no such person, or they were removed.
+        """
+
+        def act(session: Session) -> R:
+            count_change(session)  # first: it locks a row
+            _check_acts(session, actor)
+            person = _person(session, person_id)
+            if person is None or person.removed_at is not None:
+                raise NoPersonError("There is no such person any more.")
+            return action(session, person)
+
+        done = await self._write(act)
+        await self.sessions.refresh()
+        _log.info("%s was changed by %s", person_id, actor)
+        return done
 
     async def _read(self, function: Callable[..., R], *args: Any) -> R:
         return await asyncio.to_thread(self._database.read, function, *args)
 
     async def _write(self, function: Callable[..., R], *args: Any) -> R:
         return await asyncio.to_thread(self._database.write, function, *args)
+
+
+def _check_acts(session: Session, actor: str | None) -> None:
+    if actor is not None and not people.is_admin(session, actor):
+        raise AccessDeniedError("Only administrators of this app may do this.")
 
 
 def _person(session: Session, person_id: str) -> PersonRow | None:

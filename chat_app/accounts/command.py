@@ -90,11 +90,13 @@ def _link(session: Session, settings: Settings, person: PersonRow) -> str:
 def _list(session: Session, _settings: Settings, _options: argparse.Namespace) -> list[str]:
     found = people.list_people(session)
     width = max((len(person.name) for person in found), default=0)
-    ready = {True: "", False: "  no password yet"}
-    return [
-        f"{person.name:<{width}}  {person.role}{ready[bool(person.password_hash or person.subject)]}"
-        for person in found
-    ]
+    return [f"{person.name:<{width}}  {person.role}{_note(person)}" for person in found]
+
+
+def _note(person: PersonRow) -> str:
+    if person.disabled_at is not None:
+        return "  disabled"
+    return "" if person.password_hash or person.subject else "  no password yet"
 
 
 def _add(session: Session, settings: Settings, options: argparse.Namespace) -> list[str]:

@@ -7,18 +7,21 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
+from reflex.config import get_config
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chat_app.accounts.accounts import accounts
-from chat_app.accounts.cookie import with_session
+from chat_app.accounts.cookie import is_https, with_session
 from chat_app.extensions import PAGES
-from chat_app.server.origins import Origin
+from chat_app.server.origins import Origin, parse_host
+from chat_app.server.settings import load_settings
 
 SIGN_IN = "/sign-in"
 LINK = "/link"
-_ENDED = 4401  # close code of a socket whose session has ended; 4000 to 4999 are the application's
+_ENDED = 4401  # close code of a socket whose session has ended or has another role; 4000 to 4999 are the application's
 MAX_NEXT = 2000  # characters of an address to return to
 
 
@@ -54,7 +57,10 @@ class SessionGate:
 
 
 def _until(ended: asyncio.Event, kind: str, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Return both callables of a connection; after `ended` they behave as if the client had gone."""
+    """Return both callables of a connection; after `ended` they behave as if the client had gone.
+
+    A request that has its answer in one piece, such as that of a sign-out, still gets it.
+    """
 
     async def receive_until() -> Message:
         if not ended.is_set():
@@ -97,6 +103,44 @@ def safe_next(asked: str, base_path: str) -> str:
     if parts is None or parts.scheme or parts.netloc:
         return f"{base_path}/"
     return asked
+
+
+def origin_of(request: Request) -> str:
+    """Return the app's origin as the browser has asked for it: one of CHAT_ORIGINS, or the host, which the guard checks."""
+    text, listed = request.headers.get("host", ""), load_settings().origins
+    host = parse_host(text)
+    here = [origin for origin in listed if host is not None and origin.is_at(host)]
+    if here or listed:
+        return str((here or listed)[0])
+    return f"{'https' if is_https(request.scope, ()) else 'http'}://{text}"
+
+
+def link_address(request: Request, token: str) -> str:
+    """Return the whole address of a one-time link."""
+    return f"{origin_of(request)}{request.scope.get('root_path', '')}{LINK}/{token}"
+
+
+def pages_origin(host: str) -> str:
+    """Return the origin of the pages in development, where another port serves them than this server; else "".
+
+    Args:
+        host: the Host header of a request to this server.
+    """
+    found, config = parse_host(host), get_config()
+    if config.frontend_port == config.backend_port or found is None:
+        return ""
+    name = f"[{found.name}]" if ":" in found.name else found.name
+    return f"http://{name}:{config.frontend_port}"
+
+
+def sign_in_address(host: str, path: str) -> str:
+    """Return the address of the sign-in that leads back to a page; whole, as in development the page is elsewhere.
+
+    Args:
+        host: the Host header of a request to this server.
+        path: the page's path and query.
+    """
+    return f"http://{host}{SIGN_IN}?next={quote(path, safe='')}"
 
 
 def _is_page(scope: Scope) -> bool:

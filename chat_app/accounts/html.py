@@ -9,6 +9,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from chat_app.accounts.gate import pages_origin
 from chat_app.i18n import ENGLISH, LANGUAGES, read
 from chat_app.server.pages import logo_name
 from chat_app.server.settings import load_settings
@@ -86,7 +87,8 @@ def words_for(request: Request) -> Words:
 
 def page(request: Request, words: Words, title: str, *body: str, status: int = 200) -> HTMLResponse:
     """Return a document with a heading; the parts of its body are HTML already."""
-    base = escape(request.scope.get("root_path", ""))
+    pages = pages_origin(request.headers.get("host", ""))
+    base = escape(pages + request.scope.get("root_path", ""))
     sheets = "".join(f'<link rel="stylesheet" href="{base}/styles/{name}.css">' for name in _SHEETS)
     icon = f"{base}/{logo_name(load_settings().branding)}"
     text = (
@@ -98,7 +100,8 @@ def page(request: Request, words: Words, title: str, *body: str, status: int = 2
         f'<header><img src="{icon}" alt="" width="24" height="24">{NAME}</header>'
         f"<h1>{title}</h1>{''.join(body)}</main></body></html>"
     )
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+    policy = _POLICY.replace("'self'", f"'self' {pages}") if pages else _POLICY
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
     return HTMLResponse(text, status, headers)
 
 

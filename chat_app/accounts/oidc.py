@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -22,7 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent_core.errors import AccessDeniedError
 from agent_core.support.ids import new_id
-from chat_app.accounts.people import MAX_NAME, count_change
+from chat_app.accounts.people import MAX_NAME, may_sign_in
+from chat_app.database.changes import count_change
 from chat_app.database.tables import PersonRow
 from chat_app.server.settings import load_settings
 from chat_app.server.sign_in import Oidc
@@ -103,11 +105,24 @@ async def claims_of(request: Request, oidc: Oidc) -> Mapping[str, Any]:
         claims = token["userinfo"]
         if not claims.get("sub"):
             raise KeyError("sub")
-        return claims
+        return await _with_admin_claim(claims, token, oidc)
     except (
         Exception
     ) as error:  # of authlib, joserfc and httpx or httpx2, and of parsing whatever was answered
         raise _failed(oidc, error) from error
+
+
+async def _with_admin_claim(claims: Mapping[str, Any], token: Any, oidc: Oidc) -> Mapping[str, Any]:
+    """Return the claims with the one that names administrators, which some providers give only when they are asked.
+
+    What is asked for by the access token must be about the person of the ID token (OpenID Connect Core, 5.3.2).
+    """
+    if oidc.admin_claim is None or _claim(claims, oidc.admin_claim[0]) is not None:
+        return claims
+    if not (await _client(oidc).load_server_metadata()).get("userinfo_endpoint"):
+        return claims
+    asked = await _client(oidc).userinfo(token=token)
+    return {**asked, **claims} if asked.get("sub") == claims["sub"] else claims
 
 
 def _failed(oidc: Oidc, error: Exception) -> ProviderError:
@@ -155,11 +170,37 @@ def admit(
     )
     known = select(PersonRow).where(PersonRow.issuer == oidc.issuer, PersonRow.subject == subject)
     person = session.exec(known).one()
-    if person.removed_at is not None:
-        raise AccessDeniedError("Your account was removed. Ask an administrator.")
+    if not may_sign_in(person):
+        raise AccessDeniedError("Your account was removed or disabled. Ask an administrator.")
     person.name = name
-    if trusted and name.casefold() in {admin.casefold() for admin in admins} and person.role != "admin":
-        person.role = "admin"
+    is_listed = trusted and name.casefold() in {admin.casefold() for admin in admins}
+    role = "admin" if is_listed or is_admin_by_claim(claims, oidc) else "member"
+    if role != person.role and (role == "admin" or oidc.admin_claim is not None):
+        person.role = role
         count_change(session)
     session.add(person)
     return person
+
+
+def is_admin_by_claim(claims: Mapping[str, Any], oidc: Oidc) -> bool:
+    """Return whether a claim makes a person an administrator, as the settings say: its value, or one in its list."""
+    if oidc.admin_claim is None:
+        return False
+    name, wanted = oidc.admin_claim
+    found = _claim(claims, name)
+    values: list[Any] = cast(list[Any], found) if isinstance(found, list) else [found]
+    return any(
+        value == wanted if isinstance(value, str) else json.dumps(value) == wanted
+        for value in values
+        if isinstance(value, str | bool | int)
+    )
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> Any:
+    """Return a claim; a dot leads into a claim of Keycloak's kind, such as `realm_access.roles`. None without it."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        found = cast(Mapping[str, Any], found).get(part) if isinstance(found, Mapping) else None
+    return found

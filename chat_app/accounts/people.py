@@ -8,20 +8,29 @@ from __future__ import annotations
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, text, true, update
 from sqlmodel import Session, col, select
 
 from agent_core.errors import ValidationError
 from agent_core.support.ids import new_id
 from chat_app.accounts.roles import ROLES
-from chat_app.database.tables import ChangeRow, LinkRow, PersonRow, SessionRow
+from chat_app.database.changes import count_change, read_change
+from chat_app.database.tables import LinkRow, PersonRow, SessionRow
 
 MAX_NAME = 320  # characters; the longest e-mail address
 SESSION_LIFE = 30 * 86_400.0  # seconds
 LINK_LIFE = 3 * 86_400.0  # seconds
+
+
+class NameTakenError(ValidationError):
+    """Somebody has the name."""
+
+
+class LastAdminError(ValidationError):
+    """The app would be left without an administrator."""
 
 
 class SignedIn(NamedTuple):
@@ -56,7 +65,8 @@ def add_person(session: Session, name: str, role: str, now: float) -> PersonRow:
     """Add a person who has yet to choose a password.
 
     Raises:
-        ValidationError: the name or the role is invalid, or somebody has the name.
+        NameTakenError: somebody has the name.
+        ValidationError: the name or the role is invalid.
     """
     key = name_key(name)
     _check_role(role)
@@ -70,7 +80,7 @@ def add_person(session: Session, name: str, role: str, now: float) -> PersonRow:
     )
     person = session.get(PersonRow, person_id)
     if person is None:
-        raise ValidationError(f"There is already a person named {name.strip()}.")
+        raise NameTakenError(f"There is already a person named {name.strip()}.")
     return person
 
 
@@ -98,7 +108,7 @@ def named_person(session: Session, name: str) -> PersonRow:
 
 
 def list_people(session: Session) -> Sequence[PersonRow]:
-    """Return everybody who may sign in, by name."""
+    """Return everybody who was not removed, by name."""
     known = select(PersonRow).where(col(PersonRow.removed_at).is_(None))
     return session.exec(known.order_by(col(PersonRow.name_key))).all()
 
@@ -109,11 +119,17 @@ def has_admin(session: Session) -> bool:
     return session.exec(_admins().where(ready)).first() is not None
 
 
+def is_admin(session: Session, person_id: str) -> bool:
+    """Return whether a person is an administrator who may sign in."""
+    return session.exec(_admins().where(PersonRow.id == person_id)).first() is not None
+
+
 def change_role(session: Session, person: PersonRow, role: str) -> None:
     """Give a person a role, which applies to open tabs, too.
 
     Raises:
-        ValidationError: there is no such role, or the app would be left without an administrator.
+        ValidationError: there is no such role.
+        LastAdminError: the app would be left without an administrator.
     """
     _check_role(role)
     count_change(session)  # first: it locks a row, so that two administrators do not demote each other
@@ -123,11 +139,30 @@ def change_role(session: Session, person: PersonRow, role: str) -> None:
     session.add(person)
 
 
+def disable_person(session: Session, person: PersonRow, now: float) -> None:
+    """Let a person not sign in until they are enabled, and end their sessions.
+
+    Raises:
+        LastAdminError: the app would be left without an administrator.
+    """
+    count_change(session)  # first, as in `change_role`
+    _check_not_last_admin(session, person)
+    person.disabled_at = person.disabled_at or now
+    session.add(person)
+    end_sessions(session, person.id)
+
+
+def enable_person(session: Session, person: PersonRow) -> None:
+    """Let a person who was disabled sign in again."""
+    person.disabled_at = None
+    session.add(person)
+
+
 def remove_person(session: Session, person: PersonRow, now: float) -> None:
     """Let a person never sign in again, and end their sessions; the row stays, as the owner of the threads.
 
     Raises:
-        ValidationError: the app would be left without an administrator.
+        LastAdminError: the app would be left without an administrator.
     """
     count_change(session)  # first, as in `change_role`
     _check_not_last_admin(session, person)
@@ -154,9 +189,10 @@ def begin_session(session: Session, person_id: str, now: float) -> str:
     return token
 
 
-def end_session(session: Session, session_id: str) -> None:
-    """Sign one browser out."""
-    _end(session, col(SessionRow.id) == session_id)
+def end_session(session: Session, session_id: str, of: str | None = None) -> None:
+    """Sign one browser out; with `of` only if it is that person's."""
+    own = true() if of is None else col(SessionRow.person_id) == of
+    _end(session, and_(col(SessionRow.id) == session_id, own))
 
 
 def end_sessions(session: Session, person_id: str) -> None:
@@ -166,11 +202,11 @@ def end_sessions(session: Session, person_id: str) -> None:
 
 def read_sessions(session: Session, ids: Collection[str], now: float) -> tuple[dict[str, SignedIn], int]:
     """Return those of the sessions that have not ended, by id, and the number of changes so far."""
-    number = session.exec(select(ChangeRow.number)).one()
+    number = read_change(session)
     found = session.exec(
         select(SessionRow, PersonRow)
         .where(col(SessionRow.id).in_(ids), SessionRow.person_id == PersonRow.id)
-        .where(SessionRow.expires_at > now, col(PersonRow.removed_at).is_(None))
+        .where(SessionRow.expires_at > now, *_let_in())
     )
     known = {
         row.id: SignedIn(person.id, person.name, person.role, row.expires_at) for row, person in found.all()
@@ -178,14 +214,23 @@ def read_sessions(session: Session, ids: Collection[str], now: float) -> tuple[d
     return known, number
 
 
-def read_change(session: Session) -> int:
-    """Return the number of changes so far."""
-    return session.exec(select(ChangeRow.number)).one()
+def list_sessions(session: Session, person_id: str, now: float) -> Sequence[SessionRow]:
+    """Return the sessions of a person that have not ended, the newest first."""
+    own = select(SessionRow).where(SessionRow.person_id == person_id, SessionRow.expires_at > now)
+    return session.exec(own.order_by(col(SessionRow.created_at).desc())).all()
 
 
-def count_change(session: Session) -> None:
-    """Tell every process that sessions have ended, or that a role is another one."""
-    session.execute(update(ChangeRow).values(number=ChangeRow.number + 1))
+def count_sessions(session: Session, now: float) -> dict[str, int]:
+    """Return the number of sessions that have not ended by the id of their person."""
+    counted = select(SessionRow.person_id, func.count()).where(SessionRow.expires_at > now)
+    return dict(session.exec(counted.group_by(SessionRow.person_id)).all())
+
+
+def note_sessions(session: Session, browsers: Mapping[str, str], now: float) -> None:
+    """Write that sessions are used, and by which browser each."""
+    for session_id, browser in sorted(browsers.items()):
+        row = update(SessionRow).where(col(SessionRow.id) == session_id)
+        session.execute(row.values(seen_at=now, browser=browser))
 
 
 def make_link(session: Session, person_id: str, now: float) -> str:
@@ -203,7 +248,13 @@ def person_of_link(session: Session, token: str, now: float) -> PersonRow | None
     row = session.get(LinkRow, token_hash(token))
     if row is None or row.expires_at <= now:
         return None
-    return session.get(PersonRow, row.person_id)
+    person = session.get(PersonRow, row.person_id)
+    return person if person is not None and may_sign_in(person) else None
+
+
+def may_sign_in(person: PersonRow) -> bool:
+    """Return whether a person was neither removed nor disabled."""
+    return person.removed_at is None and person.disabled_at is None
 
 
 def delete_links(session: Session, person_id: str) -> None:
@@ -217,7 +268,11 @@ def _end(session: Session, which: ColumnElement[bool]) -> None:
 
 
 def _admins():
-    return select(PersonRow).where(PersonRow.role == "admin", col(PersonRow.removed_at).is_(None))
+    return select(PersonRow).where(PersonRow.role == "admin", *_let_in())
+
+
+def _let_in() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return col(PersonRow.removed_at).is_(None), col(PersonRow.disabled_at).is_(None)
 
 
 def _check_role(role: str) -> None:
@@ -226,5 +281,7 @@ def _check_role(role: str) -> None:
 
 
 def _check_not_last_admin(session: Session, person: PersonRow) -> None:
-    if person.role == "admin" and session.exec(_admins().where(PersonRow.id != person.id)).first() is None:
-        raise ValidationError(f"{person.name} is the only administrator. Make somebody else one first.")
+    if person.role != "admin" or person.disabled_at is not None:
+        return
+    if session.exec(_admins().where(PersonRow.id != person.id)).first() is None:
+        raise LastAdminError(f"{person.name} is the only administrator. Make somebody else one first.")

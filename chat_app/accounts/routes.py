@@ -16,14 +16,12 @@ from starlette.routing import Route
 from agent_core.errors import AccessDeniedError, ValidationError
 from agent_core.http import read_body
 from chat_app.accounts import html, oidc
-from chat_app.accounts.accounts import Accounts, TooManyAttemptsError, accounts
-from chat_app.accounts.cookie import address_of, delete_cookie, is_https, session_in, set_cookie
-from chat_app.accounts.gate import LINK, SIGN_IN, safe_next
+from chat_app.accounts.accounts import Accounts, NotLetInError, TooManyAttemptsError, accounts
+from chat_app.accounts.cookie import address_of, delete_cookie, session_in, set_cookie
+from chat_app.accounts.gate import LINK, SIGN_IN, origin_of, pages_origin, safe_next
 from chat_app.accounts.html import Field, Words, alert, form, hidden, page, section, words_for
 from chat_app.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from chat_app.accounts.people import SignedIn
-from chat_app.accounts.roles import ROLES
-from chat_app.server.origins import parse_host
 from chat_app.server.settings import load_settings
 from chat_app.server.sign_in import Oidc
 
@@ -35,7 +33,7 @@ async def _sign_in_page(request: Request) -> Response:
     """Show the form, or go on if the person is signed in already."""
     asked = safe_next(request.query_params.get("next", ""), _base(request))
     if await _signed_in(request) is not None:
-        return _to(asked)
+        return _to(_pages(request) + asked)
     return _sign_in_form(request, words_for(request), asked)
 
 
@@ -52,6 +50,8 @@ async def _sign_in(request: Request) -> Response:
     except TooManyAttemptsError as error:
         problem = words("sign_in.blocked", minutes=error.minutes)
         return _sign_in_form(request, words, asked, name, problem, 429)
+    except NotLetInError:
+        return _sign_in_form(request, words, asked, name, words("sign_in.not_let_in"), 403)
     except AccessDeniedError:
         return _sign_in_form(request, words, asked, name, words("sign_in.wrong"), 401)
     return _begun(request, token, asked)
@@ -84,7 +84,7 @@ async def _to_provider(request: Request) -> Response:
     request.session["next"] = asked
     try:
         return await oidc.to_provider(
-            request, _oidc(), f"{_origin(request)}{_base(request)}{SIGN_IN}/oidc/callback"
+            request, _oidc(), f"{origin_of(request)}{_base(request)}{SIGN_IN}/oidc/callback"
         )
     except oidc.ProviderError:
         words = words_for(request)
@@ -184,14 +184,13 @@ async def _account(request: Request, person: SignedIn, message: str = "", status
     everywhere = form(
         f"{base}/sign-out", (), words("account.everywhere"), hidden("everywhere", "1"), primary=False
     )
-    parts = [
-        message,
-        f'<section><p class="note">{note}</p>{out}{everywhere}<a href="{base}/">{words("account.back")}</a></section>',
-    ]
+    pages = f"{_pages(request)}{base}"
+    links = f'<a href="{pages}/">{words("account.back")}</a>'
+    if person.role == "admin":
+        links += f'<a href="{pages}/admin/people">{words("account.people")}</a>'
+    parts = [message, f'<section><p class="note">{note}</p>{out}{everywhere}{links}</section>']
     if load_settings().sign_in.local:
         parts.append(_password_section(words, base))
-        if person.role == "admin":
-            parts.append(await _people(words, base))
     return page(request, words, words("account.title"), *parts, status=status)
 
 
@@ -205,21 +204,6 @@ def _password_section(words: Words, base: str) -> str:
 
 
 _ROLE_WORDS = {"admin": "account.admin", "member": "account.member"}
-
-
-async def _people(words: Words, base: str) -> str:
-    """Return the section with which an administrator invites people."""
-    rows = "".join(
-        f'<li><span>{html.escape(each.name)}</span><span class="note">{words(_ROLE_WORDS[each.role])}</span></li>'
-        for each in await _accounts().people()
-    )
-    options = "".join(
-        f'<option value="{role}">{words(_ROLE_WORDS[role])}</option>' for role in reversed(ROLES)
-    )
-    choice = f'<label class="field">{words("account.role")}<select name="role">{options}</select></label>'
-    name = Field("name", words("account.new_name"), "text", "off")
-    invite = form(f"{base}/account/people", (name,), words("account.invite"), choice, primary=False)
-    return section(words("account.people"), f"<ul>{rows}</ul>", invite)
 
 
 async def _change_password(request: Request) -> Response:
@@ -244,20 +228,6 @@ async def _change_password(request: Request) -> Response:
     return _begun(request, token, f"{_base(request)}/account")
 
 
-async def _invite(request: Request) -> Response:
-    """Add a person, and show the link that the administrator sends them."""
-    sent, words, person = await _form(request), words_for(request), await _signed_in(request)
-    if person is None or person.role != "admin":
-        raise HTTPException(403, "Only administrators of this app may do this.")
-    try:
-        invited = await _accounts().invite(sent.get("name", ""), sent.get("role", "member"))
-    except ValidationError as error:
-        return await _account(request, person, alert(html.escape(str(error))), 422)
-    link = html.escape(f"{_origin(request)}{_base(request)}{LINK}/{invited.token}")
-    text = f'<p class="done" role="status">{words("account.invited", name=invited.name)}<br><code data-testid="link">{link}</code></p>'
-    return await _account(request, person, text)
-
-
 def _new_password(words: Words) -> tuple[Field, Field]:
     return Field("password", words("sign_in.new_password")), Field("again", words("sign_in.again"))
 
@@ -267,7 +237,7 @@ def _rule(words: Words) -> str:
 
 
 def _begun(request: Request, token: str, target: str) -> Response:
-    response = _to(target)
+    response = _to(target if target == f"{_base(request)}/account" else _pages(request) + target)
     set_cookie(response, request.scope, token, load_settings().origins)
     return response
 
@@ -303,14 +273,8 @@ def _base(request: Request) -> str:
     return str(request.scope.get("root_path", ""))
 
 
-def _origin(request: Request) -> str:
-    """Return the app's origin as the browser has asked for it: one of CHAT_ORIGINS, or the host, which the guard checks."""
-    text, listed = request.headers.get("host", ""), load_settings().origins
-    host = parse_host(text)
-    here = [origin for origin in listed if host is not None and origin.is_at(host)]
-    if here or listed:
-        return str((here or listed)[0])
-    return f"{'https' if is_https(request.scope, ()) else 'http'}://{text}"
+def _pages(request: Request) -> str:
+    return pages_origin(request.headers.get("host", ""))
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -340,7 +304,6 @@ routes = Starlette(
         Route(LINK + "/{token}", _use_link, methods=["POST"]),
         Route("/account", _account_page, methods=["GET"]),
         Route("/account/password", _change_password, methods=["POST"]),
-        Route("/account/people", _invite, methods=["POST"]),
     ]
 )
 """Routes for the `api_transformer` of an app that itself signs people in."""

@@ -1,7 +1,8 @@
 """Sessions that this process knows: looked up once, then kept until they end, in whichever process that happens.
 
 `caller` asks for each event of a tab, without waiting for a database. So a session is read when a request or a
-socket brings it, and a task reads one number every second, which changes when sessions end or roles change.
+socket brings it, and a task reads one number every second, which changes when sessions end or roles change. The same
+task writes which sessions were used.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from contextlib import contextmanager
 
 from agent_core.errors import AgentCoreError
 from agent_core.store.database.app_database import AppDatabase
-from chat_app.accounts.people import SignedIn, read_change, read_sessions
+from chat_app.accounts.people import SignedIn, note_sessions, read_sessions
+from chat_app.database.changes import read_change
+from chat_app.database.seen_notes import SeenNotes
 
 _log = logging.getLogger(__name__)
 WATCH_INTERVAL = 1.0  # seconds
 _EXPIRY_INTERVAL = 60.0  # seconds between two looks at the ends of sessions
+_MAX_BROWSER = 300  # characters of a browser's own name
 
 
 class Sessions:
@@ -36,6 +40,7 @@ class Sessions:
         self._known: dict[str, SignedIn] = {}
         self._change = -1
         self._connections: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._used = SeenNotes(clock)
 
     def get(self, session_id: str) -> SignedIn | None:
         """Return a session that was loaded; None if it has ended."""
@@ -59,17 +64,20 @@ class Sessions:
         return found
 
     async def refresh(self) -> None:
-        """Read the known sessions again, and end the connections of those that have ended."""
+        """Read the known sessions again, and end the connections of those that have ended or whose role has changed.
+
+        A browser comes back by itself, and gets what its person may see now.
+        """
         asked = set(self._known)
         read, change = await asyncio.to_thread(self._database.read, read_sessions, asked, self._clock())
         self._change = max(self._change, change)
         for session_id in asked:
-            if session_id in read:
-                self._known[session_id] = read[session_id]
-                continue
-            self._known.pop(session_id, None)
-            for ended in self._connections.pop(session_id, ()):
-                ended.set()
+            known, now = self._known.pop(session_id, None), read.get(session_id)
+            if now is not None:
+                self._known[session_id] = now
+            if now is None or (known is not None and known.role != now.role):
+                for ended in self._connections.pop(session_id, ()):
+                    ended.set()
 
     async def watch(self) -> None:
         """Notice what other processes change, until cancelled."""
@@ -77,12 +85,21 @@ class Sessions:
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
             try:
+                await self._write_used()
                 is_time = time.monotonic() - looked_at >= _EXPIRY_INTERVAL
                 if is_time or await asyncio.to_thread(self._database.read, read_change) != self._change:
                     await self.refresh()
                     looked_at = time.monotonic()
             except AgentCoreError as error:
                 _log.warning("Could not read whether sessions have ended; trying again: %s", error)
+
+    def note(self, session_id: str, browser: str) -> None:
+        """Note that a session is used, by which browser; `watch` writes it."""
+        self._used.note(session_id, browser[:_MAX_BROWSER])
+
+    async def _write_used(self) -> None:
+        if used := self._used.take():
+            await asyncio.to_thread(self._database.write, note_sessions, used, self._clock())
 
     @contextmanager
     def connection(self, session_id: str) -> Generator[asyncio.Event]:

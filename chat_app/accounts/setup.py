@@ -41,7 +41,15 @@ def by_session(headers: Mapping[str, str]) -> CallContext | None:
     """Return the person of the session whose id the gate has put into the request."""
     session_id, known = session_in(headers.get("cookie", "")), accounts()
     found = known.sessions.get(session_id) if session_id and known else None
-    return None if found is None else CallContext(found.person_id, {"role": found.role, "name": found.name})
+    if known is None or session_id is None or found is None:
+        return None
+    known.sessions.note(session_id, headers.get("user-agent", ""))
+    return CallContext(found.person_id, {"role": found.role, "name": found.name})
+
+
+def acting_admin(ctx: CallContext | None) -> str | None:
+    """Return the id of the administrator who calls, whose row says so; None if an extension says who administers."""
+    return ctx.user_id if ctx is not None and [check_is_admin] == ADMINISTRATORS else None
 
 
 @asynccontextmanager

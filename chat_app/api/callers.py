@@ -11,10 +11,12 @@ from chat_app.accounts.cookie import address_of
 from chat_app.extensions import IDENTITY, caller
 from chat_app.keys.key_ring import TooManyKeysError
 from chat_app.keys.rows import PERIOD, PREFIX
-from chat_app.session.service import service
+from chat_app.session.service import note_seen, service
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 """Header of a response with status 401 (RFC 9110, section 11.6.1)."""
+CALLERS = "chat_app.callers"
+"""Name, in the scope of a request with a key, of the list to which its caller is added."""
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -28,9 +30,10 @@ async def request_caller(request: Request) -> CallContext | None:
         HTTPException: 401, the key is not valid, or nobody is signed in; 403, the key may only read; 429, too many
             wrong keys came from this address.
     """
-    if (key := key_of(request)) is not None:
-        return await _holder(request, key)
-    return signed_in(request)
+    key = key_of(request)
+    found = signed_in(request) if key is None else await _holder(request, key)
+    note_seen(found)
+    return found
 
 
 def signed_in(request: Request) -> CallContext | None:
@@ -60,6 +63,7 @@ async def _holder(request: Request, key: str) -> CallContext:
         raise HTTPException(401, str(error), CHALLENGE) from None
     except TooManyKeysError as error:
         raise HTTPException(429, str(error), {"Retry-After": f"{PERIOD:.0f}"}) from None
+    request.scope.get(CALLERS, []).append(found)
     if found.user_id is None and IDENTITY:
         message = "This key is nobody's, from before people signed in. Create one for a person."
         raise HTTPException(401, message, CHALLENGE)

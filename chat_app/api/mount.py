@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from weakref import WeakKeyDictionary
 
 from starlette.applications import Starlette
@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent_core import AgentApi
+from agent_core import AgentApi, CallContext
 from agent_core.http import make_app, make_openai_app, mount_app, refusal
-from chat_app.api.callers import key_of, request_caller
+from chat_app.api.callers import CALLERS, key_of, request_caller
 from chat_app.api.key_routes import KEY_ROUTES
 from chat_app.api.mcp import McpEndpoint
+from chat_app.api.people_routes import PEOPLE_ROUTES
 from chat_app.extensions import OFFERED
 from chat_app.model.answer_options import ASSISTANT
 from chat_app.session.service import service
@@ -51,13 +52,15 @@ class ServedApi:
         if key is None:
             await self._made[api](scope, receive, send)
         else:
-            await _while_valid(key, self._made[api](scope, receive, send))
+            callers: list[CallContext] = []
+            response = self._made[api](dict(scope, **{CALLERS: callers}), receive, send)
+            await _while_valid(key, callers, response)
 
 
-async def _while_valid(key: str, response: Awaitable[None]) -> None:
-    """Serve a response until it ends or its key does: a stream may be open for days."""
+async def _while_valid(key: str, callers: Collection[CallContext], response: Awaitable[None]) -> None:
+    """Serve a response until it ends, or its key does or means another caller: a stream may be open for days."""
     serving = asyncio.ensure_future(response)
-    ending = asyncio.ensure_future(service().keys.wait_for_end(key))
+    ending = asyncio.ensure_future(service().keys.wait_for_end(key, callers))
     try:
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -79,6 +82,7 @@ def _models(api: AgentApi) -> ASGIApp:
 routes = Starlette(
     routes=[
         *KEY_ROUTES,
+        *PEOPLE_ROUTES,
         mount_app("/api", ServedApi(_threads)),
         mount_app("/v1", ServedApi(_models)),
         Route("/mcp", ServedApi(McpEndpoint)),

@@ -6,13 +6,29 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from agent_core.store.database.app_database import AppDatabase, Migrations, open_app_database
-from chat_app.database.tables import ChangeRow, CompatibilityRow
+from chat_app.database.tables import (
+    AttemptRow,
+    ChangeRow,
+    CompatibilityRow,
+    KeyRow,
+    LinkRow,
+    McpServerRow,
+    PersonRow,
+    SeenRow,
+    SessionRow,
+)
 
 MIGRATIONS = Migrations(
     folder=Path(__file__).parent / "migrations",
     version_table="chat_schema",
     compatibility=CompatibilityRow.metadata.tables[str(CompatibilityRow.__tablename__)],
     filled=frozenset({str(ChangeRow.__tablename__)}),
+    kinds={
+        "people": [str(row.__tablename__) for row in (PersonRow, SeenRow)],
+        "sessions": [str(row.__tablename__) for row in (SessionRow, LinkRow, AttemptRow)],
+        "keys": [str(KeyRow.__tablename__)],
+        "mcp_servers": [str(McpServerRow.__tablename__)],
+    },
 )
 """The app's chain of migrations, for `agent_core.store.database.app_database`; see decision 0031."""
 

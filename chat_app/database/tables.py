@@ -35,7 +35,8 @@ class PersonRow(AppTable, table=True):
     password_hash  null: the person has not chosen a password, or signs in elsewhere
     issuer         the OpenID provider that signs the person in; null: nobody else does
     subject        the person's id there
-    removed_at     null: the person may sign in
+    removed_at     null: the person was not removed
+    disabled_at    null: the person may sign in
     """
 
     __tablename__: ClassVar[Any] = "chat_person"
@@ -54,12 +55,15 @@ class PersonRow(AppTable, table=True):
     subject: str | None = None
     created_at: float
     removed_at: float | None = None
+    disabled_at: float | None = None
 
 
 class SessionRow(AppTable, table=True):
     """A browser in which a person is signed in.
 
-    id  the hash of the token in the browser's cookie
+    id       the hash of the token in the browser's cookie
+    browser  what the browser called itself (User-Agent); null: it has sent nothing since the sign-in
+    seen_at  about when it was last used; null: not since the sign-in
     """
 
     __tablename__: ClassVar[Any] = "chat_session"
@@ -67,6 +71,8 @@ class SessionRow(AppTable, table=True):
     person_id: str = Field(index=True)
     created_at: float
     expires_at: float = Field(index=True)
+    browser: str | None = None
+    seen_at: float | None = None
 
 
 class LinkRow(AppTable, table=True):
@@ -96,11 +102,25 @@ class AttemptRow(AppTable, table=True):
 
 
 class ChangeRow(AppTable, table=True):
-    """A number that grows whenever sessions end or roles change, for the other processes; there is one row."""
+    """A number that grows whenever sessions end, or roles or keys change, for the other processes; there is one row."""
 
     __tablename__: ClassVar[Any] = "chat_change"
     id: int = Field(default=1, primary_key=True)
     number: int = 0
+
+
+class SeenRow(AppTable, table=True):
+    """When a person used the app, whoever signs people in.
+
+    user_id   the person, as in the threads
+    first_at  when that was noticed first
+    seen_at   about when it was noticed last
+    """
+
+    __tablename__: ClassVar[Any] = "chat_seen"
+    user_id: str = Field(primary_key=True)
+    first_at: float
+    seen_at: float = Field(index=True)
 
 
 class KeyRow(AppTable, table=True):

@@ -139,6 +139,7 @@ function upload(thread, entry, file) {
   };
   request.onerror = () => settle({ error: "failed" });
   request.open("POST", serverUrl("/uploads"));
+  request.withCredentials = true; // in development the pages have another port
   request.setRequestHeader("x-filename", encodeURIComponent(entry.name));
   change(thread, entry.key, { request, progress: 0 });
   request.send(file);

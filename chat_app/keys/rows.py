@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from agent_core.errors import ValidationError
 from agent_core.support.ids import new_id
 from chat_app.database.attempts import add_attempt, end_periods
+from chat_app.database.changes import count_change
 from chat_app.database.tables import AttemptRow, KeyRow, PersonRow
 
 PREFIX = "rda_"
@@ -42,6 +43,18 @@ class NewKey(NamedTuple):
 
     secret: str
     row: KeyRow
+
+
+class OwnedKey(NamedTuple):
+    """A key with the name of its person, which is their id in an app without rows of people; "" for nobody.
+
+    Attributes:
+        state: why the key does not work: its person is "removed" or "disabled"; "" if it does.
+    """
+
+    row: KeyRow
+    owner: str
+    state: str
 
 
 def create_key(
@@ -87,10 +100,26 @@ def list_all_keys(session: Session) -> Sequence[KeyRow]:
     return session.exec(_valid()).all()
 
 
+def list_owned_keys(session: Session, limit: int) -> Sequence[OwnedKey]:
+    """Return everybody's keys that were not revoked, newest first, with the names of their people."""
+    people = select(KeyRow, PersonRow).join(PersonRow, col(PersonRow.id) == KeyRow.user_id, isouter=True)
+    valid = people.where(col(KeyRow.revoked_at).is_(None)).order_by(col(KeyRow.created_at).desc())
+    return [
+        OwnedKey(row, person.name if person else row.user_id or "", _state_of(person))
+        for row, person in session.exec(valid.limit(limit))
+    ]
+
+
+def _state_of(person: PersonRow | None) -> str:
+    if person is not None and person.removed_at is not None:
+        return "removed"
+    return "disabled" if person is not None and person.disabled_at is not None else ""
+
+
 def revoke_key(
     session: Session, key_id: str, now: float, user_id: str | None = None, *, anybody: bool = False
 ) -> None:
-    """Revoke a key of a person, or of anybody.
+    """Revoke a key of a person, or of anybody; its open responses end, in every process.
 
     Raises:
         ValidationError: there is no such key.
@@ -100,18 +129,19 @@ def revoke_key(
         raise ValidationError(f"There is no key {key_id!r:.60}.")
     row.revoked_at = now
     session.add(row)
+    count_change(session)
 
 
 def find_holder(session: Session, key_hash: str, now: float) -> tuple[Holder, bool] | None:
     """Return the holder of the valid key with a hash, and whether its last use is worth a write.
 
-    None: there is no such key, it was revoked or has expired, or its person was removed.
+    None: there is no such key, it was revoked or has expired, or its person was removed or disabled.
     """
     row = session.exec(select(KeyRow).where(KeyRow.key_hash == key_hash)).first()
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     person = None if row.user_id is None else session.get(PersonRow, row.user_id)
-    if person is not None and person.removed_at is not None:
+    if person is not None and (person.removed_at is not None or person.disabled_at is not None):
         return None
     is_old = row.used_at is None or now - row.used_at > _USED_INTERVAL
     return Holder(row.id, row.scope, row.user_id, person.role if person else None), is_old

@@ -77,6 +77,11 @@ VARIABLES = (
         "none",
         "Whom to let in: domains and e-mail addresses, such as example.org,ann@other.org; * lets in everybody.",
     ),
+    _Variable(
+        "CHAT_OIDC_ADMIN_CLAIM",
+        "none",
+        "Who administers the app: a claim of the provider and its value there, such as groups:admins.",
+    ),
     _Variable("CHAT_ADMINS", "none", "Names of the people who administer the app, with commas between them."),
     _Variable(
         "CHAT_OPEN",

@@ -36,12 +36,14 @@ class Oidc:
         client_id: the name of this app there.
         client_secret: its password there.
         allowed: e-mail addresses, domains that begin with "@", or "*", of the people who are let in.
+        admin_claim: name and value of the claim of those who administer the app; None: no claim says so.
     """
 
     issuer: str
     client_id: str
     client_secret: str = field(repr=False)
     allowed: frozenset[str]
+    admin_claim: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def read_sign_in(values: Mapping[str, str]) -> SignIn:
 
 def _oidc(values: Mapping[str, str]) -> Oidc | None:
     given = {name: values[name] for name in _OIDC if name in values}
+    if not given and "CHAT_OIDC_ADMIN_CLAIM" in values:
+        raise ValidationError("CHAT_OIDC_ADMIN_CLAIM is set without CHAT_OIDC_ISSUER; set both.")
     if not given:
         return None
     missing = [name for name in _OIDC if name not in given]
@@ -112,7 +116,20 @@ def _oidc(values: Mapping[str, str]) -> Oidc | None:
     allowed = frozenset(
         name if "@" in name or name == "*" else f"@{name}" for name in map(str.casefold, _names(allow))
     )
-    return Oidc(issuer.rstrip("/"), client_id, secret, allowed)
+    return Oidc(issuer.rstrip("/"), client_id, secret, allowed, _admin_claim(values))
+
+
+def _admin_claim(values: Mapping[str, str]) -> tuple[str, str] | None:
+    given = values.get("CHAT_OIDC_ADMIN_CLAIM")
+    if given is None:
+        return None
+    name, colon, value = given.rpartition(":")  # the last one: a name may be an address
+    if not colon or name != name.strip() or value != value.strip() or not name or not value:
+        raise ValidationError(
+            f"CHAT_OIDC_ADMIN_CLAIM is {given!r:.80}; it must be the name of a claim and the value that administrators "
+            "have there, such as groups:admins."
+        )
+    return name, value
 
 
 def _names(value: str) -> Iterator[str]:

@@ -29,6 +29,8 @@ from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings, load_settings
 from chat_app.session.app_runtime import app_runtime, models_of, warm_for
 from chat_app.session.bound_api import bind_api
+from chat_app.session.last_seen import LastSeen
+from chat_app.session.tab_session import background_task
 from chat_app.session.user_lists import NO_ONE, UserListCache, UserLists
 
 
@@ -42,6 +44,7 @@ class Service:
         monitor: pages for probes and for Prometheus.
         keys: keys with which programs call the app.
         mcp_servers: MCP servers that administrators have added.
+        seen: when people used the app.
     """
 
     settings: Settings
@@ -54,6 +57,7 @@ class Service:
     monitor: Monitor
     keys: KeyRing
     mcp_servers: AddedServers
+    seen: LastSeen
 
     def lists(self, ctx: CallContext | None) -> UserLists:
         """Return the lists of the calling user."""
@@ -63,6 +67,12 @@ class Service:
 
 
 _service: Service | None = None
+
+
+def note_seen(ctx: CallContext | None) -> None:
+    """Note that a person uses the app, if the service is open."""
+    if _service is not None:
+        _service.seen.note(ctx)
 
 
 def service() -> Service:
@@ -114,11 +124,13 @@ async def open_service(
             shared_lists.start()
         monitor = Monitor(runtime, metrics=settings.metrics)
         keys = KeyRing(app_tables, settings.sign_in.admins if settings.sign_in.user_header else None)
+        seen = LastSeen(app_tables)
         _service = Service(
-            settings, choice, models, runtime, api, shared_lists, user_lists, monitor, keys, servers
+            settings, choice, models, runtime, api, shared_lists, user_lists, monitor, keys, servers, seen
         )
         try:
-            yield _service
+            async with background_task(seen.run()):
+                yield _service
         finally:
             _service = None
             monitor.close()

@@ -27,10 +27,11 @@ from reflex_base.constants.state import FIELD_MARKER
 
 from agent_core.errors import AccessDeniedError
 from agent_core.support.ids import new_id
-from chat_app.accounts.gate import is_for_visitors
+from chat_app.accounts.gate import is_for_visitors, pages_origin, sign_in_address
 from chat_app.extensions import IDENTITY, caller
 from chat_app.logs import log_exception
 from chat_app.server.sign_in import SignIn
+from chat_app.session.service import note_seen
 
 _log = logging.getLogger(__name__)
 
@@ -190,14 +191,16 @@ class TabOwner(rx.State):
     """State with the last user of this tab: "" for one who was not signed in, None before the first event."""
 
     _user_id: str | None = None
+    _role: str = ""
 
 
 class TabOwnerCheck(Middleware):
-    """Middleware that resets a tab's state before it handles an event of another user.
+    """Middleware that resets a tab's state before it handles an event of another user, or of one with another role.
 
     A tab keeps its state when another user signs in, and Reflex sends the whole state when a page loads,
     before any of our handlers runs. If the app itself signs people in, an event of nobody is not handled at
-    all, except on pages for visitors: the tab loads its address again, which leads to the sign-in.
+    all, except on pages for visitors: the tab loads its address again, which leads to the sign-in. In development,
+    where this server does not serve the pages, it is sent there.
     """
 
     def __init__(self, sign_in: SignIn | None = None) -> None:
@@ -215,10 +218,16 @@ class TabOwnerCheck(Middleware):
             ctx = None
         user_id = ctx.user_id if ctx else ""
         owner = await root.get_state(TabOwner)
-        if owner._user_id not in (None, user_id):
+        role = str((ctx.claims or {}).get("role", "")) if ctx else ""
+        if owner._user_id is not None and (owner._user_id, owner._role) != (user_id, role):
             root.reset()
-        owner._user_id = user_id
+        owner._user_id, owner._role = user_id, role
+        note_seen(ctx)
         if ctx is None and self._has_sign_in_page and not is_for_visitors(route):
+            if pages_origin(host := root.router.headers.host):
+                page = root.router.url
+                asked = f"{page.path}?{page.query}" if page.query else page.path
+                return StateUpdate(events=Event.from_event_type(rx.redirect(sign_in_address(host, asked))))
             await _load_again(app, sid)
             return StateUpdate()
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from agent_core.errors import AccessDeniedError
+from chat_app.accounts.gate import pages_origin
 from chat_app.i18n import say
 from chat_app.session.service import ApiCaller, service
 from chat_app.ui.controls import testid
@@ -31,7 +32,9 @@ class OwnAccount(ApiCaller, rx.State):
         except AccessDeniedError:
             ctx = None
         self.name = "" if ctx is None else str((ctx.claims or {}).get("name", ""))
-        self.address = f"{settings.base_path}/account"
+        host = self.router.headers.host
+        origin = f"http://{host}" if pages_origin(host) else ""  # in development the pages have another one
+        self.address = f"{origin}{settings.base_path}/account"
 
 
 def account_section() -> rx.Component:
@@ -46,7 +49,8 @@ def account_section() -> rx.Component:
                 href=OwnAccount.address,
                 class_name="button",
                 style={"justify_self": "start"},
-                custom_attrs=testid("account"),
+                custom_attrs=testid("account-link")
+                | {"reloadDocument": True},  # not a page of Reflex's router
             ),
             name="account",
         ),

@@ -1,7 +1,7 @@
 // The keys of a person for programs. A new key is in this component only, until the page is left.
 
 import { useEffect, useState } from "react";
-import { serverUrl } from "../files/attachment_store.js";
+import { ask } from "../files/requests.js";
 import { useLanguage, useWords } from "../i18n/words.js";
 import { CopyButton } from "../ui/copy_button.jsx";
 
@@ -21,25 +21,6 @@ import { CopyButton } from "../ui/copy_button.jsx";
  */
 
 const DAYS = [30, 90, 365, 0]; // lifetimes to choose from; 0: no end
-
-/**
- * Send a request; return the answer, or an error's message.
- *
- * @param {string} method
- * @param {string} path
- * @param {object} [body]
- * @returns {Promise<{ answer?: any, error?: string }>}
- */
-async function ask(method, path, body) {
-  try {
-    const headers = body && { "Content-Type": "application/json" };
-    const response = await fetch(serverUrl(path), { method, headers, body: body && JSON.stringify(body) });
-    const answer = response.status === 204 ? {} : await response.json();
-    return response.ok ? { answer } : { error: answer.error.message };
-  } catch {
-    return { error: "" }; // the server is unreachable
-  }
-}
 
 /** @param {{ keys: Key[], revoke: (key: Key) => void }} props */
 function List({ keys, revoke }) {
@@ -142,9 +123,9 @@ export function ApiKeys() {
   const [error, setError] = useState("");
   const failed = say("keys.failed");
 
-  /** @param {{ answer?: any }} read */
-  const show = ({ answer }) => {
-    if (!answer) return;
+  /** @param {{ ok: boolean, answer?: any }} read */
+  const show = ({ ok, answer }) => {
+    if (!ok) return;
     setKeys(answer.keys);
     setScopes(answer.scopes);
   };
@@ -155,17 +136,17 @@ export function ApiKeys() {
 
   /** @param {object} given */
   const create = async (given) => {
-    const { answer, error: found } = await ask("POST", "/keys", given);
-    setError(answer ? "" : found || failed);
-    if (!answer) return false;
+    const { ok, answer } = await ask("POST", "/keys", given);
+    setError(ok ? "" : (answer?.error?.message ?? failed));
+    if (!ok) return false;
     setMade(answer);
     load();
     return true;
   };
   /** @param {Key} key */
   const revoke = async (key) => {
-    const { answer, error: found } = await ask("DELETE", `/keys/${encodeURIComponent(key.id)}`);
-    setError(answer ? "" : found || failed);
+    const { ok, answer } = await ask("DELETE", `/keys/${encodeURIComponent(key.id)}`);
+    setError(ok ? "" : (answer?.error?.message ?? failed));
     if (made?.id === key.id) setMade(null);
     load();
   };

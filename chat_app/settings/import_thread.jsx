@@ -14,7 +14,12 @@ import { serverUrl } from "../files/attachment_store.js";
 async function send(file) {
   try {
     const headers = { "Content-Type": "application/json" };
-    const answer = await fetch(serverUrl("/imports"), { method: "POST", headers, body: file });
+    const answer = await fetch(serverUrl("/imports"), {
+      method: "POST",
+      credentials: "include",
+      headers,
+      body: file,
+    });
     return await answer.json();
   } catch {
     return { error: "failed" }; // the server is unreachable

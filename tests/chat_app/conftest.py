@@ -16,6 +16,7 @@ from agent_core import Agent, Tool
 from agent_core.testing import ScriptedModel
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.settings import Settings
+from chat_app.server.sign_in import SignIn
 from chat_app.session.service import Service, open_service
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
@@ -29,9 +30,14 @@ def serve(tmp_path: Path) -> Serve:
 
     @asynccontextmanager
     async def start(
-        turns: Any, tools: dict[str, Tool] | None = None, *, demo: bool = False
+        turns: Any,
+        tools: dict[str, Tool] | None = None,
+        *,
+        demo: bool = False,
+        sign_in: SignIn | None = None,
     ) -> AsyncIterator[Service]:
-        settings = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path, demo=demo)
+        url = f"sqlite:///{tmp_path / 'agents.db'}"
+        settings = Settings(database_url=url, data_dir=tmp_path, demo=demo, sign_in=sign_in or SignIn())
         agent = Agent(name="assistant", model=ScriptedModel(turns), tools=tools or {})
         async with open_service(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:
             yield service

@@ -16,7 +16,10 @@ from sqlmodel import Session
 from agent_core.store.database.migrate import Migrations, migrate
 from agent_core.store.database.open import OpenDatabase, opened, retry_reads, translate
 
-__all__ = ["AppDatabase", "Migrations", "migrate_app", "open_app_database"]
+__all__ = ["APP_KINDS", "AppDatabase", "Migrations", "migrate_app", "open_app_database"]
+
+APP_KINDS: dict[str, str] = {}
+"""What the rows of an application's tables are, by table, of each chain that was opened."""
 
 R = TypeVar("R")
 
@@ -76,6 +79,7 @@ def open_app_database(database_url: str, chain: Migrations) -> Generator[AppData
     """
     with opened(database_url, "NORMAL") as database:
         migrate(database.writer, chain)
+        APP_KINDS.update({table: kind for kind, tables in chain.kinds.items() for table in tables})
         yield AppDatabase(database)
 
 

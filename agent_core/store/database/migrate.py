@@ -6,7 +6,8 @@ An application with tables of its own in the same database has a second chain of
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ class Migrations:
         compatibility: the table, with a column `compatible_from`, of the oldest revision whose program may use
             the schema; a migration of the chain creates it and its only row. Its metadata has the chain's tables.
         filled: names of further tables that have rows as soon as a program has started.
+        kinds: tables by what their rows are, such as {"people": ("chat_person",)}, for the report of what is stored.
     """
 
     folder: Path
     version_table: str
     compatibility: Table
     filled: frozenset[str] = frozenset()
+    kinds: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]], hash=False)
 
 
 LIBRARY = Migrations(_FOLDER, VERSION_TABLE, COMPATIBILITY, frozenset({str(WorkerRow.__tablename__)}))

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, literal, select, text, union_all
+from sqlalchemy import Connection, func, inspect, literal, select, table, text, union_all
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from agent_core.domain.reports import StorageReport, StoredKind
 from agent_core.store.database import sql
+from agent_core.store.database.app_database import APP_KINDS
 from agent_core.store.turns import retention
 
 SOON = 7 * 86_400.0
@@ -88,24 +89,34 @@ def storage(
 
 def _of_file(connection: Connection) -> dict[str, _Stored]:
     found = dict.fromkeys([*_KINDS, "other"], _Stored())
-    for name, rows in connection.execute(_ROWS):
-        kind = _KIND_OF[name]
-        found[kind] = found[kind].plus(rows, None)
+    for name, rows in [*connection.execute(_ROWS), *_rows_of_app(connection)]:
+        found[_kind(name)] = found.get(_kind(name), _Stored()).plus(rows, None)
     try:
         sizes = connection.execute(_SIZES).all()
     except OperationalError:  # this SQLite has no dbstat
         return found
     for name, size in sizes:
-        kind = _KIND_OF.get(name) or ("search" if name.startswith(sql.SEARCH.name) else "other")
-        found[kind] = found[kind].plus(0, size)
+        found[_kind(name)] = found.get(_kind(name), _Stored()).plus(0, size)
     return found
+
+
+def _rows_of_app(connection: Connection) -> list[tuple[str, int]]:
+    """Return the numbers of rows of the application's tables that are there."""
+    there = [name for name in inspect(connection).get_table_names() if name in APP_KINDS]
+    count = select(func.count())
+    return [(name, connection.execute(count.select_from(table(name))).scalar() or 0) for name in there]
+
+
+def _kind(name: str) -> str:
+    """Return the kind of the rows of a table."""
+    known = _KIND_OF.get(name) or APP_KINDS.get(name)
+    return known or ("search" if name.startswith(sql.SEARCH.name) else "other")
 
 
 def _of_server(connection: Connection) -> dict[str, _Stored]:
     found = dict.fromkeys([*_KINDS, "other"], _Stored())
     for name, rows, size in connection.execute(_STATISTICS):
-        kind = _KIND_OF.get(name, "other")
-        found[kind] = found[kind].plus(rows, size)
+        found[_kind(name)] = found.get(_kind(name), _Stored()).plus(rows, size)
     return found
 
 

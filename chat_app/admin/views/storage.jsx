@@ -50,6 +50,10 @@ function Kinds({ kinds }) {
     usage: say("admin.stored_usage"),
     schedules: say("admin.stored_schedules"),
     outbox: say("admin.stored_outbox"),
+    people: say("admin.people"),
+    sessions: say("admin.stored_sessions"),
+    keys: say("keys.title"),
+    mcp_servers: say("mcp.title"),
     other: say("admin.stored_rest"),
   };
   const heads = [say("admin.kind"), say("admin.rows"), say("admin.size")];

@@ -56,11 +56,11 @@ export function Figure({ label, name, children, note }) {
 }
 
 /**
- * Button that asks once more before it acts.
+ * Button that asks once more before it acts; `note` then says what it does.
  *
- * @param {{ label: string, about: string, name: string, onConfirm: () => void }} props
+ * @param {{ label: string, about: string, name: string, note?: string, onConfirm: () => void }} props
  */
-export function ConfirmButton({ label, about, name, onConfirm }) {
+export function ConfirmButton({ label, about, name, note, onConfirm }) {
   const say = useWords();
   const [asking, setAsking] = useState(false);
   if (!asking)
@@ -81,6 +81,7 @@ export function ConfirmButton({ label, about, name, onConfirm }) {
   };
   return (
     <>
+      {note && <p className="field-note">{note}</p>}
       <button
         type="button"
         className="button small danger"

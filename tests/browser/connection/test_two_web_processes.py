@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from playwright.sync_api import expect
@@ -233,3 +235,80 @@ def test_tabs_go_on_when_redis_is_back(
     expect(new.by("answers-temperature")).to_have_value("0.5")
     assert "Reflex Frontend Exception" not in "".join(each.log.read_text() for each in server.servers)
     forgive_outage(page_errors)
+
+
+@pytest.fixture
+def signed(
+    chromium_path: Path,
+    tmp_path: Path,
+    environment: dict[str, str],
+    pages: Path,
+    postgresql: PostgreSQL,
+) -> Iterator[tuple[Server, Server]]:
+    """Two servers of one app with accounts."""
+    postgresql.execute("create database signed_in")
+    own = {
+        "CHAT_SIGN_IN": "local",
+        "CHAT_DATABASE_URL": postgresql.url("signed_in").replace("+psycopg", ""),
+    }
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(started(_made(tmp_path / name), environment | own, pages)) for name in "ab"
+        )
+        yield first, second
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def test_a_session_of_one_process_is_known_in_the_other_and_ends_in_both(
+    signed: tuple[Server, Server],
+) -> None:
+    """No browser is needed: the processes differ in their port, which is in the name of the cookie."""
+    first, second = signed
+    link = re.findall(r"Admin +http://\S+?(/link/\S+)", first.log.read_text())[0]
+    password = {"password": "a long password", "again": "a long password"}
+    done = httpx.post(first.url + link, data=password, headers={"origin": first.url})
+    assert done.status_code == 303, done.text
+    token = done.cookies[f"chat_session_{first.port}"]
+
+    def goes_on(server: Server) -> bool:
+        cookie = {f"chat_session_{server.port}": token}
+        page = httpx.get(server.url, headers={"accept": "text/html"}, cookies=cookie)
+        assert page.status_code in (200, 303), page.text
+        return page.status_code == 200
+
+    with first_of_stream(first, token) as ended:
+        assert [goes_on(server) for server in signed] == [True, True]
+        cookie = {f"chat_session_{second.port}": token}
+        out = {"everywhere": "1"}
+        httpx.post(f"{second.url}/sign-out", data=out, headers={"origin": second.url}, cookies=cookie)
+        assert not goes_on(second), "at once, where it happened"
+        eventually(lambda: goes_on(first), lambda known: not known)
+        assert ended.wait(20), "the open stream of the other process ends, too"
+
+
+@contextlib.contextmanager
+def first_of_stream(server: Server, token: str) -> Iterator[threading.Event]:
+    """Open a thread's stream as the person with a session, and yield an event that is set when it breaks off."""
+    ended, begun = threading.Event(), threading.Event()
+    cookie = {f"chat_session_{server.port}": token}
+
+    def follow() -> None:
+        with httpx.Client(base_url=server.url, cookies=cookie, timeout=60) as program:
+            thread = program.post("/api/threads", json={"title": "Mine"}).json()["id"]
+            with (
+                contextlib.suppress(httpx.RemoteProtocolError),
+                program.stream("GET", f"/api/threads/{thread}/events") as stream,
+            ):
+                for _ in stream.iter_lines():
+                    begun.set()
+        ended.set()
+
+    following = threading.Thread(target=follow, daemon=True)
+    following.start()
+    assert begun.wait(20)
+    yield ended
+    following.join(20)

@@ -66,12 +66,60 @@ def assert_accessible(page: Page) -> None:
 
 
 def invited(page: Page, server: Server, name: str) -> str:
-    """Invite a person on the account page, and return the path of their link."""
+    """Invite a person on the admin page, and return the path of their link."""
     page.goto(f"{server.url}/account")
+    page.get_by_role("link", name="People").click()
     page.get_by_label("Name of a new person").fill(name)
     page.get_by_role("button", name="Invite").click()
     link = page.get_by_test_id("link").inner_text()
     return link.removeprefix(server.url)
+
+
+def managed(page: Page, action: str) -> None:
+    """Do something with Bob, whose row is open, and confirm it."""
+    page.get_by_test_id(action).click()
+    page.get_by_test_id(f"{action}-confirm").click()
+
+
+def administer(admin: Page, guest: Page, app: Server) -> None:
+    """Change what Bob may do, and see that his open page follows without a click of his."""
+    guest.goto(f"{app.url}/settings")
+    link = guest.get_by_test_id("tab-admin")
+    admin.goto(f"{app.url}/settings")
+    admin.get_by_test_id("key-name").fill("nightly report")
+    admin.get_by_test_id("create-key").click()
+    expect(admin.get_by_test_id("new-key")).to_be_visible()
+    admin.goto(f"{app.url}/admin/keys")
+    expect(admin.get_by_test_id("any-key")).to_contain_text("nightly report")
+    assert_accessible(admin)
+    managed(admin, "revoke")
+    expect(admin.get_by_test_id("any-key")).to_have_count(0)
+
+    admin.goto(f"{app.url}/admin/people")
+    admin.get_by_role("button", name="Manage bob").click()
+    expect(admin.get_by_test_id("session")).to_have_count(1)
+    expect(admin.get_by_test_id("session")).to_contain_text("Chrome")
+    expect(guest.get_by_test_id("account-link")).to_be_visible()
+    expect(link).to_have_count(0)
+    managed(admin, "make-admin")
+    expect(link).to_have_count(1)  # by itself
+    guest.goto(f"{app.url}/admin/people")
+    expect(guest.get_by_test_id("person")).to_have_count(2)
+    guest.get_by_test_id("manage").first.click()
+    guest.get_by_test_id("managed").wait_for()
+    assert_accessible(guest)
+    managed(admin, "make-member")
+    expect(guest.get_by_test_id("denied")).to_be_visible()  # by itself
+    expect(guest.get_by_test_id("person")).to_have_count(0)
+    admin.get_by_test_id("remove").click()  # says what it does, and is not confirmed
+    assert_accessible(admin)
+    admin.get_by_role("button", name="Cancel").click()
+    admin.get_by_test_id("end-session").click()
+    expect(guest.get_by_role("heading", name="Anmelden")).to_be_visible()  # by itself
+    guest.get_by_label("Name").fill("bob")
+    guest.get_by_label("Passwort").fill(PASSWORD)
+    guest.get_by_role("button", name="Anmelden").click()
+    expect(guest.get_by_test_id("denied")).to_be_visible()  # he was on the admin page
 
 
 def test_two_people_sign_in_and_neither_sees_the_others_chat(
@@ -107,6 +155,8 @@ def test_two_people_sign_in_and_neither_sees_the_others_chat(
     expect(guest.get_by_test_id("page-note")).to_be_visible()
     assert "secret" not in guest.locator("body").inner_text()
 
+    administer(admin, guest, app)
+
     tab = Chat(admin.context.new_page(), app)
     tab.go(chat)
     expect(tab.answer).to_have_text("Kept.")
@@ -116,4 +166,5 @@ def test_two_people_sign_in_and_neither_sees_the_others_chat(
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()  # by itself
     expect(tab.page.locator("body")).not_to_contain_text("Kept.")
     eventually(lambda: guest.evaluate("document.body.innerText.length"), bool)
+    guest.goto(app.url + chat)
     expect(guest.get_by_test_id("page-note")).to_be_visible()  # still signed in

@@ -23,6 +23,7 @@ from chat_app.accounts.accounts import Accounts, open_accounts
 from chat_app.accounts.gate import SessionGate
 from chat_app.accounts.routes import routes
 from chat_app.accounts.setup import register_sign_in
+from chat_app.api.people_routes import PEOPLE_ROUTES
 from chat_app.extensions import ADMINISTRATORS, IDENTITY, caller
 from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
@@ -50,6 +51,11 @@ class Browser:
 
     async def sign_in(self, name: str, password: str = PASSWORD, next: str = "") -> httpx.Response:
         return await self.submit("/sign-in", name=name, password=password, next=next)
+
+    async def link(self, headers: dict[str, str] | None = None, /, **body: Any) -> httpx.Response:
+        """Ask for a link for a person, as the admin page does."""
+        sent = {"origin": self.origin, "sec-fetch-site": "same-origin"}
+        return await self.http.post("/people/links", json=body, headers=sent | (headers or {}))
 
     async def who(self) -> dict[str, Any] | None:
         return (await self.http.get("/who")).json()
@@ -97,7 +103,8 @@ async def known(settings: Settings) -> AsyncIterator[Accounts]:
 def app(known: Accounts, settings: Settings) -> ASGIApp:
     """The gate before the routes of the sign-in and one that says who asks."""
     register_sign_in(settings.sign_in)
-    everything = Starlette(routes=[*routes.routes, Route("/who", _who), Route("/{rest:path}", _page)])
+    own = [*routes.routes, *PEOPLE_ROUTES]
+    everything = Starlette(routes=[*own, Route("/who", _who), Route("/{rest:path}", _page)])
     gate = SessionGate(everything, settings.origins)
     return BasePath(Guard(gate, "127.0.0.1", settings.origins), settings.base_path)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chat_app.accounts import command
 from chat_app.accounts.accounts import Accounts, open_accounts
+from chat_app.accounts.people import disable_person, enable_person
 from chat_app.command import main
 from chat_app.server.settings import Settings
 from tests.chat_app.accounts.conftest import PASSWORD, link_in
@@ -41,6 +43,10 @@ async def test_people_are_invited_listed_changed_and_removed(
     assert (await known.person_of_link(link.rpartition("/")[2])).name == "bob"  # type: ignore[union-attr]
     assert run(capsys, "role", "bob", "admin") == "bob is an admin now.\n"
     assert run(capsys, "list") == "Ann  admin\nbob  admin  no password yet\n"
+    bob = next(person.id for person in await known.people() if person.name == "bob")
+    await known.administer(bob, partial(disable_person, now=1.0), None)
+    assert run(capsys, "list") == "Ann  admin\nbob  admin  disabled\n"
+    await known.administer(bob, enable_person, None)
     assert "cannot sign in any more" in run(capsys, "remove", "ANN")
     assert await known.person_of_link(link_in(run(capsys, "reset", "bob")).rpartition("/")[2]) is not None
     assert run(capsys, "list") == "bob  admin  no password yet\n"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent_core.errors import AccessDeniedError
 from chat_app.accounts import accounts as module
+from chat_app.accounts import people
 from chat_app.accounts.accounts import Accounts
 from chat_app.accounts.attempts import MAX_PER_ADDRESS, MAX_PER_NAME, MAX_PER_NAME_AND_ADDRESS, PERIOD
 from chat_app.accounts.cookie import address_of
@@ -160,7 +162,7 @@ async def test_sign_out_ends_this_browser_and_everywhere_all_of_them(browser: Op
 async def test_a_link_works_once_and_opening_it_does_not_use_it_up(browser: Open, ann: str) -> None:
     admin, guest = browser(), browser()
     await admin.sign_in(ann)
-    page = await admin.submit("/account/people", name="Bob", role="member")
+    page = await admin.link(name="Bob", role="member")
     path = link_in(page.text)
     for _ in range(2):
         assert "Your name is Bob." in (await guest.open(path)).text
@@ -177,20 +179,55 @@ async def test_a_link_works_once_and_opening_it_does_not_use_it_up(browser: Open
     assert (await browser().sign_in("bob")).status_code == 303
 
 
-async def test_only_an_administrator_invites(browser: Open, ann: str, known: Accounts) -> None:
+async def test_only_an_administrator_invites_and_makes_links(
+    browser: Open, ann: str, known: Accounts
+) -> None:
     invited = await known.invite("bob", "member")
     await known.use_link(invited.token, PASSWORD)
+    bob = (await known.people())[1].id
     member, nobody = browser(), browser()
     await member.sign_in("bob")
-    for tab in (member, nobody):
-        assert (await tab.submit("/account/people", name="eve", role="admin")).status_code == 403
-    assert "Invite" not in (await member.open("/account")).text
+    for tab, status in ((member, 403), (nobody, 401)):
+        assert (await tab.link(name="eve", role="admin")).status_code == status
+        assert (await tab.link(person_id=bob)).status_code == status
     admin = browser()
     await admin.sign_in(ann)
-    again = await admin.submit("/account/people", name="BOB", role="member")
-    assert (again.status_code, "already a person named" in again.text) == (422, True)
-    assert (await admin.submit("/account/people", name="eve", role="king")).status_code == 422
+    foreign = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    assert (await admin.link(foreign, name="eve", role="admin")).status_code == 403
+    for body, problem in (
+        ({"name": "BOB", "role": "member"}, "taken"),
+        ({"name": "", "role": "member"}, "name"),
+        ({"name": "eve", "role": "king"}, "name"),
+        ({"name": ["eve"]}, "name"),
+        ({"person_id": "nobody"}, "gone"),
+        ({}, "name"),
+    ):
+        refused = await admin.link(**body)
+        assert (refused.status_code, refused.json()["problem"]) == (422, problem), body
     assert [person.name for person in await known.people()] == ["ann", "bob"]
+
+
+async def test_a_new_link_replaces_the_one_before_and_a_forgotten_password(
+    browser: Open, ann: str, known: Accounts
+) -> None:
+    admin, guest = browser(), browser()
+    await admin.sign_in(ann)
+    first = link_in((await admin.link(name="bob")).text)
+    bob = (await known.people())[1].id
+    second = link_in((await admin.link(person_id=bob)).text)
+    assert (await guest.open(first)).status_code == 404
+    await guest.submit(second, password=PASSWORD, again=PASSWORD)
+    third = link_in((await admin.link(person_id=bob)).text)
+    assert await guest.who() is not None, "until the new password is chosen"
+    await known.administer(bob, partial(people.disable_person, now=1.0), None)
+    assert await guest.who() is None
+    assert (await guest.open(third)).status_code == 404
+    refused = await browser().sign_in("bob")
+    assert (refused.status_code, "Your account is not let in." in refused.text) == (403, True)
+    assert (await browser().sign_in("bob", "wrong password")).status_code == 401
+    assert (await admin.link(person_id=bob)).json()["problem"] == "gone"
+    await known.administer(bob, people.enable_person, None)
+    assert (await browser().sign_in("bob")).status_code == 303
 
 
 async def test_a_new_password_ends_every_other_session(browser: Open, ann: str) -> None:
@@ -297,7 +334,7 @@ async def test_nothing_that_signs_in_is_stored_or_logged(
     tab = browser()
     await tab.sign_in(ann)
     await tab.sign_in(ann, "a mistyped password")
-    page = await tab.submit("/account/people", name="Bob", role="member")
+    page = await tab.link(name="Bob", role="member")
     secrets = [str(cookie.value) for cookie in tab.http.cookies.jar]
     secrets += [PASSWORD, "a mistyped password", link_in(page.text).rpartition("/")[2]]
     with sqlite3.connect(tmp_path / "agents.db") as connection:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from oidc_provider_mock import User, run_server_in_thread
+from oidc_provider_mock import _app as provider_app
 
 from agent_core.errors import AccessDeniedError, ValidationError
 from chat_app.accounts import oidc as module
 from chat_app.accounts.accounts import Accounts
-from chat_app.accounts.oidc import admitted_name
-from chat_app.accounts.people import named_person, remove_person
+from chat_app.accounts.oidc import admitted_name, is_admin_by_claim
+from chat_app.accounts.people import change_role, named_person, remove_person
 from chat_app.server.settings import Settings, load_settings, read_settings
 from chat_app.server.sign_in import Oidc
 from tests.chat_app.accounts.conftest import Browser
@@ -25,6 +27,18 @@ PEOPLE = (
     User(sub="2", claims={"email": "bob@other.org", "email_verified": True}),
     User(sub="3", claims={"email": "eve@evil.example", "email_verified": True}),
     User(sub="4", claims={"email": "mallory@example.org", "email_verified": False}),
+    User(
+        sub="5",
+        claims={"email": "zoe@example.org", "email_verified": True, "groups": ["people", "admins"]},
+    ),
+    User(
+        sub="6",
+        claims={
+            "email": "kim@example.org",
+            "email_verified": True,
+            "realm_access": {"roles": ["admins"]},
+        },
+    ),
 )
 
 
@@ -96,6 +110,87 @@ async def test_a_person_of_the_provider_signs_in_and_stays_the_same_person(brows
     bob = await third.who() or {}
     assert (bob["name"], bob["role"]) == ("bob@other.org", "member")
     assert bob["id"] != first["id"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "sub", "role"),
+    [
+        ("groups:admins", "5", "admin"),
+        ("groups:admin", "5", "member"),
+        ("groups:admins", "6", "member"),
+        ("realm_access.roles:admins", "6", "admin"),
+        ("email_verified:true", "5", "admin"),
+        ("groups:admins", "1", "admin"),  # is in CHAT_ADMINS
+    ],
+)
+async def test_a_claim_makes_administrators(
+    browser: Open, monkeypatch: pytest.MonkeyPatch, claim: str, sub: str, role: str
+) -> None:
+    monkeypatch.setenv("CHAT_OIDC_ADMIN_CLAIM", claim)
+    tab = browser()
+    await sign_in(tab, sub)
+    assert (await tab.who() or {})["role"] == role
+
+
+@pytest.mark.parametrize("is_theirs", [True, False])
+async def test_a_claim_that_only_the_providers_userinfo_has_counts(
+    browser: Open, monkeypatch: pytest.MonkeyPatch, is_theirs: bool
+) -> None:
+    monkeypatch.setenv("CHAT_OIDC_ADMIN_CLAIM", "realm_access.roles:admins")
+    all_claims = provider_app._user_claims_for_scope
+
+    def few(self: Any, user: User, scope: str) -> dict[str, object]:
+        return {name: value for name, value in all_claims(user, scope).items() if name != "realm_access"}
+
+    def asked(user: User, scope: str) -> dict[str, object]:
+        return all_claims(user, scope) | ({} if is_theirs else {"sub": "7"})
+
+    monkeypatch.setattr(provider_app.OpenIDCode, "generate_user_info", few)
+    monkeypatch.setattr(provider_app, "_user_claims_for_scope", asked)
+    tab = browser()
+    await sign_in(tab, "6")
+    assert (await tab.who() or {})["role"] == ("admin" if is_theirs else "member")
+
+
+async def test_the_role_follows_the_claim_with_each_sign_in_also_in_open_browsers(
+    browser: Open, known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_OIDC_ADMIN_CLAIM", "groups:admins")
+    tab, other = browser(), browser()
+    await sign_in(tab, "5")
+    assert (await tab.who() or {})["role"] == "admin"
+    monkeypatch.setenv("CHAT_OIDC_ADMIN_CLAIM", "groups:nobody")  # as if the provider had taken it away
+    await sign_in(other, "5")
+    assert [(await each.who() or {})["role"] for each in (tab, other)] == ["member", "member"]
+    (person,) = await known.people()
+    monkeypatch.delenv("CHAT_OIDC_ADMIN_CLAIM")
+    await known.administer(person.id, partial(change_role, role="admin"), None)
+    third = browser()
+    await sign_in(third, "5")
+    assert (await third.who() or {})["role"] == "admin", "without the setting, the role stays as it was given"
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 5, {}, [], [["admins"]], {"admins": 1}, "xadmins", ["Admins"], "admins "]
+)
+def test_a_claim_of_another_form_makes_nobody_an_administrator(odd: Any) -> None:
+    oidc = Oidc("", "", "", frozenset(), ("groups", "admins"))
+    assert not is_admin_by_claim({"groups": odd}, oidc)
+    assert not is_admin_by_claim({}, oidc)
+    assert is_admin_by_claim({"groups": ["x", odd, "admins"]}, oidc)
+
+
+@pytest.mark.parametrize("claim", ["admins", ":admins", "groups:", "groups: admins", "groups :admins", ":"])
+def test_an_unknown_form_of_the_claim_is_refused(claim: str) -> None:
+    full = dict.fromkeys(("CHAT_OIDC_ISSUER", "CHAT_OIDC_CLIENT_ID"), "https://a.example")
+    full |= {"CHAT_OIDC_CLIENT_SECRET": "s", "CHAT_OIDC_ALLOW": "*"}
+    with pytest.raises(ValidationError, match="such as groups:admins"):
+        read_settings(full | {"CHAT_OIDC_ADMIN_CLAIM": claim})
+    with pytest.raises(ValidationError, match="without CHAT_OIDC_ISSUER"):
+        read_settings({"CHAT_OIDC_ADMIN_CLAIM": claim})
+    found = read_settings(full | {"CHAT_OIDC_ADMIN_CLAIM": "https://a.example/roles:admin"}).sign_in.oidc
+    assert found is not None
+    assert found.admin_claim == ("https://a.example/roles", "admin")
 
 
 @pytest.mark.parametrize("sub", ["3", "4"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import reflex as rx
-from reflex.istate.data import HeaderData
+from reflex.config import get_config
+from reflex.istate.data import HeaderData, RouterData
 from reflex.state import StateUpdate
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,8 +20,10 @@ from chat_app.accounts.accounts import Accounts, open_accounts
 from chat_app.accounts.gate import SessionGate
 from chat_app.accounts.people import change_role, end_sessions, named_person, remove_person, token_hash
 from chat_app.accounts.setup import register_sign_in
-from chat_app.extensions import PAGES, Content, Page
+from chat_app.admin.people import People
+from chat_app.extensions import PAGES, Content, Page, caller
 from chat_app.server.settings import Settings
+from chat_app.server.sign_in import SignIn
 from chat_app.session.tab_state import TabOwnerCheck
 from tests.chat_app.accounts.conftest import PASSWORD
 from tests.tools.postgresql import PostgreSQL
@@ -86,6 +90,41 @@ async def test_a_connection_ends_with_its_session_wherever_that_ends(
     assert connection.got[-1]["type"] == f"{kind}.disconnect"
     assert [message["type"] for message in connection.sent] == ["websocket.close"] * (kind == "websocket")
     assert known.sessions._connections == {}
+
+
+@pytest.mark.parametrize("kind", ["websocket", "http"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_connection_ends_with_the_role_of_its_person(
+    known: Accounts, other_process: Accounts, token: str, kind: str, elsewhere: bool
+) -> None:
+    """The browser connects again, and what it gets from then on is what the new role may see."""
+    await known.invite("zoe", "admin")
+    connection = Connection(kind, token)
+    running = asyncio.create_task(connection.run())
+    await asyncio.wait_for(connection.is_open.wait(), 20)
+    ann = await known._read(named_person, "ann")
+    changing = other_process if elsewhere else known
+    await changing.administer(ann.id, partial(change_role, role="member"), None)
+    await asyncio.wait_for(running, 20)
+    assert connection.got[-1]["type"] == f"{kind}.disconnect"
+    again = await known.sessions.load(token_hash(token))
+    assert again is not None, "the session itself goes on"
+    assert again.role == "member"
+
+
+async def test_a_session_knows_its_browser_and_when_it_was_used(
+    known: Accounts, ann: str, token: str
+) -> None:
+    session_id, person = token_hash(token), await known._read(named_person, ann)
+    register_sign_in(SignIn(local=True))
+    await known.sessions.load(session_id)
+    caller({"Cookie": f"chat-session-id={session_id}", "User-Agent": "Firefox " + "x" * 1000})
+
+    async def is_written() -> bool:
+        (row,) = [row for row in await known.sessions_of(person.id) if row.id == session_id]
+        return row.seen_at is not None and len(row.browser or "") == 300
+
+    await eventually(is_written)
 
 
 async def test_another_session_of_the_person_stays_open(known: Accounts, ann: str, token: str) -> None:
@@ -173,6 +212,53 @@ async def test_events_of_nobody_are_not_handled_except_on_pages_for_visitors(
     done = await TabOwnerCheck(settings.sign_in).preprocess(tabs, root, None)
     assert done == (None if is_handled else StateUpdate())
     assert tabs.emitted == ([] if is_handled else [("state_mismatch", "socket")])
+
+
+async def test_in_development_a_tab_of_nobody_is_sent_to_the_port_of_the_sign_in_and_back(
+    known: Accounts, ann: str, settings: Settings, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_config(), "frontend_port", 3000)
+    monkeypatch.setattr(get_config(), "backend_port", 3001)
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    asked = {"headers": {"host": "localhost:3001", "origin": "http://localhost:3000"}}
+    asked |= {"asPath": "/chat/thread_1?at=2", "pathname": "/chat/[thread_id]"}
+    root.router = RouterData.from_router_data(asked)
+    root.router_data = {"pathname": "/chat/[thread_id]"}
+    tabs: Any = _Tabs()
+    done = await TabOwnerCheck(settings.sign_in).preprocess(tabs, root, None)
+    assert done is not None
+    (event,) = done.events
+    sign_in = "http://localhost:3001/sign-in?next=%2Fchat%2Fthread_1%3Fat%3D2"
+    assert (event.name, event.payload["path"], tabs.emitted) == ("_redirect", sign_in, [])
+    tab = browser("http://localhost:3001")
+    page = await tab.open(sign_in.removeprefix("http://localhost:3001"))
+    assert 'href="http://localhost:3000/styles/' in page.text
+    assert "style-src 'self' http://localhost:3000 " in page.headers["content-security-policy"]
+    back = await tab.sign_in(ann, next="/chat/thread_1?at=2")
+    assert back.headers["location"] == "http://localhost:3000/chat/thread_1?at=2"
+    assert (await tab.open("/sign-in")).headers["location"] == "http://localhost:3000/"
+
+
+async def test_a_tab_is_reset_when_its_person_has_another_role(
+    known: Accounts, settings: Settings, token: str
+) -> None:
+    register_sign_in(settings.sign_in)
+    await known.invite("zoe", "admin")
+    await known.sessions.load(token_hash(token))
+    root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
+    headers = HeaderData.from_router_data({"headers": {"cookie": f"chat-session-id={token_hash(token)}"}})
+    root.router = replace(root.router, headers=headers)
+    tabs: Any = _Tabs()
+    check = TabOwnerCheck(settings.sign_in)
+    page = await root.get_state(People)
+    found = []
+    for role in ("admin", "admin", "member"):
+        ann = await known._read(named_person, "ann")
+        await known.administer(ann.id, partial(change_role, role=role), None)
+        assert await check.preprocess(tabs, root, None) is None
+        found.append(page.report)
+        page.report = {"people": [{"name": "zoe"}]}
+    assert [bool(report) for report in found] == [False, True, False]
 
 
 async def test_accounts_are_the_same_on_postgresql(postgresql: PostgreSQL) -> None:

@@ -106,7 +106,11 @@ async def test_storage_is_read_when_it_is_opened(serve: Serve, state: OpenState)
         await shared.api.create_thread("Hi")
         await page.open()
         assert page.report["size"] > 0
-        assert {kind["kind"]: kind["rows"] for kind in page.report["kinds"]}["threads"] == 1
+        await shared.keys.create("k", "read", None, None)
+        await page.refresh()
+        stored = {kind["kind"]: kind for kind in page.report["kinds"]}
+        assert [stored[name]["rows"] for name in ("threads", "keys", "people", "sessions")] == [1, 1, 0, 0]
+        assert all(stored[name]["size"] for name in ("keys", "people", "sessions"))
         assert page.report["expiries"] == [{"agent": "assistant", "keep": None, "due": 0, "soon": 0}]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,11 +18,14 @@ from agent_core import Agent, CallContext
 from agent_core.errors import AccessDeniedError
 from agent_core.testing import ScriptedModel
 from chat_app.api.mount import routes
+from chat_app.database.changes import count_change
+from chat_app.database.tables import PersonRow
 from chat_app.extensions import ADMINISTRATORS, IDENTITY
 from chat_app.keys import key_ring
 from chat_app.keys.rows import MAX_FAILURES, SCOPES
 from chat_app.server.origins import Origin
 from chat_app.server.settings import Settings
+from chat_app.session.service import Service
 from chat_app.web.guard import Guard
 from chat_app.web.site import BasePath, _readable
 from tests.chat_app.support import Serve
@@ -268,3 +272,53 @@ async def test_wrong_keys_of_one_client_limit_nobody_else_behind_the_same_proxy(
         guesses = [await status(f"rda_{number}", "203.0.113.7") for number in range(MAX_FAILURES + 1)]
         assert (guesses[-2:], await status(key, "203.0.113.7")) == ([401, 429], 429)
         assert await status(key, "203.0.113.8") == 200
+
+
+async def _person(shared: Service, **values: Any) -> None:
+    """Set Ann's row, as an administrator in another process does."""
+
+    def merge(session: Any) -> None:
+        session.merge(PersonRow(id="ann", name="Ann", created_at=1.0, **values))
+        count_change(session)
+
+    await shared.keys._write(merge)
+
+
+@pytest.mark.usefixtures("users")
+@pytest.mark.parametrize("change", [{"role": "member"}, {"disabled_at": 2.0}, {"removed_at": 2.0}])
+async def test_open_stream_ends_when_its_person_has_another_role_or_is_out(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(key_ring, "EXPIRY_INTERVAL", 1_000.0)  # it is noticed, not only looked after
+    async with serve([]) as shared, served(routes) as program:
+        await _person(shared, role="admin")
+        made = await shared.keys.create("k", "admin", "ann", None)
+        thread = await shared.api.create_thread(ctx=CallContext("ann"))
+        headers = {"authorization": f"Bearer {made.secret}"}
+        async with program.stream("GET", f"/api/threads/{thread.id}/events", headers=headers) as stream:
+            lines = stream.aiter_lines()
+            assert (await anext(lines)).startswith("id: ")
+            await _person(shared, **{"role": "admin"} | change)
+            with pytest.raises(httpx.RemoteProtocolError):
+                async for _ in lines:
+                    pass
+        again = await program.get(f"/api/threads/{thread.id}", headers=headers)
+        assert again.status_code == (200 if "role" in change else 401)
+
+
+@pytest.mark.usefixtures("users")
+async def test_open_stream_goes_on_when_somebody_else_changes(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ring, "WATCH_INTERVAL", 0.02)
+    async with serve([]) as shared:
+        await _person(shared, role="admin")
+        made = await shared.keys.create("k", "write", "ann", None)
+        ctx = await shared.keys.caller(made.secret, "")
+        waiting = asyncio.create_task(shared.keys.wait_for_end(made.secret, [ctx]))
+        await shared.keys._write(count_change)
+        await _person(shared, role="member")  # the key has the scope write, so it means the same caller
+        done, _ = await asyncio.wait({waiting}, timeout=0.3)
+        assert done == set()
+        await shared.keys.revoke(made.row.id, "ann")
+        await asyncio.wait_for(waiting, 20)

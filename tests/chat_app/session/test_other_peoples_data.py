@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -29,7 +30,10 @@ from agent_core.http.routes import PATHS
 from agent_core.store.database.tables import metadata
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool
+from chat_app.accounts.accounts import open_accounts
+from chat_app.accounts.people import begin_session, token_hash
 from chat_app.accounts.routes import routes as account_routes
+from chat_app.database.tables import AppTable, PersonRow
 from chat_app.extensions import IDENTITY
 from chat_app.files.uploads import routes as file_routes
 from chat_app.session.service import Service
@@ -52,7 +56,7 @@ BODIES: dict[str, Any] = {
 }
 ABOUT_NO_PERSON = {
     *("/sign-in", "/sign-in/oidc", "/sign-in/oidc/callback", "/sign-out", "/ready", "/metrics"),
-    *("/link/{token}", "/account", "/account/password", "/account/people"),  # tests/chat_app/accounts
+    *("/link/{token}", "/account", "/account/password", "/people/links"),  # tests/chat_app/accounts
     "/shared/{token}/{file_id}/{name}",  # for whoever has the token
     "/mcp",  # tests/chat_app/api/test_mcp.py
 }
@@ -89,6 +93,7 @@ class World:
             table for table in metadata.sorted_tables if table.name.removeprefix("agent_") in OWN_TABLES
         ]
         mine = {"ann", *self.ids.values()}
+        tables += [table for name, table in AppTable.metadata.tables.items() if name != "chat_seen"]
         found = select_all(self.database, tables)
         return {name: [row for row in rows if mine & set(map(str, row))] for name, rows in found.items()}
 
@@ -121,7 +126,17 @@ async def world(people: None, serve: Serve, tmp_path: Path) -> AsyncIterator[Wor
             "schedule_id": schedule.id,
             "file_id": file["url"].removeprefix("attachment:"),
         }
-        yield World(service, tmp_path / "agents.db", ids)
+        key = await service.keys.create(SECRET, "read", "ann", None)
+        async with open_accounts(service.settings.database_url) as known:
+            await known._write(add_ann)
+            session_id = token_hash(await known._write(begin_session, "ann", time.time()))
+            ids |= {"person_id": "ann", "session_id": session_id, "key_id": key.row.id}
+            yield World(service, tmp_path / "agents.db", ids)
+
+
+def add_ann(session: Any) -> None:
+    """Add the row that Ann has in an app whose people are rows."""
+    session.add(PersonRow(id="ann", name=SECRET, name_key="ann", role="member", created_at=1.0))
 
 
 async def _is_waiting(service: Service, thread_id: str) -> bool:
