@@ -60,11 +60,11 @@ def _create(session: Session, options: argparse.Namespace) -> list[str]:
 
 
 def _list(session: Session) -> list[str]:
-    found = rows.list_all_keys(session)
+    found, names = rows.list_all_keys(session), rows.names_of_people(session)
     header = ("id", "key", "scope", "user", "created", "used", "expires", "name")
     table = [header] + [
         (
-            *(row.id, f"{row.start}…", row.scope, row.user_id or "-"),
+            *(row.id, f"{row.start}…", row.scope, names.get(row.user_id or "", row.user_id or "-")),
             *(_day(row.created_at), _day(row.used_at), _day(row.expires_at), row.name),
         )
         for row in found

@@ -177,6 +177,11 @@ def owner_id(session: Session, name: str) -> str:
     return found or name.strip()
 
 
+def names_of_people(session: Session) -> dict[str, str]:
+    """Return the names of people by their ids, also of those who were removed."""
+    return dict(session.exec(select(PersonRow.id, PersonRow.name)).all())
+
+
 def hash_of(secret: str) -> str:
     """Return what is stored of a key; a fast hash is enough for 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 
 import httpx
@@ -54,9 +55,16 @@ def _is_running(settings: Settings) -> bool:
 def _failure(url: str) -> str | None:
     """Return why an address does not answer as the app does; None if it does."""
     try:
-        answer = httpx.get(url, timeout=_TIMEOUT, trust_env=False)
+        answer = httpx.get(url, timeout=_TIMEOUT, trust_env=False, verify=_trusted())
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error).rstrip(".") or type(error).__name__
     if answer.status_code == 200 and answer.text.strip() == '"pong"':
         return None
     return f"it answered {answer.status_code}"
+
+
+def _trusted() -> ssl.SSLContext:
+    """Return a context that trusts httpx's authorities, and those that this system's administrator has added."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context

@@ -195,5 +195,6 @@ def test_command_finds_people_by_name_where_the_app_has_them(database: AppDataba
     say(url, "create", "k", "--user", "ANN")
     (row,) = database.read(lambda session: session.exec(select(KeyRow)).all())
     assert row.user_id == "person_1"
+    assert say(url, "list")[1].split()[3] == "Ann"
     with pytest.raises(ValidationError, match="Nobody is named 'bob'"):
         say(url, "create", "k", "--user", "bob")

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from chat_app.server.preflight import require_database
 from chat_app.server.settings import read_settings
 from tests.agent_core.store.database.test_migrations import ROWS, make
 from tests.support.browser.server import free_port_pair
+from tests.tools.certificate import write_certificate
 from tests.tools.postgresql import PostgreSQL
 
 
@@ -129,6 +131,37 @@ def test_running_app_has_its_port_and_its_addresses_are_tried() -> None:
         assert f"http://localhost:{port} leads to the app" in found("address", "ok")
         assert f"{dead} does not lead to the app" in found("address")
         server.shutdown()
+
+
+@pytest.fixture
+def trust() -> Iterator[Callable[[Path], None]]:
+    """A function that makes OpenSSL find this system's authorities in a file."""
+    before = os.environ.get("SSL_CERT_FILE")
+    yield lambda file: os.putenv("SSL_CERT_FILE", str(file))
+    if before is None:
+        os.unsetenv("SSL_CERT_FILE")
+    else:
+        os.putenv("SSL_CERT_FILE", before)
+
+
+def test_authority_that_this_system_trusts_is_trusted(tmp_path: Path, trust: Callable[[Path], None]) -> None:
+    certificate, key = write_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), _Pong) as app,
+        ThreadingHTTPServer(("127.0.0.1", 0), _Pong) as proxy,
+    ):
+        proxy.socket = context.wrap_socket(proxy.socket, server_side=True)
+        for server in (app, proxy):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"https://127.0.0.1:{proxy.server_address[1]}"
+        os.environ |= {"CHAT_PORT": str(app.server_address[1]), "CHAT_ORIGINS": address}
+        assert "certificate verify failed" in found("address")
+        trust(certificate)
+        assert f"{address} leads to the app" in found("address", "ok")
+        app.shutdown()
+        proxy.shutdown()
 
 
 def test_older_schema_is_a_note_and_is_not_upgraded(tmp_path: Path) -> None:
