@@ -6,6 +6,7 @@ darker until text in it is legible, on a light and on a dark page (WCAG 2.2, suc
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from agent_core.errors import ValidationError
 NAME = "Durable Agents"
 ANY_NAME, ANY_LOGO = "__app_name__", "__app_logo__"
 _MAX_NAME = 40  # characters
-_IN_CODE = re.compile(r"""[<>&"'`\\$\x00-\x1f\x7f\u2028\u2029]""")
+_IN_CODE = re.compile(r"""[<>"'`\\$\x00-\x1f\x7f\u2028\u2029]""")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 MAX_LOGO = 256 << 10  # bytes
 _KINDS = {".svg": b"<", ".png": b"\x89PNG"}
@@ -119,10 +120,11 @@ def _luminance(colour: Colour) -> float:
 
 
 def _name(value: str) -> str:
-    if len(value) > _MAX_NAME or _IN_CODE.search(value):
+    # It is put into scripts and HTML alike, so `&` must not begin a character reference.
+    if len(value) > _MAX_NAME or _IN_CODE.search(value) or html.unescape(value) != value:
         raise ValidationError(
-            f"CHAT_NAME is {value[:80]!r}; it must have at most {_MAX_NAME} characters and none of "
-            "< > & \" ' ` \\ $ (’ is fine)."
+            f"CHAT_NAME is {value[:80]!r}; it must have at most {_MAX_NAME} characters, none of "
+            "< > \" ' ` \\ $ (’ is fine), and no character reference such as &amp;."
         )
     return value
 

@@ -42,11 +42,15 @@ def test_settings_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * 41, "<b>", "a & b", 'say "hi"', "it's", "`x`", "${x}", "a\\b", "a\nb"]
+    "name", ["x" * 41, "<b>", "a &amp; b", "a&copy b", 'say "hi"', "it's", "`x`", "${x}", "a\\b", "a\nb"]
 )
 def test_name_that_could_break_a_page_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="CHAT_NAME"):
         read_branding({"CHAT_NAME": name})
+
+
+def test_name_may_have_an_ampersand() -> None:
+    assert read_branding({"CHAT_NAME": "Müller & Söhne, AT&T"}).name == "Müller & Söhne, AT&T"
 
 
 @pytest.mark.parametrize(
