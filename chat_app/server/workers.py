@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import deque
 from typing import Any
@@ -27,6 +29,9 @@ class RespawningServer(Server):  # pyright: ignore[reportGeneralTypeIssues]  -- 
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        # With Python 3.14's default, Granian spawns them: without what `processes` sets up for forks, and beside a tracker.
+        if sys.platform == "linux":
+            multiprocessing.set_start_method("fork", force=True)
         super().__init__(*args, **options, respawn_failed_workers=True)
         self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
 
