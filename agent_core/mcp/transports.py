@@ -32,6 +32,11 @@ REFUSED = -31904  # answered with an error status
 _MAX_EVENT_BYTES = 16 * 1024 * 1024  # bytes of one event, above the limit of a result, whose error is clearer
 _CLOSE_TIMEOUT = 2.0  # seconds
 _MAX_SHOWN = 300  # characters of a body that is not JSON
+_OAUTH = "resource_metadata"  # in the challenge of a server with OAuth (RFC 9728, section 5.1)
+_ASKS_PERSON = (
+    "it asks each person to sign in there (OAuth), which is not supported. If it also takes tokens of another kind, "
+    "send one in a header"
+)
 _MAX_LINES = 12  # kept lines of standard error
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -78,6 +83,8 @@ def _refusal(request: httpx2.Request, response: httpx2.Response) -> httpx2.Respo
         return _answer(request, FORGOTTEN, "it has forgotten our session")
     if not response.is_error or (_is_json(response) and '"jsonrpc"' in response.text):
         return None
+    if status == http.HTTPStatus.UNAUTHORIZED and _OAUTH in response.headers.get("www-authenticate", ""):
+        return _answer(request, REFUSED, _ASKS_PERSON)
     body = " ".join(response.text.split())
     words = f"it answered {status} {response.reason_phrase}".strip() + (
         f": {body[:_MAX_SHOWN]}" if body else ""

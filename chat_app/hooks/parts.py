@@ -15,6 +15,7 @@ from chat_app.i18n import say
 from chat_app.text.react import stream_markdown
 from chat_app.thread.views import MessageView, PartView, ToolCallView
 from chat_app.tools.person_cards import question
+from chat_app.tools.registered_view import with_registered_view
 from chat_app.ui.controls import button, icon, keyed, testid
 
 _DrawTool = Callable[[Any], rx.Component]
@@ -28,15 +29,15 @@ def message_text(
     Args:
         chat: the state class, from `use_agent_chat`.
         message: a row, from `rx.foreach(chat.messages, …)`.
-        tool: renders a tool call from the Var of its `ToolCallView`; the default is a line, with buttons if the
-            call waits for a user.
+        tool: renders a tool call from the Var of its `ToolCallView`; the default is the view that was registered for
+            the tool, or a line, with buttons if the call waits for a user.
     """
 
     def part(part: rx.Var[PartView]) -> rx.Component:
         return rx.match(
             part.kind,
             ("text", _growing(chat, part)),
-            ("tool", tool(part.tool) if tool else _tool_line(chat, part.tool)),
+            ("tool", tool(part.tool) if tool else _tool_call(chat, part.tool)),
             rx.fragment(),
         )
 
@@ -56,6 +57,10 @@ def _growing(chat: type[Chat], part: rx.Var[PartView]) -> rx.Component:
         source=chat.live.get_full_name(),
         on_gap=chat.live.resend,
     )
+
+
+def _tool_call(chat: type[Chat], tool: rx.Var[ToolCallView]) -> rx.Component:
+    return with_registered_view(tool, _tool_line(chat, tool))
 
 
 def _tool_line(chat: type[Chat], tool: rx.Var[ToolCallView]) -> rx.Component:

@@ -12,6 +12,7 @@ import reflex as rx
 
 from agent_core import AgentApi
 from agent_core.errors import AgentCoreError
+from chat_app.extensions import TOOL_VIEWS
 from chat_app.plain_text import thread_title
 from chat_app.session.service import service
 from chat_app.thread.follower import Follower
@@ -132,6 +133,8 @@ def _part(part: PartView) -> PartView:
         return part
     state = part.tool.state
     shown = "open" if state in _RUNNING else "waiting" if state in _WAITING else state
+    if state == "running" and part.tool.name in TOOL_VIEWS:
+        shown = state  # its view shows neither attempts nor durations
     return replace(part, tool=replace(part.tool, state=shown, opened=False))
 
 

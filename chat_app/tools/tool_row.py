@@ -5,11 +5,11 @@
 
 import reflex as rx
 
-from chat_app.extensions import TOOL_VIEWS, ToolView
 from chat_app.i18n import say, tell
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.views import ToolCallView
 from chat_app.tools.person_cards import approval_card, question
+from chat_app.tools.registered_view import with_registered_view
 from chat_app.ui.controls import copy_button, icon, testid
 from chat_app.ui.times import countdown, elapsed, lasted
 
@@ -19,16 +19,7 @@ _ToolVar = rx.Var[ToolCallView]
 @rx.memo
 def tool_row(tool: rx.Var[ToolCallView]) -> rx.Component:
     """Render the tool's registered view while the call runs and when it is done, otherwise a row."""
-    views = [(name, _own_view(view, tool)) for name, view in TOOL_VIEWS.items()]
-    return rx.match(tool.name, *views, _row(tool)) if views else _row(tool)
-
-
-def _own_view(view: ToolView, tool: _ToolVar) -> rx.Component:
-    return rx.cond(
-        (tool.state == "running") | (tool.state == "done"),
-        rx.el.div(view(tool), class_name="tool-view", custom_attrs=testid("tool-view", tool_name=tool.name)),
-        _row(tool),
-    )
+    return with_registered_view(tool, _row(tool))
 
 
 def _row(tool: _ToolVar) -> rx.Component:

@@ -19,6 +19,7 @@ from tests.support.browser.tabs import Tabs
 from tests.support.providers.provider import Provider
 from tests.tools import chromium
 
+_EXAMPLES = ("examples.custom_page", "examples.custom_tool_view", "examples.custom_agent")
 NAMES = ("agents.example", "evil.example", "rebound.example")
 
 expect.set_options(timeout=1000 * PATIENCE)
@@ -92,13 +93,15 @@ def server(
 def extended(
     chromium_path: Path, provider: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The app with the examples' page, agent and tool view, a second model and a third language."""
+    """The app with the examples' page, agent and tool view, an order desk, a second model and a third language."""
     environment = _model(provider) | {
-        "CHAT_EXTENSIONS": "examples.custom_page,examples.custom_tool_view,examples.custom_agent,guests",
+        "CHAT_EXTENSIONS": f"{','.join(_EXAMPLES)},guests,order_desk",
     }
     folder = tmp_path_factory.mktemp("extended")
     checkout = third_language.checkout(folder)
-    shutil.copy(ROOT / "tests" / "support" / "browser" / "guests.py", checkout)
+    support = ROOT / "tests" / "support" / "browser"
+    shutil.copy(support / "guests.py", checkout)
+    shutil.copytree(support / "order_desk", checkout / "order_desk")
     with running("prod", folder, environment, checkout) as server:
         yield server
 

@@ -106,3 +106,16 @@ async def test_a_refusal_at_startup_is_reported():
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/mcp"
         with pytest.raises(ToolServerError, match=r"it answered 401 Unauthorized: who are you\?"):
             await mcp_tools(url).__aenter__()
+
+
+async def test_a_server_that_wants_people_to_sign_in_is_told_apart_from_a_wrong_header():
+    async def challenge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asks = 'WWW-Authenticate: Bearer error="invalid_token", resource_metadata="https://127.0.0.1/.well-known/x"'
+        writer.write(http("401 Unauthorized", '{"error": "invalid_token"}', asks))
+        writer.close()
+
+    async with await asyncio.start_server(challenge, "127.0.0.1", 0) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/mcp"
+        with pytest.raises(ToolServerError, match=r"asks each person to sign in there \(OAuth\)"):
+            await mcp_tools(url).__aenter__()

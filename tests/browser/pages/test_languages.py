@@ -33,12 +33,12 @@ PROSE = (
 MAIL = Call("send_email", {"to": "α@β.gr", "subject": "Α", "body": "Β"})
 ASK = Call("ask_human", {"question": "Πού;", "options": ["Α", "Β"]})
 DATA = (
-    r"durable agents|help desk",
-    r"openai/scripted|demo/assistant|\bpoet\b|assistant",
+    r"durable agents|help desk|order desk|orders|\bshop\b",
+    r"openai/scripted|demo/assistant|\bpoet\b|\bbuyer\b|assistant",
     r"send[ _]email|ask[ _]human|calculator|slow[ _]task",
     r"\b(?:to|subject|body|expression|result|python|seconds|gr)\b",
     r"\d+-[0-9a-z-]{3,}",  # process ids
-    r"\bEsc\b|\bUTC\b|English|Deutsch|https?://\S+",
+    r"\bEsc\b|\bUTC\b|English|Deutsch|Français|https?://\S+",
     r"thread_\w+|share/\S+",
     r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\b(?:AM|PM)\b",
     rf"\b{re.escape(socket.gethostname())}\b",

@@ -19,6 +19,7 @@ from chat_app.mcp_servers.servers import AddedServers, opened_servers
 from chat_app.server.setting_values import Reach
 from tests.agent_core.mcp.test_http import ACCEPTED, gateway
 from tests.support.mcp.calls import http_server, noted
+from tests.tools.postgresql import PostgreSQL
 
 KEY = {"Authorization": "Bearer s3cret-key"}
 
@@ -59,6 +60,24 @@ async def test_a_server_comes_and_goes_in_every_process_without_a_restart(url: s
         await asyncio.sleep(0)
         async with opened_servers(one, "any") as again:
             assert await again.list() == []
+
+
+async def test_a_server_is_added_and_removed_on_postgresql(postgresql: PostgreSQL) -> None:
+    postgresql.execute("drop database if exists mcp_servers", "create database mcp_servers")
+    url = postgresql.url("mcp_servers")
+    async with (
+        gateway(ACCEPTED) as (address, _),
+        opened_tables(url) as one,
+        opened_tables(url) as two,
+        opened_servers(one, "any") as here,
+        opened_servers(two, "any"),
+    ):
+        await here.add("shop", address, KEY, "hints")
+        await eventually(lambda: names() == ["shop_good", "shop_good"])
+        await here.set_enabled((await here.list())[0].id, enabled=False)
+        await eventually(lambda: names() == [])
+        await here.remove((await here.list())[0].id)
+        assert await here.list() == []
 
 
 async def test_what_was_added_is_there_at_the_next_start(url: str) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from agent_core.store.database.app_database import open_app_database
 from agent_core.testing import eventually
+from chat_app.database import MIGRATIONS
+from chat_app.mcp_servers import rows
 from chat_app.model.model_choice import DEMO_MODEL, ModelChoice
 from chat_app.server.preflight import NotReadyError, require_engine
 from chat_app.server.settings import Settings, read_settings
 from chat_app.session.app_runtime import app_runtime, workpools
+from tests.agent_core.mcp.test_http import ACCEPTED, gateway
 from tests.support.processes.commands import Command, running
 from tests.tools.postgresql import PostgreSQL
 
@@ -44,6 +48,13 @@ async def test_worker_runs_the_agents_of_extensions(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     async with worker(tmp_path, CHAT_EXTENSIONS="my_extension", PYTHONPATH=path) as command:
         assert "runs assistant, mine" in command.output
+
+
+async def test_worker_connects_a_server_that_is_added_while_it_runs(tmp_path: Path) -> None:
+    async with gateway(ACCEPTED) as (url, heads), worker(tmp_path):
+        with open_app_database(f"sqlite:///{tmp_path / 'agents.db'}", MIGRATIONS) as database:
+            database.write(rows.add_server, "shop", url, {"X-Key": "k"}, "always", 1.0)
+        await eventually(lambda: any("x-key: k" in head.lower() for head in heads))
 
 
 async def test_worker_ends_with_a_sentence_if_it_cannot_start(tmp_path: Path) -> None:
