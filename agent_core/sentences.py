@@ -84,6 +84,7 @@ TEMPLATES = {
     "automatically. It may or may not have taken effect; check before you try again.",
     "tool_did_not_run": "{words} The tool did not run.",
     "tool_may_have_run": "{words} The tool may or may not have taken effect. Check before you try once more.",
+    "tool_server_sign_in": "You are not signed in at {server}. Connect it in the settings, then try again.",
     "tool_server_unreachable": "The tool server {server} cannot be reached: {words}.",
     "tool_server_lost": "The tool server {server} was lost in the middle of a call: {words}.",
     "tool_server_refused": "The tool server {server} refused the call: {words}.",

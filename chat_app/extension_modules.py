@@ -37,13 +37,14 @@ def require(modules: Sequence[str]) -> None:
 
 
 def sources(modules: Sequence[str]) -> Iterator[Path]:
-    """Return the files of the modules; for a package, all files in its folder."""
+    """Return the files of the modules; for a package, all files in its folder but what Python compiles."""
     for name in modules:
         spec = _spec(name)
         if spec is None or spec.origin is None:
             continue
         origin = Path(spec.origin)
-        yield from sorted(origin.parent.rglob("*")) if spec.submodule_search_locations else [origin]
+        inside = sorted(origin.parent.rglob("*")) if spec.submodule_search_locations else [origin]
+        yield from (path for path in inside if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _spec(name: str) -> Any:

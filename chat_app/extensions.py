@@ -17,6 +17,7 @@ import reflex as rx
 from agent_core import Agent, CallContext, McpServer, Tool
 from agent_core.agent import AgentFactory, AnyAgent
 from agent_core.errors import AccessDeniedError, ValidationError
+from agent_core.mcp.personal import PersonalServer
 from agent_core.support.argument_checks import check_takes, known_options
 
 ToolView = Callable[[Any], rx.Component]
@@ -94,7 +95,7 @@ LIFESPANS: dict[str, Lifespan] = {}
 """Registered functions in their order, by module and name."""
 MCP_SERVERS: dict[str, McpServer] = {}
 """Registered servers, by name."""
-ASSISTANT_SERVERS: list[McpServer] = []
+ASSISTANT_SERVERS: list[McpServer | PersonalServer] = []
 """Those whose tools the app's own agent has."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from agent_core.errors import ValidationError
@@ -27,6 +28,7 @@ class ServerAddress:
         url: URL of a streamable HTTP server, or None.
         command: the command to start, if there is no URL.
         headers, env, cwd, may_reach: see `mcp_tools`.
+        auth: a `GrantAuth` of the person for whom the server is asked, if people sign in there.
     """
 
     name: str
@@ -36,13 +38,20 @@ class ServerAddress:
     env: dict[str, str] | None
     cwd: str | None
     may_reach: MayReach | None = None
+    auth: Any = None
 
     @property
     def secrets(self) -> list[str]:
         """Values to hide in error messages: of headers, of the environment, of the URL."""
         parts = urlsplit(self.url or "")
         query = [value for _, value in parse_qsl(parts.query)]
-        values = [*(self.headers or {}).values(), *(parts.username or "", parts.password or ""), *query]
+        sent = self.auth.secrets if self.auth else ()
+        values = [
+            *sent,
+            *(self.headers or {}).values(),
+            *(parts.username or "", parts.password or ""),
+            *query,
+        ]
         named = secret_values(self.env or {})
         return [*values, *(value.partition(" ")[2] for value in values), *named]
 

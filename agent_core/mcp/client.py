@@ -130,7 +130,9 @@ class ServerClient:
     def _open(self) -> AbstractAsyncContextManager[Any]:
         source = self._source
         if source.url is not None:
-            return http_transport(source.url, source.headers, self._start_timeout, source.may_reach)
+            return http_transport(
+                source.url, source.headers, self._start_timeout, source.may_reach, source.auth
+            )
         return stdio_transport(source.command, source.env, source.cwd, self._errors)
 
     async def _explain(self, error: BaseException) -> str:

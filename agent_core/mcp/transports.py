@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import httpx2
+from mcp.client.auth import OAuthFlowError
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -37,23 +38,30 @@ _ASKS_PERSON = (
     "it asks each person to sign in there (OAuth), which is not supported. If it also takes tokens of another kind, "
     "send one in a header"
 )
+_MAX_CONNECT = 60.0  # seconds; a sign-in waits longer, for a person
 _MAX_LINES = 12  # kept lines of standard error
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
 @contextlib.asynccontextmanager
 async def http_transport(
-    url: str, headers: dict[str, str] | None, connect_timeout: float, may_reach: MayReach | None = None
+    url: str,
+    headers: dict[str, str] | None,
+    connect_timeout: float,
+    may_reach: MayReach | None = None,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncGenerator[Any]:
     """Yield the streams of a connection to the server at `url`.
 
     `connect_timeout` (seconds) is for connecting alone; answers are limited by the timeout of their call. With
     `may_reach`, only the addresses for which it returns True are connected to.
     """
-    timeout = httpx2.Timeout(connect_timeout, read=None)
+    timeout = httpx2.Timeout(min(connect_timeout, _MAX_CONNECT), read=None)
     transport = None if may_reach is None else ReachTransport(may_reach)
     async with (
-        _Client(headers=headers, timeout=timeout, transport=transport, trust_env=transport is None) as client,
+        _Client(
+            headers=headers, timeout=timeout, transport=transport, trust_env=transport is None, auth=auth
+        ) as client,
         streamable_http_client(url, http_client=client, max_sse_event_size=_MAX_EVENT_BYTES) as streams,
     ):
         yield streams
@@ -74,6 +82,8 @@ class _Client(httpx2.AsyncClient):
             return _answer(request, UNREACHABLE, words_of(error))
         except httpx2.TransportError as error:
             return _answer(request, LOST, words_of(error))
+        except OAuthFlowError as error:
+            return _answer(request, REFUSED, f"the sign-in failed: {words_of(error)}")
         return _refusal(request, response) or response
 
 

@@ -18,7 +18,7 @@ from agent_core.errors import ValidationError
 from agent_core.support.ids import new_id
 from chat_app.accounts.roles import ROLES
 from chat_app.database.changes import count_change, read_change
-from chat_app.database.tables import LinkRow, PersonRow, SessionRow
+from chat_app.database.tables import LinkRow, McpGrantRow, PersonRow, SessionRow
 
 MAX_NAME = 320  # characters; the longest e-mail address
 SESSION_LIFE = 30 * 86_400.0  # seconds
@@ -170,6 +170,7 @@ def remove_person(session: Session, person: PersonRow, now: float) -> None:
     session.add(person)
     delete_links(session, person.id)
     end_sessions(session, person.id)
+    session.execute(delete(McpGrantRow).where(col(McpGrantRow.user_id) == person.id))
 
 
 def set_password(session: Session, person: PersonRow, password_hash: str) -> None:

@@ -9,6 +9,7 @@ import reflex as rx
 
 from agent_core import McpServer, Tool
 from agent_core.errors import AgentCoreError, words_of
+from agent_core.mcp.personal import PersonalServer
 from chat_app.admin.admin_state import AdminState, error, refresh
 from chat_app.admin.sections import register_section
 from chat_app.database.tables import McpServerRow
@@ -27,7 +28,7 @@ _servers = react_component(
     reach=str,
     added=int,
     tested=dict[str, Any],
-    on_add=(str, str, dict[str, str], str),
+    on_add=(str, str, dict[str, str], str, str),
     on_test=(str,),
     on_switch=(str, bool),
     on_remove=(str,),
@@ -58,10 +59,10 @@ class McpServers(AdminState, rx.State):
         return {"servers": [*added, *configured], "reach": known.reach}
 
     @rx.event
-    async def add(self, name: str, url: str, headers: dict[str, str], approval: str):
+    async def add(self, name: str, url: str, headers: dict[str, str], approval: str, access: str):
         """Add a server, and connect it."""
         if self._is_admin() and service().mcp_servers.reach != "none":
-            await self._do(service().mcp_servers.add, name, url, headers, approval)
+            await self._do(service().mcp_servers.add, name, url, headers, approval, access)
             self.added += not self.notice
 
     @rx.event
@@ -69,9 +70,10 @@ class McpServers(AdminState, rx.State):
         """Connect to a server anew, and show what it says."""
         if not self._is_admin():
             return
+        ctx = self._ctx()
         self.tested = {"id": server_id, "running": True}
         yield
-        tools, problem = await service().mcp_servers.test(server_id)
+        tools, problem = await service().mcp_servers.test(server_id, ctx.user_id if ctx else None)
         self.tested = {"id": server_id, "running": False, "count": len(tools), "problem": problem}
         await self._show()
 
@@ -105,20 +107,32 @@ def _row(row: McpServerRow, known: AddedServers) -> dict[str, Any]:
         "url": rows.shown_url(row.url),
         "headers": sorted(rows.headers_of(row)),
         "approval": row.approval,
+        "access": row.access,
         "enabled": row.enabled,
         **_state(server, problem),
     }
 
 
 def _configured(server: McpServer) -> dict[str, Any]:
-    about = {"id": "", "name": server.name, "url": "", "headers": [], "approval": "", "enabled": True}
+    about = {
+        "id": "",
+        "name": server.name,
+        "url": "",
+        "headers": [],
+        "approval": "",
+        "access": "",
+        "enabled": True,
+    }
     return about | _state(server, server.error or "")
 
 
-def _state(server: McpServer | None, problem: str) -> dict[str, Any]:
+def _state(server: McpServer | PersonalServer | None, problem: str) -> dict[str, Any]:
     if server is None:
         return {"status": "off", "problem": "", "tools": [], "skipped": {}}
-    status = "connected" if server.status == "connected" else "down" if problem else "connecting"
+    if isinstance(server, PersonalServer):
+        status = "down" if problem else "connected" if server.tools else "personal"
+    else:
+        status = "connected" if server.status == "connected" else "down" if problem else "connecting"
     return {
         "status": status,
         "problem": problem,

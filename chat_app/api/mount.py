@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from agent_core import AgentApi, CallContext
 from agent_core.http import make_app, make_openai_app, mount_app, refusal
 from chat_app.api.callers import CALLERS, key_of, request_caller
+from chat_app.api.connect_routes import CONNECT_ROUTES
 from chat_app.api.key_routes import KEY_ROUTES
 from chat_app.api.mcp import McpEndpoint
 from chat_app.api.people_routes import PEOPLE_ROUTES
@@ -83,6 +84,7 @@ routes = Starlette(
     routes=[
         *KEY_ROUTES,
         *PEOPLE_ROUTES,
+        *CONNECT_ROUTES,
         mount_app("/api", ServedApi(_threads)),
         mount_app("/v1", ServedApi(_models)),
         Route("/mcp", ServedApi(McpEndpoint)),

@@ -12,7 +12,9 @@ from chat_app.database.tables import (
     CompatibilityRow,
     KeyRow,
     LinkRow,
+    McpGrantRow,
     McpServerRow,
+    McpSignInRow,
     PersonRow,
     SeenRow,
     SessionRow,
@@ -27,7 +29,7 @@ MIGRATIONS = Migrations(
         "people": [str(row.__tablename__) for row in (PersonRow, SeenRow)],
         "sessions": [str(row.__tablename__) for row in (SessionRow, LinkRow, AttemptRow)],
         "keys": [str(KeyRow.__tablename__)],
-        "mcp_servers": [str(McpServerRow.__tablename__)],
+        "mcp_servers": [str(row.__tablename__) for row in (McpServerRow, McpGrantRow, McpSignInRow)],
     },
 )
 """The app's chain of migrations, for `agent_core.store.database.app_database`; see decision 0031."""

@@ -156,6 +156,8 @@ class McpServerRow(AppTable, table=True):
     headers   JSON: what each request has; never shown again, as the values may be secret (decision 0037)
     approval  always: every call waits for a person | hints: those that the server calls destructive
     enabled   whether the processes of the app connect to it
+    access    shared: the headers are everybody's | personal: each person signs in there
+    tools     JSON: the tools of a server with personal access, as the last person saw them; null: nobody has yet
     """
 
     __tablename__: ClassVar[Any] = "chat_mcp_server"
@@ -169,3 +171,34 @@ class McpServerRow(AppTable, table=True):
     approval: str = "always"
     enabled: bool = True
     created_at: float
+    access: str = "shared"
+    tools: str | None = None
+
+
+class McpGrantRow(AppTable, table=True):
+    """What a person has from signing in at an MCP server; only that person's calls use it.
+
+    user_id  "": nobody, in an app without users
+    grant    JSON with tokens; shown and logged nowhere (decision 0038)
+    """
+
+    __tablename__: ClassVar[Any] = "chat_mcp_grant"
+    server_id: str = Field(primary_key=True)
+    user_id: str = Field(primary_key=True)
+    grant: str = Field(repr=False)
+    created_at: float
+
+
+class McpSignInRow(AppTable, table=True):
+    """A person's sign-in at an MCP server that is under way, until the process that began it has read the answer.
+
+    id      the hash of the state that the browser brings back
+    answer  JSON: with what the browser came back; null: it has not yet
+    """
+
+    __tablename__: ClassVar[Any] = "chat_mcp_sign_in"
+    id: str = Field(primary_key=True)
+    server_id: str
+    user_id: str
+    answer: str | None = Field(default=None, repr=False)
+    created_at: float = Field(index=True)

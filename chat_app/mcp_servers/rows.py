@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import func
@@ -14,9 +15,12 @@ from agent_core.errors import ValidationError
 from agent_core.sentences import compose
 from agent_core.support.ids import new_id
 from chat_app.database.tables import McpServerRow
+from chat_app.mcp_servers.grants import forget_server
 
 APPROVALS = ("always", "hints")
 """Which calls wait for a person: all, or those that the server calls destructive."""
+ACCESSES = ("shared", "personal")
+"""Whether the headers are everybody's, or each person signs in at the server."""
 MAX_SERVERS = 50
 _MAX_URL = 2_000  # characters
 _MAX_HEADERS = 20
@@ -47,6 +51,7 @@ def add_server(
     approval: str,
     now: float,
     taken: Sequence[str] = (),
+    access: str = "shared",
 ) -> McpServerRow:
     """Add a server, which is switched on.
 
@@ -58,6 +63,7 @@ def add_server(
         approval: one of `APPROVALS`.
         now: seconds since the epoch.
         taken: names of servers that were registered otherwise.
+        access: one of `ACCESSES`; one that is personal has no headers.
 
     Raises:
         ValidationError: an argument is invalid, the name is taken, or there are too many servers. Values are not shown,
@@ -66,6 +72,8 @@ def add_server(
     name, url = name.strip(), url.strip()
     given = {header.strip(): value.strip() for header, value in headers.items()}
     _check(name, url, given, approval)
+    if access not in ACCESSES or (access == "personal" and given):
+        raise ValidationError(f"The access must be one of: {', '.join(ACCESSES)}; the second has no headers.")
     if name in taken or find_server(session, name) is not None:
         raise ValidationError(compose("mcp_name_taken", "There is a server named {name} already.", name=name))
     if session.exec(select(func.count()).select_from(McpServerRow)).one() >= MAX_SERVERS:
@@ -75,7 +83,13 @@ def add_server(
             )
         )
     row = McpServerRow(
-        id=new_id("mcp"), name=name, url=url, headers=json.dumps(given), approval=approval, created_at=now
+        id=new_id("mcp"),
+        name=name,
+        url=url,
+        headers=json.dumps(given),
+        approval=approval,
+        created_at=now,
+        access=access,
     )
     session.add(row)
     return row
@@ -100,10 +114,24 @@ def set_enabled(session: Session, server_id: str, enabled: bool) -> None:
 
 
 def remove_server(session: Session, server_id: str) -> None:
-    """Remove a server with its headers; one that was removed meanwhile stays removed."""
+    """Remove a server with its headers and everybody's grants; one that was removed meanwhile stays removed."""
     row = session.get(McpServerRow, server_id)
     if row is not None:
         session.delete(row)
+        forget_server(session, server_id)
+
+
+def set_tools(session: Session, server_id: str, tools: list[dict[str, Any]]) -> None:
+    """Keep the tools of a server at which people sign in."""
+    row = session.get(McpServerRow, server_id)
+    if row is not None:
+        row.tools = json.dumps(tools)
+        session.add(row)
+
+
+def tools_of(row: McpServerRow) -> list[dict[str, Any]]:
+    """Return the tools of a server at which people sign in, as they were listed last."""
+    return json.loads(row.tools or "[]")
 
 
 def headers_of(row: McpServerRow) -> dict[str, str]:

@@ -8,16 +8,21 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from ipaddress import IPv4Address, IPv6Address
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from agent_core import McpServer, Tool, mcp_tools
 from agent_core.errors import AgentCoreError, words_of
+from agent_core.mcp.personal import PersonalServer
 from agent_core.store.database.app_database import AppDatabase
 from agent_core.support.logs import get_logger
 from chat_app.database.tables import McpServerRow
 from chat_app.extensions import ASSISTANT_SERVERS, MCP_SERVERS
-from chat_app.mcp_servers import rows
+from chat_app.mcp_servers import grants, rows
+from chat_app.mcp_servers.grants import RowGrant
 from chat_app.mcp_servers.reach import may_reach_any, may_reach_public
+from chat_app.mcp_servers.sign_ins import SignIns
 from chat_app.server.setting_values import Reach
 
 LOOK_INTERVAL = 2.0  # seconds between two looks at the rows, which any process may have changed
@@ -26,6 +31,7 @@ _CONNECT_TIMEOUT = 10.0  # seconds to connect to a server and list its tools
 _TEST_TIMEOUT = 5.0  # the same in a test, for which a person waits
 _log = get_logger(__name__)
 R = TypeVar("R")
+MayReach = Callable[[IPv4Address | IPv6Address], bool]
 
 
 @dataclass(slots=True)
@@ -33,7 +39,7 @@ class _Mounted:
     """A server of a row: the row it was made of, and the task that connects it."""
 
     row: McpServerRow
-    server: McpServer
+    server: McpServer | PersonalServer
     connecting: asyncio.Task[None] | None = None
     problem: str = ""
 
@@ -55,10 +61,13 @@ class AddedServers:
         self._clock = clock
         self._mounted: dict[str, _Mounted] = {}
         self._lock = asyncio.Lock()
+        self.sign_ins = SignIns(database, clock)
 
-    async def add(self, name: str, url: str, headers: Mapping[str, str], approval: str) -> None:
+    async def add(
+        self, name: str, url: str, headers: Mapping[str, str], approval: str, access: str = "shared"
+    ) -> None:
         """Add a server and begin to connect it; see `rows.add_server`."""
-        given = name, url, headers, approval, self._clock(), [*MCP_SERVERS]
+        given = name, url, headers, approval, self._clock(), [*MCP_SERVERS], access
         await self._change(rows.add_server, *given)
 
     async def set_enabled(self, server_id: str, *, enabled: bool) -> None:
@@ -73,7 +82,26 @@ class AddedServers:
         """Return the rows."""
         return await asyncio.to_thread(self._database.read, rows.list_servers)
 
-    def server_of(self, row: McpServerRow) -> McpServer | None:
+    async def connections(self, user_id: str | None) -> dict[str, bool]:
+        """Return the names of the servers at which people sign in, and whether a person has."""
+        ids = await asyncio.to_thread(self._database.read, grants.connected_ids, user_id or "")
+        personal = [each.row for each in self._mounted.values() if each.row.access == "personal"]
+        return {row.name: row.id in ids for row in sorted(personal, key=attrgetter("name"))}
+
+    async def disconnect(self, name: str, user_id: str | None) -> None:
+        """Remove a person's grant at a server; it is not used again, in any process."""
+        if (found := self.personal(name)) is not None:
+            key = found[0], user_id or ""
+            await asyncio.to_thread(self._database.write, grants.end_grant, key)
+
+    def personal(self, name: str) -> tuple[str, PersonalServer] | None:
+        """Return the id and the server with a name at which people sign in."""
+        for each in self._mounted.values():
+            if each.row.name == name and isinstance(each.server, PersonalServer) and not each.problem:
+                return each.row.id, each.server
+        return None
+
+    def server_of(self, row: McpServerRow) -> McpServer | PersonalServer | None:
         """Return the server of a row, if it is switched on here."""
         found = self._mounted.get(row.id)
         return found.server if found else None
@@ -81,14 +109,25 @@ class AddedServers:
     def problem_of(self, row: McpServerRow) -> str:
         """Return why a server cannot be used here, or ""."""
         found = self._mounted.get(row.id)
-        return (found.problem or found.server.error or "") if found else ""
+        if found is None or isinstance(found.server, PersonalServer):
+            return found.problem if found else ""
+        return found.problem or found.server.error or ""
 
-    async def test(self, server_id: str) -> tuple[list[Tool], str]:
-        """Connect to a server anew, whether it is switched on or not; return its tools, and why that failed or ""."""
+    async def test(self, server_id: str, user_id: str | None = None) -> tuple[list[Tool], str]:
+        """Connect to a server anew, whether it is switched on or not; return its tools, and why that failed or "".
+
+        Args:
+            server_id: the server.
+            user_id: the person as whom to connect, if people sign in there.
+        """
         row = next((row for row in await self.list() if row.id == server_id), None)
         if row is None or self.reach == "none":
             return [], ""
         try:
+            if row.access == "personal":
+                personal = self._mount_personal(row)
+                await personal.test(user_id)
+                return personal.tools, ""
             async with self._mount(row, required=True) as server:
                 return server.tools, ""
         except AgentCoreError as error:
@@ -102,6 +141,10 @@ class AddedServers:
             await asyncio.gather(*(self._unmount(self._mounted.pop(key)) for key in stale))
             for key in wanted.keys() - self._mounted.keys():
                 self._begin(wanted[key])
+            for key, each in self._mounted.items():
+                if isinstance(each.server, PersonalServer) and each.row.tools != wanted[key].tools:
+                    each.row = wanted[key]
+                    await each.server.load(rows.tools_of(each.row))
 
     async def follow(self) -> None:
         """Refresh until cancelled; while the database is away, everything stays as it is."""
@@ -119,7 +162,7 @@ class AddedServers:
         """Disconnect all servers."""
         async with self._lock:
             mounted, self._mounted = list(self._mounted.values()), {}
-            await asyncio.gather(*map(self._unmount, mounted))
+            await asyncio.gather(self.sign_ins.close(), *map(self._unmount, mounted))
 
     async def _change(self, function: Callable[..., R], *args: object) -> R:
         result = await asyncio.to_thread(self._database.write, function, *args)
@@ -127,7 +170,8 @@ class AddedServers:
         return result
 
     def _begin(self, row: McpServerRow) -> None:
-        server = self._mount(row, required=False)
+        is_personal = row.access == "personal"
+        server = self._mount_personal(row) if is_personal else self._mount(row, required=False)
         mounted = _Mounted(row, server)
         mounted.connecting = asyncio.create_task(self._connect(mounted), name=f"mcp {row.name}")
         self._mounted[row.id] = mounted
@@ -138,7 +182,10 @@ class AddedServers:
             return
         ASSISTANT_SERVERS.append(mounted.server)
         try:
-            await mounted.server.__aenter__()
+            if isinstance(mounted.server, PersonalServer):
+                await mounted.server.load(rows.tools_of(mounted.row))
+            else:
+                await mounted.server.__aenter__()
         except AgentCoreError as error:
             mounted.problem = words_of(error)
         except Exception:
@@ -162,12 +209,31 @@ class AddedServers:
             start_timeout=_TEST_TIMEOUT if required else _CONNECT_TIMEOUT,
             trust_hints=row.approval == "hints",
             required=required,
-            may_reach=may_reach_public if self.reach == "public" else may_reach_any,
+            may_reach=self._may_reach(),
         )
+
+    def _mount_personal(self, row: McpServerRow) -> PersonalServer:
+        async def keep(tools: list[dict[str, Any]]) -> None:
+            await asyncio.to_thread(self._database.write, rows.set_tools, row.id, tools)
+
+        return PersonalServer(
+            row.url,
+            name=row.name,
+            prefix=row.name,
+            grants=lambda user_id: RowGrant(self._database, row.id, user_id, self._clock()),
+            start_timeout=_CONNECT_TIMEOUT,
+            trust_hints=row.approval == "hints",
+            on_listed=keep,
+            may_reach=self._may_reach(),
+        )
+
+    def _may_reach(self) -> MayReach:
+        return may_reach_public if self.reach == "public" else may_reach_any
 
 
 def _is_same(row: McpServerRow, other: McpServerRow | None) -> bool:
-    return other is not None and row.model_dump() == other.model_dump()
+    """Return whether a row needs the same server as another; its tools may be others."""
+    return other is not None and row.model_dump(exclude={"tools"}) == other.model_dump(exclude={"tools"})
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from chat_app.session.service import ApiCaller
 from chat_app.settings.account import OwnAccount, account_section
 from chat_app.settings.api_keys import api_keys_section
 from chat_app.settings.budgets import OwnBudgets, budgets_section
+from chat_app.settings.connections import Connections, connections_section
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import column, section
@@ -86,7 +87,14 @@ def report(summary: UsageSummary, first: datetime, days: int) -> dict[str, Any]:
 @register_page(
     "/settings",
     titled("settings.title"),
-    on_load=[Choices.open, NewChatDefaults.open, OwnBudgets.open, OwnAccount.open, Administrator.look],
+    on_load=[
+        Choices.open,
+        NewChatDefaults.open,
+        OwnBudgets.open,
+        OwnAccount.open,
+        Connections.open,
+        Administrator.look,
+    ],
 )
 def settings() -> Content:
     """Render the page `/settings`: appearance, defaults of new chats, own budgets and account, and import of a chat."""
@@ -102,6 +110,7 @@ def settings() -> Content:
             section(say("settings.answers"), defaults_form(), name="new-chats"),
             budgets_section(),
             account_section(),
+            connections_section(),
             api_keys_section(),
             section(
                 say("settings.data"),

@@ -8,7 +8,7 @@ import reflex as rx
 from chat_app.i18n import say, tell
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.views import ToolCallView
-from chat_app.tools.person_cards import approval_card, question
+from chat_app.tools.person_cards import approval_card, connect_link, question
 from chat_app.tools.registered_view import with_registered_view
 from chat_app.ui.controls import copy_button, icon, testid
 from chat_app.ui.times import countdown, elapsed, lasted
@@ -48,6 +48,10 @@ def _row(tool: _ToolVar) -> rx.Component:
             rx.cond(
                 tool.error != "",
                 rx.el.div(tell(tool.error, tool.error_info), class_name="tool-error", dir="auto"),
+            ),
+            rx.cond(
+                tool.error_info["code"] == "tool_server_sign_in",
+                connect_link(server=tool.error_info["params"].to(dict[str, str])["server"]),
             ),
             rx.cond(
                 (tool.arguments != "") & (tool.state != "approval"),

@@ -152,14 +152,14 @@ def test_a_changed_module_is_another_page_to_build(module: Path) -> None:
 
 
 def test_every_file_of_a_package_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pack_for_a_test").mkdir()
-    for name in ("__init__.py", "look.css"):
-        (tmp_path / "pack_for_a_test" / name).touch()
+    package = tmp_path / "pack_for_a_test"
+    for name in ("__init__.py", "look.css", "words/fr.json", "__pycache__/__init__.cpython-311.pyc"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
     monkeypatch.syspath_prepend(tmp_path)
-    assert [path.name for path in extension_modules.sources(["pack_for_a_test"])] == [
-        "__init__.py",
-        "look.css",
-    ]
+    found = list(extension_modules.sources(["pack_for_a_test"]))
+    assert [path.name for path in found] == ["__init__.py", "look.css", "fr.json"]
+    assert frontend.fingerprint(found) != frontend.fingerprint()
 
 
 def test_the_names_of_modules_are_checked_when_they_are_read() -> None:

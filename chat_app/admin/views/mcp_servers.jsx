@@ -14,8 +14,9 @@ import { ConfirmButton, Section } from "./table.jsx";
  *   url: string,
  *   headers: string[],
  *   approval: string,
+ *   access: string,
  *   enabled: boolean,
- *   status: "connected" | "connecting" | "down" | "off",
+ *   status: "connected" | "connecting" | "down" | "off" | "personal",
  *   problem: string,
  *   tools: Tool[],
  *   skipped: Record<string, string>,
@@ -124,10 +125,12 @@ function Row({ server, tested, ...actions }) {
     connecting: say("mcp.connecting"),
     down: say("mcp.down"),
     off: say("admin.off"),
+    personal: say("mcp.nobody_yet"),
   };
   const about = [
     server.id ? server.url : say("mcp.configured"),
     server.headers.length && say("mcp.sends", { names: server.headers.join(", ") }),
+    server.access === "personal" && say("mcp.access_personal"),
     approvals[server.approval],
   ];
   return (
@@ -201,18 +204,25 @@ function HeaderFields({ headers, onChange }) {
   );
 }
 
-/** @param {{ onAdd: (name: string, url: string, headers: Record<string, string>, approval: string) => void }} props */
+/** @param {{ onAdd: (name: string, url: string, headers: Record<string, string>, approval: string, access: string) => void }} props */
 function ServerForm({ onAdd }) {
   const say = useWords();
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
   const [headers, setHeaders] = useState(/** @type {Header[]} */ ([]));
   const [approval, setApproval] = useState("always");
+  const [access, setAccess] = useState("shared");
   /** @param {React.FormEvent} event */
   const onSubmit = (event) => {
     event.preventDefault();
-    const filled = headers.filter((header) => header.name || header.value);
-    onAdd(name, url, Object.fromEntries(filled.map((header) => [header.name, header.value])), approval);
+    const filled = headers.filter((header) => access === "shared" && (header.name || header.value));
+    onAdd(
+      name,
+      url,
+      Object.fromEntries(filled.map((header) => [header.name, header.value])),
+      approval,
+      access,
+    );
   };
   return (
     <form className="schedule-form" data-testid="mcp-form" onSubmit={onSubmit}>
@@ -237,13 +247,20 @@ function ServerForm({ onAdd }) {
             type="url"
             autoComplete="off"
             value={url}
-            placeholder="https://shop.example.org/mcp"
+            placeholder="https://…/mcp"
             data-testid="mcp-url"
             onChange={(event) => setUrl(event.target.value)}
           />
         </label>
       </div>
-      <HeaderFields headers={headers} onChange={setHeaders} />
+      <label className="field">
+        {say("mcp.access")}
+        <select value={access} data-testid="mcp-access" onChange={(event) => setAccess(event.target.value)}>
+          <option value="shared">{say("mcp.access_shared")}</option>
+          <option value="personal">{say("mcp.access_personal")}</option>
+        </select>
+      </label>
+      {access === "shared" && <HeaderFields headers={headers} onChange={setHeaders} />}
       <label className="field">
         {say("mcp.approval")}
         <select
@@ -268,7 +285,7 @@ function ServerForm({ onAdd }) {
  *   reach: string,
  *   added: number,
  *   tested: Tested,
- *   onAdd: (name: string, url: string, headers: Record<string, string>, approval: string) => void,
+ *   onAdd: (name: string, url: string, headers: Record<string, string>, approval: string, access: string) => void,
  * } & Actions} props
  */
 export function McpServers({ servers, reach, added, tested, onAdd, ...actions }) {

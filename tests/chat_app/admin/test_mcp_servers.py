@@ -27,7 +27,7 @@ async def test_a_server_is_added_tested_switched_and_removed(serve: Serve, state
     async with gateway(ACCEPTED) as (url, _), serve([]):
         await page.open()
         assert (page.loaded, page.servers, page.reach) == (True, [], "any")
-        await page.add("shop", f"{url}?key=k3y", KEY, "always")
+        await page.add("shop", f"{url}?key=k3y", KEY, "always", "shared")
         assert (page.notice, page.added) == ("", 1)
 
         async def connected() -> bool:
@@ -41,7 +41,7 @@ async def test_a_server_is_added_tested_switched_and_removed(serve: Serve, state
         assert "s3cret" not in str(page.dict()), "a value of a header never goes back to a browser"
         assert "k3y" not in str(page.dict())
 
-        await page.add("shop", url, {}, "always")  # a double click
+        await page.add("shop", url, {}, "always", "shared")  # a double click
         assert ("named shop already" in page.notice, page.added, len(page.servers)) == (True, 1, 1)
         assert page.notice_info["code"] == "mcp_name_taken"
 
@@ -60,7 +60,7 @@ async def test_a_server_is_added_tested_switched_and_removed(serve: Serve, state
 async def test_a_broken_server_is_told_in_words(serve: Serve, state: OpenState) -> None:
     page = await state(McpServers)
     async with serve([]):
-        await page.add("shop", "http://127.0.0.1:9/mcp", {}, "hints")
+        await page.add("shop", "http://127.0.0.1:9/mcp", {}, "hints", "shared")
 
         async def down() -> bool:
             await page.refresh()
@@ -76,14 +76,14 @@ async def test_those_who_may_not_see_and_change_nothing(
 ) -> None:
     page, ann = await state(McpServers, name), await state(McpServers, "ann")
     async with gateway(ACCEPTED) as (url, heads), serve([]):
-        await ann.add("shop", url, KEY, "always")
+        await ann.add("shop", url, KEY, "always", "shared")
         await asyncio.sleep(0)
         server_id = ann.servers[0]["id"]
         await eventually(lambda: bool(heads))
         events: list[tuple[Any, ...]] = [
             (page.open,),
             (page.refresh,),
-            (page.add, "mine", url, {}, "always"),
+            (page.add, "mine", url, {}, "always", "shared"),
             (page.switch, server_id, False),
             (page.remove, server_id),
         ]

@@ -59,6 +59,7 @@ ABOUT_NO_PERSON = {
     *("/link/{token}", "/account", "/account/password", "/people/links"),  # tests/chat_app/accounts
     "/shared/{token}/{file_id}/{name}",  # for whoever has the token
     "/mcp",  # tests/chat_app/api/test_mcp.py
+    *("/mcp-servers/connect/{name}", "/mcp-servers/callback"),  # tests/chat_app/api/test_connect.py
 }
 """Routes that have nothing of a person, or whose tests with two people are elsewhere."""
 

@@ -1,0 +1,62 @@
+"""Routes with which a person signs in at an MCP server: to the server, and back."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from agent_core.errors import AgentCoreError, words_of
+from chat_app.accounts.gate import origin_of, pages_origin
+from chat_app.api.callers import signed_in
+from chat_app.server.settings import load_settings
+from chat_app.session.service import service
+
+CONNECT, CALLBACK = "/mcp-servers/connect/{name}", "/mcp-servers/callback"
+_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_TAKEN = ("code", "iss", "error")
+"""What is passed on of the address with which the browser comes back, beside the state."""
+
+
+async def _connect(request: Request) -> Response:
+    """Send the browser of a person to a server at which people sign in."""
+    user_id, servers = _user_id(request), service().mcp_servers
+    found = servers.personal(request.path_params["name"])
+    if found is None:
+        raise HTTPException(404, "There is no such server at which people sign in.")
+    server_id, server = found
+    here = f"{origin_of(request)}{_base(request)}{CALLBACK}"
+    name = load_settings().branding.name
+    try:
+        url = await servers.sign_ins.begin(server, server_id, user_id, name, here)
+    except AgentCoreError as error:
+        raise HTTPException(502, f"The sign-in cannot begin. {words_of(error)}") from None
+    return RedirectResponse(url, 303, headers=_PRIVATE)
+
+
+async def _back(request: Request) -> Response:
+    """Take what a server sends back with the browser, and show the person's settings."""
+    given = request.query_params
+    answer = {name: given[name] for name in _TAKEN if name in given}
+    answer["state"] = given.get("state", "")
+    if not await service().mcp_servers.sign_ins.finish(answer["state"], _user_id(request), answer):
+        raise HTTPException(
+            400, "The sign-in did not work. Go to the settings, and connect the server again."
+        )
+    pages = pages_origin(request.headers.get("host", ""))
+    return RedirectResponse(f"{pages}{_base(request)}/settings", 303, headers=_PRIVATE)
+
+
+def _user_id(request: Request) -> str:
+    ctx = signed_in(request)
+    return (ctx.user_id if ctx else None) or ""
+
+
+def _base(request: Request) -> str:
+    return urlsplit(str(request.scope.get("root_path", ""))).path
+
+
+CONNECT_ROUTES = [Route(CONNECT, _connect, methods=["GET"]), Route(CALLBACK, _back, methods=["GET"])]
