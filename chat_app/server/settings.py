@@ -6,6 +6,7 @@ The table in docs/reference/configuration.md and the lines of .env.example list 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -346,6 +347,8 @@ def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
 def _data_dir(value: str) -> Path:
     try:
         path = Path(value).expanduser().resolve()
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()  # from Python 3.14 on, exists() is false of a path that is too long
         is_file = path.exists() and not path.is_dir()
     except (OSError, RuntimeError) as error:  # path too long; unknown user's home folder
         raise ValidationError(f"CHAT_DATA_DIR is {value[:80]!r}, which is not a folder: {error}") from error
