@@ -24,13 +24,16 @@ SCRIPTS := "{chat_app,tests,.ci/javascript}/**/*.{js,jsx,mjs}"
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
-.PHONY: help run dev run-local demo test coverage check check-python check-imports check-scripts check-docs fix docs chaos soak soak-page bench clean
+.PHONY: help run build dev run-local demo test coverage check check-python check-imports check-scripts check-docs fix docs chaos soak soak-page bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 \t/' | expand -t 18
 
 run: $(VENV)/.app ## serve the app on http://localhost:3000 (CHAT_PORT=… for another port)
 	@$(PY) -m chat_app
+
+build: $(VENV)/.app ## install what the app needs and build its pages, for a service that serves them
+	@$(PY) -m chat_app --build
 
 dev: $(VENV)/.app ## serve it with hot reload
 	@$(PY) -m chat_app --dev

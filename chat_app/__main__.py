@@ -117,6 +117,7 @@ def _run(options: argparse.Namespace) -> None:
     settings = load_settings()
     if options.build:
         _build(settings)
+        print("The pages are built.")
         return
     processes.stay_with_supervisor()
     _require_agents(settings)

@@ -26,10 +26,11 @@ ELSEWHERE = {
     "http-client.md",
     "openai.md",
     "proxy.md",
+    "team.md",
     "upgrade.md",
     "use-chat.md",
 }
-"""Pages that chat_app/api/test_api_keys_page.py, test_many_hosts.py, test_upgrade_page.py, test_http_client.py,
+"""Pages that chat_app/api/test_api_keys_page.py, test_many_hosts.py, test_upgrade_page.py, test_team_page.py, test_http_client.py,
 browser/connection/test_proxies.py and providers/test_clients.py run."""
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n+It prints(?: `(.*?)`|\n+```\n(.*?)^```)", re.M | re.S)
 PRINTS = re.compile(r"^It prints `(.*?)`", re.M | re.S)

@@ -40,7 +40,8 @@ NGINX = Program("nginx", "nginx-light", "proxies")
 PGBOUNCER = Program("pgbouncer", "pgbouncer", "poolers")
 REDIS = Program("redis-server", "redis-server", "several web processes")
 CADDY = Program("caddy", "caddy", "Caddy")
-PROGRAMS = (CADDY, NGINX, PGBOUNCER, REDIS)
+NSPAWN = Program("systemd-nspawn", "systemd-container", "a machine with systemd")
+PROGRAMS = (CADDY, NGINX, NSPAWN, PGBOUNCER, REDIS)
 
 
 def install(packages: list[str]) -> None:
