@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_core.llm import LitellmModel, ModelRequest
-from tests.agent_core.llm.test_history_rules import recursive, tool
+from tests.agent_core.llm.test_tool_schemas import recursive, tool
 from tests.providers.dialects import DIALECTS, serving
 
 HI = [{"role": "user", "content": "Hi"}]
