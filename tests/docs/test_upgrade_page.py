@@ -98,7 +98,7 @@ async def test_what_a_release_has_stored_goes_on(version: str, tmp_path: Path) -
         (message, _) = await api.list_messages("branches")
         await api.select_branch("branches", message.branches[0])
         assert await texts(api, "branches") == ["first", "You said first."]
-        assert [schedule.thread_id for schedule in await api.schedules.list()] == ["talk"]
+        assert [schedule.thread_id for schedule in await api.schedules.list()] == ["reminders"]
         assert await api.shares.read(await api.shares.create("talk")) is not None
         assert [(use.name, use.budget.usd) for use in await api.limits.list_budgets()] == [("ann", 10)]
     async with open_accounts(url) as accounts:

@@ -32,7 +32,7 @@ SAID = {
     "waiting": ["pay", "I pay.", "later"],
     "branches": ["second", "You said second."],
 }
-"""Texts of the messages of each thread."""
+"""Texts of the messages of each thread but that of the schedule."""
 
 
 @action_tool
@@ -77,7 +77,8 @@ async def make(path: Path) -> None:
         (message, _) = await api.list_messages("branches")
         await api.edit_message("branches", message.id, "second")
         await finished(api, "branches")
-        await api.schedules.create("talk", "remind me", every(hours=1))
+        await api.create_thread(thread_id="reminders")  # of its own: the schedule is due as soon as a test opens it
+        await api.schedules.create("reminders", "remind me", every(hours=1))
         await api.shares.create("talk")
         await api.limits.set_budget(Budget(usd=10, per="month"), user_id="ann")
     url = f"sqlite:///{path}"
