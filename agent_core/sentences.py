@@ -31,6 +31,7 @@ TEMPLATES = {
     "message_not_shown": "The message '{message}' is in a branch that is not shown; call select_branch first.",
     "nothing_to_answer": "There is nothing to answer before the message '{message}'.",
     "file_not_found": "The file {name} is no longer here; attach it again.",
+    "file_unreadable": "The file {name} cannot be read: it is damaged, encrypted or too large.",
     # agents
     "agent_not_found": "There is no agent '{agent}' here; the agents are: {agents}.",
     "agent_unavailable": "No running process has the agent '{agent}'. The turn continues as soon "

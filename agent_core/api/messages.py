@@ -16,9 +16,11 @@ from agent_core.domain.messages import ATTACHMENT, Message, Part, StoredFile, Th
 from agent_core.domain.states import RUNNING
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
+from agent_core.sentences import sentence
 from agent_core.store.database.sql import LIST_FEED, idle_feed
 from agent_core.store.reads import stream_cursors
 from agent_core.store.threads import files
+from agent_core.text.conversion import ConversionError, convert
 
 _MAX_CURSORS = 1_000
 
@@ -173,7 +175,8 @@ class MessageMethods(ApiBase):
 
         Only its sender, and users who may read a thread that has the file, can send the part. The message with
         the part takes the file over: it is forked and deleted with its thread, and the model gets its bytes (a
-        picture, a PDF, or the words of a text).
+        picture, a PDF, or the words of a text). With the extra `files`, a docx, xlsx or pptx is converted to
+        Markdown and a HEIC picture to a JPEG, which the model gets instead.
 
         Args:
             data: 1 to `MAX_FILE_BYTES` bytes.
@@ -181,14 +184,20 @@ class MessageMethods(ApiBase):
             filename: name of the file for people.
 
         Raises:
-            ValidationError: the file is empty or too large, or `media_type` is not a media type.
+            ValidationError: the file is empty or too large, `media_type` is not a media type, or the file cannot
+                be converted (code "file_unreadable").
         """
         if not 0 < len(data) <= MAX_FILE_BYTES:
             raise ValidationError(f"A file has 1 to {MAX_FILE_BYTES:,} bytes, not {len(data):,}.")
         checked_media_type(media_type)
-        file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
-        await self.store.writer.run(files.keep, StoredFile(file_id, media_type, bytes(data)), user_of(ctx))
         name = {"filename": clean_text(filename)[:200]} if filename else {}
+        file_id = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        try:
+            converted = await convert(data, media_type)
+        except ConversionError as error:
+            raise ValidationError(sentence("file_unreadable", name=name.get("filename", "file"))) from error
+        file = StoredFile(file_id, media_type, bytes(data), converted)
+        await self.store.writer.run(files.keep, file, user_of(ctx))
         return {"type": "file", "mediaType": media_type, "url": ATTACHMENT + file_id, **name}
 
     async def read_file(

@@ -251,8 +251,17 @@ class Waiting(JsonValue):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A stored file: id, media type and bytes."""
+    """A stored file.
+
+    Attributes:
+        id: SHA-256 of the bytes.
+        media_type: type of the bytes.
+        data: the bytes, as they were stored.
+        converted: what models get instead, Markdown or a JPEG; empty if the file could not be converted, None if
+            it was not tried.
+    """
 
     id: str
     media_type: str
     data: bytes
+    converted: bytes | None = None

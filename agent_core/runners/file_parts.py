@@ -1,6 +1,6 @@
 """Put the files of messages into a request, and store the files of an answer like uploads.
 
-Pictures and PDFs are sent as data, texts as text. Files are read again for each request, so that neither rows
+Pictures and PDFs are sent as data, texts as text, converted documents as what they were converted to. Files are read again for each request, so that neither rows
 nor memory hold a file twice. A file that the model has refused is sent again only in the turn of the message
 that has it.
 """
@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 from agent_core.domain.field_limits import MAX_FILE_BYTES
@@ -23,6 +23,7 @@ from agent_core.store.database.writer import Writer
 from agent_core.store.turns import steps
 from agent_core.store.turns.claims import Claim
 from agent_core.support.plain_json import fields_of, items_of
+from agent_core.text.conversion import converted_type
 from agent_core.text.decoding import decode_text
 
 Read = Callable[[Sequence[str]], dict[str, StoredFile]]
@@ -144,6 +145,11 @@ def _content(part: ProviderMessage, found: Mapping[str, StoredFile]) -> Provider
     file = found.get(file_id)
     if file is None:
         return {"type": "text", "text": f"[The attached {name} is no longer stored.]"}
+    if file.converted is not None:
+        if not file.converted:
+            return {"type": "text", "text": f"[The attached {name} cannot be read.]"}
+        kind = converted_type(file.media_type) or "text/plain"
+        file = replace(file, media_type=kind, data=file.converted)
     if _is_text(file):
         return _as_text(file, name)
     url = f"data:{file.media_type};base64,{base64.b64encode(file.data).decode()}"

@@ -39,6 +39,7 @@ from agent_core.store.threads import files, refusals
 from agent_core.support.clock import Clock
 from agent_core.support.execution_record import in_thread
 from agent_core.support.logs import get_logger
+from agent_core.text.conversion import ConversionError, convert, convertible
 
 _log = get_logger(__name__)
 _WINDOW_LIFETIME = 7 * 86_400.0  # seconds; a server may get a larger window meanwhile
@@ -153,7 +154,20 @@ class RequestBuilder:
     async def _with_files(self, agent: Agent, thread_id: str, history: History) -> HistoryFiles:
         if not history.has_files:
             return HistoryFiles(history.messages)
+        await self._convert_files(thread_id)
         return await asyncio.to_thread(self._read_files, agent.model.name, thread_id, history.messages)
+
+    async def _convert_files(self, thread_id: str) -> None:
+        """Convert the files that came in without it: with an imported thread, from a tool, or without the extra."""
+        if not (types := convertible()):
+            return
+        for file in await asyncio.to_thread(self._reads.read, files.unconverted, thread_id, types):
+            try:
+                converted = await convert(file.data, file.media_type) or b""
+            except ConversionError as error:
+                _log.warning("Thread %s: the file %s cannot be converted: %s", thread_id, file.id, error)
+                converted = b""
+            await self._writer.run(files.set_converted, thread_id, file.id, converted)
 
     def _read_files(self, model: str, thread_id: str, history: list[ProviderMessage]) -> HistoryFiles:
         def read(ids: Sequence[str]) -> dict[str, StoredFile]:

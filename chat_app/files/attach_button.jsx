@@ -104,6 +104,8 @@ function useReason({ maxBytes, maxFiles }) {
       too_many: say("upload.limit", { name, most: maxFiles }),
       empty: say("upload.empty", { name }),
       kind: say("upload.kind", { name }),
+      extra: say("upload.extra", { name }),
+      unreadable: say("upload.unreadable", { name }),
       interrupted: say("upload.interrupted", { name }),
     })[error] ?? say("upload.failed", { name });
 }

@@ -4,7 +4,7 @@ import { useState } from "react";
 import FileText from "lucide-react/dist/esm/icons/file-text.mjs";
 import { serverUrl } from "./attachment_store.js";
 
-/** The server's `FileView`. @typedef {{ name: string, path: string, url: string, picture: boolean }} FileView */
+/** The server's `FileView`. @typedef {{ name: string, path: string, url: string, picture: boolean, shown?: string }} FileView */
 
 /** @param {{ file: FileView }} props */
 function File({ file }) {
@@ -14,7 +14,7 @@ function File({ file }) {
     return (
       <a href={url} target="_blank" rel="noopener noreferrer" className="picture">
         <img
-          src={url}
+          src={file.shown ? serverUrl(file.shown) : url}
           alt={file.name}
           title={file.name}
           loading="lazy"

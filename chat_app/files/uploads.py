@@ -21,8 +21,9 @@ from agent_core import AgentApi
 from agent_core.domain.messages import StoredFile
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.http import body_of, read_body
+from agent_core.text.conversion import converted_type, convertible
 from chat_app.extensions import caller
-from chat_app.files.file_types import MAX_BYTES, PICTURES, kind_of, plain_name
+from chat_app.files.file_types import MAX_BYTES, PICTURES, SHOWN, kind_of, plain_name
 from chat_app.plain_text import file_name
 from chat_app.session.bound_api import bind_api
 from chat_app.session.service import service
@@ -53,10 +54,14 @@ async def _upload(request: Request) -> Response:
     kind = await asyncio.to_thread(kind_of, data, name)  # detecting a legacy encoding may take a second
     if kind is None:
         return _refused("kind", 415)
+    if converted_type(kind) is not None and kind not in convertible():
+        return _refused("extra", 415)
     try:
         part = await _api(request).add_file(data, media_type=kind, filename=name)
     except AccessDeniedError:
         return _refused("failed", 403)
+    except ValidationError:
+        return _refused("unreadable", 422)
     except AgentCoreError:
         return _refused("failed", 503)
     return JSONResponse({"part": part, "size": len(data)}, 201)
@@ -69,7 +74,7 @@ async def _download(request: Request) -> Response:
         file = await _api(request).read_file(asked["thread_id"], asked["file_id"])
     except AgentCoreError:
         file = None
-    return _given(file, asked["name"])
+    return _given(file, asked["name"], shown=SHOWN in request.query_params)
 
 
 async def _export(request: Request) -> Response:
@@ -103,21 +108,25 @@ async def _import_thread(request: Request) -> Response:
 async def _download_shared(request: Request) -> Response:
     """Return a file of the shared thread with a token."""
     asked = request.path_params
-    return _given(await service().api.shares.read_file(asked["token"], asked["file_id"]), asked["name"])
+    file = await service().api.shares.read_file(asked["token"], asked["file_id"])
+    return _given(file, asked["name"], shown=SHOWN in request.query_params)
 
 
 def _api(request: Request) -> AgentApi:
     return bind_api(service().api, caller(request.headers))
 
 
-def _given(file: StoredFile | None, called: str) -> Response:
+def _given(file: StoredFile | None, called: str, *, shown: bool = False) -> Response:
+    """Return a file; with `shown`, the picture that the page shows of one that browsers cannot show."""
+    if file is not None and shown and converted_type(file.media_type) in PICTURES:
+        file = StoredFile(file.id, "image/jpeg", file.converted) if file.converted else None
     if file is None:
         return Response("File not found.", 404, media_type="text/plain")
-    shown = file.media_type in PICTURES
-    place = "inline" if shown else "attachment"
+    is_picture = file.media_type in PICTURES
+    place = "inline" if is_picture else "attachment"
     name = quote(plain_name(called))
     headers = _SAFE | {"Content-Disposition": f"{place}; filename*=UTF-8''{name}"}
-    kind = file.media_type if shown else "application/octet-stream"
+    kind = file.media_type if is_picture else "application/octet-stream"
     return Response(file.data, media_type=kind, headers=headers)
 
 

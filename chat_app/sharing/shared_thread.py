@@ -141,4 +141,8 @@ def _part(part: PartView) -> PartView:
 def _file(file: FileView, prefix: str, token: str) -> FileView:
     if not file.path.startswith(prefix):
         return file
-    return replace(file, path=f"/shared/{quote(token, safe='')}/{file.path.removeprefix(prefix)}")
+    path, shown = (
+        each and f"/shared/{quote(token, safe='')}/{each.removeprefix(prefix)}"
+        for each in (file.path, file.shown)
+    )
+    return replace(file, path=path, shown=shown)

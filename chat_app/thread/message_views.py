@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from agent_core.domain.end_reasons import EndReason
 from agent_core.domain.messages import attachment_id, is_tool_part, tool_name
+from agent_core.text.conversion import HEIC
 from chat_app.extensions import TOOL_VIEWS
-from chat_app.files.file_types import PICTURES
+from chat_app.files.file_types import PICTURES, SHOWN
 from chat_app.plain_text import clean_text, shorten
 from chat_app.thread.views import FileView, MessageView, PartView, ToolCallView
 
@@ -128,7 +129,9 @@ def _file_view(message: Mapping[str, Any], part: Mapping[str, Any]) -> FileView:
     if file_id is None:
         return FileView(name, url=_safe_url(part.get("url")))
     path = f"/files/{quote(str(message.get('thread_id')), safe='')}/{file_id}/{quote(name, safe='')}"
-    return FileView(name, path, picture=part.get("mediaType") in PICTURES)
+    is_converted = part.get("mediaType") == HEIC
+    shown = f"{path}?{SHOWN}" if is_converted else ""
+    return FileView(name, path, picture=is_converted or part.get("mediaType") in PICTURES, shown=shown)
 
 
 def part_view(key: str, part: Mapping[str, Any], context: MessageContext) -> PartView | None:

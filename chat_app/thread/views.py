@@ -76,12 +76,14 @@ class FileView:
     Attributes:
         path: path on this server, or `url`: address on the web; both are "" if only the name is known.
         picture: whether the page can show the file inline.
+        shown: path of the picture if that is not `path`, because browsers cannot show the file itself.
     """
 
     name: str
     path: str = ""
     url: str = ""
     picture: bool = False
+    shown: str = ""
 
 
 @dataclass(frozen=True)

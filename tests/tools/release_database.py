@@ -77,7 +77,9 @@ async def make(path: Path) -> None:
         (message, _) = await api.list_messages("branches")
         await api.edit_message("branches", message.id, "second")
         await finished(api, "branches")
-        await api.create_thread(thread_id="reminders")  # of its own: the schedule is due as soon as a test opens it
+        await api.create_thread(
+            thread_id="reminders"
+        )  # of its own: the schedule is due as soon as a test opens it
         await api.schedules.create("reminders", "remind me", every(hours=1))
         await api.shares.create("talk")
         await api.limits.set_budget(Budget(usd=10, per="month"), user_id="ann")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import String, bindparam, case, delete, func, insert, literal_column, select
+from sqlalchemy import String, bindparam, case, delete, func, insert, literal_column, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -37,10 +37,16 @@ _TAKE = Statement(
     )
 )
 _unsent = func.substr(_f.thread_id, literal_column("1"), literal_column("1")) == literal_column("':'")
+_FILES = select_rows(FileRow.id, FileRow.media_type, FileRow.data, FileRow.converted)
 _FORGET = [
     Statement(delete(FILE).where(waits, _f.created_at < P("before")))
     for waits in (_f.thread_id == literal_column("''"), _unsent)
 ]
+_SET_CONVERTED = Statement(
+    update(FILE)
+    .where(_f.thread_id == P("holder"), _f.id == P("file_id"))
+    .values(converted=P("new_converted"))
+)
 _DELETE_ALL = Statement(delete(FILE).where(_f.thread_id == P("holder")))
 
 
@@ -62,15 +68,22 @@ def attached(parts: Iterable[Part]) -> dict[str, Part]:
 
 def keep(tx: Tx, file: StoredFile, user_id: str | None) -> None:
     """Store a file that a later message of the same user names."""
-    values = {"id": file.id, "media_type": file.media_type, "data": file.data}
-    tx.do(_KEEP, thread_id=waiting_with(user_id), created_at=tx.now, **values)
+    put(tx, waiting_with(user_id), [file])
 
 
-def put(tx: Tx, thread_id: str, files: Iterable[StoredFile]) -> None:
-    """Store files of a thread that a tool has made, or that were imported."""
+def put(tx: Tx, holder: str, files: Iterable[StoredFile]) -> None:
+    """Store files, such as those of a thread that a tool has made, or that were imported."""
     for file in files:
-        values = {"id": file.id, "media_type": file.media_type, "data": file.data}
-        tx.do(_KEEP, thread_id=thread_id, created_at=tx.now, **values)
+        values = {
+            **{"id": file.id, "media_type": file.media_type, "data": file.data},
+            "converted": file.converted,
+        }
+        tx.do(_KEEP, thread_id=holder, created_at=tx.now, **values)
+
+
+def set_converted(tx: Tx, holder: str, file_id: str, converted: bytes) -> None:
+    """Store what models get instead of a file."""
+    tx.do(_SET_CONVERTED, holder=holder, file_id=file_id, new_converted=converted)
 
 
 def take(tx: Tx, holder: str, parts: Iterable[Part], sources: Mapping[str, str]) -> None:
@@ -128,9 +141,17 @@ def holders(session: Session, file_id: str, user_id: str | None) -> list[str]:
 
 def read(session: Session, thread_id: str, ids: Sequence[str]) -> dict[str, StoredFile]:
     """Return existing files of a thread by their ids."""
+    rows = session.exec(_FILES.where(FileRow.thread_id == thread_id, col(FileRow.id).in_(ids)))
+    return {row[0]: StoredFile(*row) for row in rows}
+
+
+def unconverted(session: Session, thread_id: str, media_types: Iterable[str]) -> list[StoredFile]:
+    """Return the files of a thread with one of the types for which no conversion was tried."""
     rows = session.exec(
-        select_rows(FileRow.id, FileRow.media_type, FileRow.data).where(
-            FileRow.thread_id == thread_id, col(FileRow.id).in_(ids)
+        _FILES.where(
+            FileRow.thread_id == thread_id,
+            col(FileRow.converted).is_(None),
+            col(FileRow.media_type).in_(sorted(media_types)),
         )
     )
-    return {file_id: StoredFile(file_id, media_type, data) for file_id, media_type, data in rows}
+    return [StoredFile(*row) for row in rows]

@@ -208,6 +208,8 @@ class FileRow(Table, table=True):
     thread_id  the holder: a thread; "schedule:" and a schedule's id; before its message is sent, for at most a
                day, ":" and the sender's name, or "" for a sender without a name
     id         SHA-256 of the bytes, so that the same file is one row
+    converted  what models get instead of the bytes; empty if the file cannot be converted, null if it was not
+               tried; see `agent_core.text.conversion`
     """
 
     __tablename__: ClassVar[Any] = "agent_file"
@@ -221,6 +223,7 @@ class FileRow(Table, table=True):
     media_type: str
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: float
+    converted: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
 
 
 class RefusedFileRow(Table, table=True):
