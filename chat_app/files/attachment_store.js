@@ -34,13 +34,15 @@ let last = 0;
 let leaving = false;
 
 /**
- * Return the URL of a path on the app's server.
+ * Return the URL of a path, and its query if it has one, on the app's server.
  *
  * @param {string} path
  */
 export function serverUrl(path) {
   const url = getBackendURL();
-  url.pathname = url.pathname.replace(/\/ping\/?$/, "") + path;
+  const [place, query = ""] = path.split("?");
+  url.pathname = url.pathname.replace(/\/ping\/?$/, "") + place;
+  url.search = query;
   return url.toString();
 }
 
