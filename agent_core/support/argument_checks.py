@@ -86,12 +86,20 @@ def _with_known_options(function: Callable[..., Any], who: str) -> Callable[...,
 def check_names(function: Callable[..., Any], options: Iterable[str], *, who: str | None = None) -> None:
     """Raise UnknownOptionError for the first name that is no parameter of a function.
 
+    A function that takes any option checks its options itself, or passes them on to one that does.
+
     Args:
         who: name of the function in the error message; its own name by default.
     """
     kinds = kinds_of(function)
-    if unknown := next((name for name in options if name not in kinds), None):
+    unknown = next((name for name in options if name not in kinds), None)
+    if unknown is not None and not _takes_any_option(function):
         raise unknown_option(who or function.__name__, unknown, [name for name in kinds if name != "self"])
+
+
+def _takes_any_option(function: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters)
 
 
 def unknown_option(who: str, name: str, known: Collection[str]) -> UnknownOptionError:

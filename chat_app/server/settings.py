@@ -347,7 +347,9 @@ def _origins(value: str) -> tuple[tuple[Origin, ...], str]:
 def _data_dir(value: str) -> Path:
     try:
         path = Path(value).expanduser().resolve()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(
+            FileNotFoundError, NotADirectoryError
+        ):  # the doctor says why it cannot be made
             path.stat()  # from Python 3.14 on, exists() is false of a path that is too long
         is_file = path.exists() and not path.is_dir()
     except (OSError, RuntimeError) as error:  # path too long; unknown user's home folder

@@ -370,3 +370,13 @@ def test_a_suggestion_is_made_only_where_a_name_is_near():
     assert did_you_mean("Tool-s", ["tools", "title"]) == "; did you mean tools?"
     assert did_you_mean("zebra", ["tools", "title"]) == ""
     assert did_you_mean("", []) == ""
+
+
+async def test_options_that_are_passed_on_are_checked_where_they_arrive(tmp_path: Path):
+    async with Runtime(f"sqlite:///{tmp_path / 'a.db'}", work=False) as runtime:
+        api = define_agent_api(runtime, Agent("a", MODEL))
+        assert api.mount("/eager", when_busy="interrupt").path == "/eager"
+        with pytest.raises(
+            ValidationError, match="http_app has no option 'when_bussy'; did you mean when_busy"
+        ):
+            api.mount("/eager", when_bussy="interrupt")

@@ -72,7 +72,7 @@ async def test_a_person_is_asked_and_the_answer_used(api: AgentApi):
         )
 
     [call] = await eventually(waiting, 30)
-    assert call["input"] == {"question": "Which colour I like?"}
+    assert call["input"] == {"question": "Which colour do you like?"}
     await api.add_tool_result(call["toolCallId"], "blue")
     await api.wait_until_idle(thread.id, 20)
     assert "**blue**" in (await api.list_messages(thread.id))[-1].parts[-1]["text"]
