@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class GrantStore(Protocol):
-    """Where the grant of one person at one server is kept.
+    """Storage of one person's grant at one server.
 
     A grant is plain JSON with the person's tokens, so it is secret. Other processes may renew and end it at any time.
     """

@@ -66,7 +66,7 @@ class Sessions:
     async def refresh(self) -> None:
         """Read the known sessions again, and end the connections of those that have ended or whose role has changed.
 
-        A browser comes back by itself, and gets what its person may see now.
+        Browsers reconnect by themselves, with the present role of their person.
         """
         asked = set(self._known)
         read, change = await asyncio.to_thread(self._database.read, read_sessions, asked, self._clock())

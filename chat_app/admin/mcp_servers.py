@@ -67,7 +67,7 @@ class McpServers(AdminState, rx.State):
 
     @rx.event
     async def test(self, server_id: str):
-        """Connect to a server anew, and show what it says."""
+        """Connect to a server again, and show its tools or its error."""
         if not self._is_admin():
             return
         ctx = self._ctx()

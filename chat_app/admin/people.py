@@ -41,7 +41,7 @@ _people = react_component(
     on_more=(),
     on_changed=(),
 )
-"""How people sign in, the form that invites one, and their table."""
+"""Render the table of people with the form to invite one, and say how they sign in."""
 
 _Action = Callable[[Session, PersonRow], object]
 

@@ -18,7 +18,7 @@ from chat_app.session.service import service
 CONNECT, CALLBACK = "/mcp-servers/connect/{name}", "/mcp-servers/callback"
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _TAKEN = ("code", "iss", "error")
-"""What is passed on of the address with which the browser comes back, beside the state."""
+"""Parameters of the redirect that are passed on, beside the state."""
 
 
 async def _connect(request: Request) -> Response:

@@ -110,7 +110,7 @@ class ChangeRow(AppTable, table=True):
 
 
 class SeenRow(AppTable, table=True):
-    """When a person used the app, whoever signs people in.
+    """Time at which a person last used the app, whoever signs people in.
 
     user_id   the person, as in the threads
     first_at  when that was noticed first
@@ -176,7 +176,7 @@ class McpServerRow(AppTable, table=True):
 
 
 class McpGrantRow(AppTable, table=True):
-    """What a person has from signing in at an MCP server; only that person's calls use it.
+    """Grant of a person at an MCP server, used only by that person's calls.
 
     user_id  "": nobody, in an app without users
     grant    JSON with tokens; shown and logged nowhere (decision 0038)

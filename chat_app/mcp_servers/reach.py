@@ -1,4 +1,4 @@
-"""Which addresses an MCP server that an administrator enters may have; decision 0037 says why."""
+"""Check the IP addresses of MCP servers that administrators enter; decision 0037 says why."""
 
 from __future__ import annotations
 

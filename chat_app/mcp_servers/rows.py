@@ -16,9 +16,10 @@ from agent_core.sentences import compose
 from agent_core.support.ids import new_id
 from chat_app.database.tables import McpServerRow
 from chat_app.mcp_servers.grants import forget_server
+from chat_app.server.setting_values import is_http_url
 
 APPROVALS = ("always", "hints")
-"""Which calls wait for a person: all, or those that the server calls destructive."""
+"""Choices of the calls that wait for a person: all, or those that the server calls destructive."""
 ACCESSES = ("shared", "personal")
 """Whether the headers are everybody's, or each person signs in at the server."""
 MAX_SERVERS = 50
@@ -180,13 +181,8 @@ def _check(name: str, url: str, headers: Mapping[str, str], approval: str) -> No
 
 def is_server_url(url: str) -> bool:
     """Return whether a text is the URL of a server over HTTP, without a person or a fragment."""
-    try:
-        parts = urlsplit(url)
-        is_named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
-        return False
-    is_plain = url.isascii() and url.isprintable() and not set(url) & set(" #\\")
-    return is_named and is_plain and "@" not in parts.netloc and len(url) <= _MAX_URL
+    is_plain = url.isascii() and "\\" not in url and len(url) <= _MAX_URL
+    return is_plain and is_http_url(url) and "@" not in urlsplit(url).netloc
 
 
 def shown_url(url: str) -> str:

@@ -114,7 +114,7 @@ class AddedServers:
         return found.problem or found.server.error or ""
 
     async def test(self, server_id: str, user_id: str | None = None) -> tuple[list[Tool], str]:
-        """Connect to a server anew, whether it is switched on or not; return its tools, and why that failed or "".
+        """Connect to a server again, also if it is switched off; return its tools and the error ("": none).
 
         Args:
             server_id: the server.

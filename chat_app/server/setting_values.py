@@ -71,7 +71,7 @@ def parse_http_url(name: str, value: str | None) -> str | None:
     """Return a URL to which a path can be appended, without its last slash; None without a value."""
     if value is None:
         return None
-    if not _is_http_url(value):
+    if not is_http_url(value) or "?" in value:  # a query would swallow the path that is appended
         shown = (
             name if set(value) & set("@?#") else f"{name} is {value!r}; it"
         )  # the value may contain a password or a key
@@ -79,14 +79,14 @@ def parse_http_url(name: str, value: str | None) -> str | None:
     return value.rstrip("/")
 
 
-def _is_http_url(value: str) -> bool:
-    """Return whether a path can be appended to a URL; a query or a fragment would swallow the path."""
+def is_http_url(value: str) -> bool:
+    """Return whether a text is a URL over HTTP, without blanks or a fragment."""
     try:
         parts = urlsplit(value)
-        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # an IPv6 address without its bracket, or a port that is not a number
         return False
-    return named and value.isprintable() and not set(value) & set(" ?#")
+    return is_named and value.isprintable() and not set(value) & set(" #")
 
 
 def parse_modules(value: str) -> tuple[str, ...]:

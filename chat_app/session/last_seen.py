@@ -1,4 +1,4 @@
-"""When each person used the app, whoever signs people in, for those who administer it."""
+"""Record when each person last used the app, for its administrators."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WRITE_INTERVAL = 1.0  # seconds
 
 
 class LastSeen:
-    """When people were last seen, to about a minute.
+    """Times at which people last used the app, to about a minute.
 
     Args:
         database: the database with the app's tables.

@@ -31,7 +31,7 @@ SOURCES = (
     *("requirements.txt", ".gitignore"),
 )
 PACKAGES = {"git", "make", "python3", "python3-venv", "caddy", "curl"}
-"""What this machine has: the tests need it themselves."""
+"""Packages that this machine has, because the tests need them themselves."""
 APT_GET = f"""#!/bin/sh
 for package; do case $package in
     update|install|--yes) ;;

@@ -14,7 +14,7 @@ HEADERS: Mapping[str, str] = {
     IDEMPOTENCY_HEADER: "Requests with the same key are one turn, and get its answer.",
     THREAD_HEADER: "The thread to continue, as thread_id in metadata.",
 }
-"""What the headers are for."""
+"""Descriptions of the headers in the OpenAPI document."""
 MAX_ITEMS = 100
 """Most items of one page of a list."""
 

@@ -19,7 +19,7 @@ from agent_core.store.database.open import OpenDatabase, opened, retry_reads, tr
 __all__ = ["APP_KINDS", "AppDatabase", "Migrations", "migrate_app", "open_app_database"]
 
 APP_KINDS: dict[str, str] = {}
-"""What the rows of an application's tables are, by table, of each chain that was opened."""
+"""Kinds of rows in reports of storage, by table of the application, of each chain that was opened."""
 
 R = TypeVar("R")
 

@@ -3,6 +3,7 @@
 // CJK letters, unless those continue a path or a query: /wiki/中文 stays whole.
 
 import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
+import { onReplacedCodes } from "./replaced_codes.js";
 
 /** @import { Code, Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
 
@@ -52,24 +53,17 @@ function besideCjk(construct) {
     const from = this.now().offset;
     /** @type {string[]} */
     const chars = []; // by offset: micromark may read some of them twice
-    /** @type {Code} */
-    let real = null; // the code that is in the text
-    let over = false;
-    /** @type {(then: State) => State} */
-    const out = (then) => () => {
-      over = true;
-      return then(real);
-    };
-    /** @type {(state: State) => State} */
-    const wrap = (state) => (code) => {
-      real = code;
+    /** @type {(ok: State, nok: State) => State} */
+    const begin = (ok, nok) => construct.tokenize.call(context, effects, ok, nok);
+    /** @type {(code: Code) => Code} */
+    const replace = (code) => {
       const char = code === null || code < 0 ? "" : String.fromCharCode(code);
       const at = context.now().offset - from;
-      const next = state(char > "\u007f" && endsAddress(chars.slice(0, at).join(""), char) ? null : code);
+      const ends = char > "\u007f" && endsAddress(chars.slice(0, at).join(""), char);
       chars[at] = char;
-      return over || !next ? next : wrap(next);
+      return ends ? null : code;
     };
-    return wrap(construct.tokenize.call(context, effects, out(ok), out(nok)));
+    return onReplacedCodes(begin, replace, ok, nok);
   }
   /** @type {Construct["previous"]} */
   const previous = function (code) {

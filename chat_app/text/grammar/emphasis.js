@@ -5,6 +5,7 @@
 import { cjkFriendlyExtension } from "micromark-extension-cjk-friendly";
 import { gfmStrikethroughCjkFriendly } from "micromark-extension-cjk-friendly-gfm-strikethrough";
 import { combineExtensions } from "micromark-util-combine-extensions";
+import { onReplacedCodes } from "./replaced_codes.js";
 
 /** @import { Code, Construct, Effects, Extension, State, TokenizeContext } from "micromark-util-types" */
 
@@ -32,22 +33,10 @@ function besideCaseless(construct) {
    * @param {State} nok
    */
   function tokenize(effects, ok, nok) {
-    /** @type {Code} */
-    let real = null; // the code that is in the text
-    let over = false;
-    /** @type {(then: State) => State} */
-    const out = (then) => () => {
-      over = true;
-      return then(real);
-    };
-    /** @type {(state: State) => State} */
-    const wrap = (state) => (code) => {
-      real = code;
-      const next = state(asCjk(code));
-      return over || !next ? next : wrap(next);
-    };
     const context = Object.create(this, { previous: { value: asCjk(this.previous) } });
-    return wrap(construct.tokenize.call(context, effects, out(ok), out(nok)));
+    /** @type {(ok: State, nok: State) => State} */
+    const begin = (ok, nok) => construct.tokenize.call(context, effects, ok, nok);
+    return onReplacedCodes(begin, asCjk, ok, nok);
   }
   return { ...construct, tokenize };
 }

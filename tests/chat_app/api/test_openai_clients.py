@@ -82,7 +82,7 @@ class Answer(BaseModel):
     n: int
 
 
-async def test_what_is_not_honoured_is_refused_in_words(ai: openai.AsyncOpenAI) -> None:
+async def test_unsupported_parameters_are_refused_with_their_names(ai: openai.AsyncOpenAI) -> None:
     create, ask = ai.chat.completions.create, ai.responses.create
     file: Any = [{"role": "user", "content": [{"type": "input_file", "file_id": "file_1"}]}]
     tool: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -116,7 +116,7 @@ async def test_a_refusal_arrives_while_the_body_is_still_sent(ai: openai.AsyncOp
     assert (long.value.status_code, long.value.code) == (413, "request_too_large")
 
 
-async def test_one_key_is_one_answer_although_the_server_is_killed(
+async def test_requests_with_one_idempotency_key_get_one_answer_although_the_server_is_killed(
     server: AppServer, ai: openai.AsyncOpenAI
 ) -> None:
     patient = ai.with_options(max_retries=30)

@@ -82,7 +82,7 @@ def test_a_server_is_added_switched_and_removed_and_twice_is_once(database: AppD
         ({"approval": "never"}, "approval must be one of"),
     ],
 )
-def test_what_is_refused_is_refused_with_a_sentence_without_values(
+def test_invalid_servers_are_refused_in_sentences_without_header_values(
     database: AppDatabase, changes: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValidationError, match=words) as error:
@@ -124,5 +124,5 @@ def test_a_name_is_taken_once_and_there_is_an_end(
         ("fd00:ec2::254", False, False),
     ],
 )
-def test_what_a_server_may_be(address: str, any_: bool, public: bool) -> None:
+def test_addresses_are_reachable_by_the_rule_of_the_setting(address: str, any_: bool, public: bool) -> None:
     assert (may_reach_any(ip_address(address)), may_reach_public(ip_address(address))) == (any_, public)

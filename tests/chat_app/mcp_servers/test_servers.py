@@ -80,7 +80,7 @@ async def test_a_server_is_added_and_removed_on_postgresql(postgresql: PostgreSQ
         assert await here.list() == []
 
 
-async def test_what_was_added_is_there_at_the_next_start(url: str) -> None:
+async def test_added_servers_are_connected_at_the_next_start(url: str) -> None:
     async with gateway(ACCEPTED) as (address, _), opened_tables(url) as tables:
         async with opened_servers(tables, "any") as servers:
             await servers.add("shop", address, {}, "hints")
@@ -91,7 +91,7 @@ async def test_what_was_added_is_there_at_the_next_start(url: str) -> None:
             assert await servers.test((await servers.list())[0].id) == ([], "")
 
 
-async def test_one_that_is_away_delays_no_start_and_joins_when_it_is_there(
+async def test_an_unreachable_server_delays_no_start_and_is_connected_when_it_answers(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "START_WAIT", 0.3)

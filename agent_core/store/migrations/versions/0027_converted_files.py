@@ -1,4 +1,4 @@
-"""What models get of files that they cannot read themselves.
+"""Store the converted form of files that models cannot read.
 
 A version before this one that still runs beside us copies files without it; they are converted again when a model
 next gets them.

@@ -55,7 +55,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "messages": [{"id": "m2", "role": "user", "parts": [{"type": "text", "text": "Hi"}]}],
     },
 }
-"""What every other body has, so that some are answered."""
+"""Values of every other body, so that some requests are answered."""
 
 _OPTIONS: Any = {
     **{"deadline": None, "database": None, "derandomize": True, "suppress_health_check": list(HealthCheck)},
