@@ -140,8 +140,11 @@ def _add_part(fields: Json, part: Part) -> None:
     google = _of(metadata, "google")
     if field := _of(metadata, "openaiCompatible").get("reasoningField"):
         fields[field] = fields.get(field, "") + text
-    if details := _of(metadata, "openrouter").get("reasoning_details"):
-        fields.setdefault("reasoning_details", []).extend(details)
+    if extra := _of(metadata, "openaiCompatible").get("extraContent"):
+        fields["extra_content"] = extra
+    if phase := _of(metadata, "openai").get("phase"):
+        fields["phase"] = phase
+    _add_details(fields, metadata)
     if (signature := google.get("thoughtSignature")) and part["type"] == "text":
         fields.setdefault("provider_specific_fields", {})["thought_signatures"] = [signature]
     if ran := google.get("invocation"):
@@ -161,10 +164,17 @@ def _call(call: Json, model: str, fields: Json) -> Json:
         sent["extra_content"] = extra
     if signature := _of(metadata, "google").get("thoughtSignature"):
         sent["provider_specific_fields"] = {"thought_signature": signature}
-    if details := _of(metadata, "openrouter").get("reasoning_details"):
-        fields.setdefault("reasoning_details", []).extend(details)
+    if items := _of(metadata, "openai").get("reasoningItems"):
+        sent["reasoning_items"] = items
+    _add_details(fields, metadata)
     _add_unknown(sent, metadata)
     return sent
+
+
+def _add_details(fields: Json, metadata: Mapping[str, Any]) -> None:
+    """Add reasoning details, of which a signature may have come later than its text."""
+    for detail in _of(metadata, "openrouter").get("reasoning_details") or ():
+        add_detail(fields.setdefault("reasoning_details", []), detail)
 
 
 _KNOWN = frozenset({"anthropic", "google", "openai", "openaiCompatible", "openrouter", _WRITER})
@@ -179,6 +189,45 @@ def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:
 def _of(metadata: Mapping[str, Any], provider: str) -> Json:
     found = metadata.get(provider)
     return cast(Json, found) if isinstance(found, dict) else {}
+
+
+# OpenRouter's reasoning details
+
+_GROWING = ("text", "summary", "data")
+"""Keys of details whose fragments are joined; of other keys the newest value counts."""
+
+
+def add_detail(details: list[Json], fragment: Mapping[str, Any]) -> None:
+    """Add a fragment to the detail that it continues, which has the same index and type, or as a new one.
+
+    https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
+    """
+    for place, known in reversed([*enumerate(details)]):
+        if (known.get("index"), known.get("type")) == (fragment.get("index"), fragment.get("type")):
+            if not _is_other_detail(known, fragment):
+                details[place] = _joined_detail(known, fragment)
+                return
+            break
+    details.append(dict(fragment))
+
+
+def _is_other_detail(known: Json, fragment: Mapping[str, Any]) -> bool:
+    """Return whether two details with the same index are distinct: encrypted ones are never split."""
+    if known.get("id") and fragment.get("id") and known["id"] != fragment["id"]:
+        return True
+    return bool(known.get("data") and fragment.get("data") and not fragment.get("text"))
+
+
+def _joined_detail(known: Json, fragment: Mapping[str, Any]) -> Json:
+    joined = dict(known)
+    for key, value in fragment.items():
+        before = known.get(key)
+        grows = key in _GROWING or (key == "signature" and not str(value).startswith(str(before)))
+        if grows and isinstance(before, str) and isinstance(value, str):
+            joined[key] = before + value
+        elif value is not None:
+            joined[key] = value
+    return joined
 
 
 # Signatures in exported and imported threads
@@ -305,6 +354,9 @@ REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinkin
 """Fields in which OpenAI-compatible servers send reasoning, and expect it back: DeepSeek, Moonshot, xAI;
 OpenRouter, Groq, Cerebras, vLLM; Copilot; and smaller ones."""
 
+PHASES = ("commentary", "final_answer")
+"""Phases of a text of OpenAI's, which are sent back."""
+
 _SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
     "anthropic": {
         "signature": _is_text,
@@ -313,7 +365,7 @@ _SOUND: dict[str, dict[str, Callable[[Any], bool]]] = {
         "result": _is_hosted_result,
     },
     "google": {"thoughtSignature": _is_text, "invocation": _is_object},
-    "openai": {"reasoningItems": _are_reasoning},
+    "openai": {"reasoningItems": _are_reasoning, "phase": lambda value: value in PHASES},
     "openaiCompatible": {
         "reasoningField": lambda value: value in REASONING_FIELDS,
         "extraContent": _is_object,

@@ -14,7 +14,7 @@ from agent_core.llm.errors.model_errors import to_model_error
 from agent_core.llm.litellm_import import litellm_module, loaded
 from agent_core.llm.options import check_options
 from agent_core.llm.requests.provider_request import ProviderRequest, refused_tools, to_provider_request
-from agent_core.llm.requests.provider_rules import Rules, rules_for
+from agent_core.llm.requests.provider_rules import ITEMS, Rules, rules_for
 from agent_core.llm.streams.direct_stream import (
     DirectStream,
     has_listeners,
@@ -168,7 +168,7 @@ def _litellm_name(name: str, messages: Sequence[dict[str, Any]]) -> str:
     have items that the chat API rejects, so a thread with such items stays on the Responses API.
     """
     provider, _, model = name.partition("/")
-    if model.startswith("responses/") or not any("reasoning_items" in message for message in messages):
+    if model.startswith("responses/") or not any(ITEMS & message.keys() for message in messages):
         return name
     return f"{provider}/responses/{model}" if model else f"openai/responses/{name}"
 

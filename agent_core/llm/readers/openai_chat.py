@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -21,7 +20,7 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.domain.signatures import REASONING_FIELDS
+from agent_core.domain.signatures import REASONING_FIELDS, add_detail
 from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, index_of, sources_of, texts_of
 from agent_core.support.plain_json import Json, fields_of, items_of
 
@@ -33,9 +32,6 @@ _SAID = ("delta", "message", "text")
 
 _NO_REASONING = (None, "", True, False)
 """Values of a field of reasoning that has none; some servers only mark a delta as reasoning."""
-
-_GROWING = ("text", "summary", "data")
-"""Keys of OpenRouter's reasoning details whose fragments are joined; of other keys the newest value counts."""
 
 _CALLS = frozenset({"tool_use", "tool_call", "tool-call", "function_call", "function"})
 """Types of parts that are calls, of gateways that translate other formats incompletely."""
@@ -60,6 +56,7 @@ class ChatReader(AnswerReader):
         self._thought = False  # whether there was reasoning
         self._call = 0  # the index of the newest fragment of a tool call
         self._has_called = False
+        self._is_text_open = False  # whether the newest event is text
 
     def _usage(self, litellm: Any, newest: Json) -> Any:
         total = (newest.get("prompt_tokens") or 0) + (newest.get("completion_tokens") or 0)
@@ -106,7 +103,18 @@ class ChatReader(AnswerReader):
         if said:
             details = self._details.of_call() if _has_call(said) else None
             said = [*self.end(), *_with_details(said, details)]
+        said += self._extra(delta.get("extra_content"), said)
         return [*thought, *said, *_files(delta), *_sources(delta.get("annotations"))]
+
+    def _extra(self, extra: object, said: list[ModelEvent]) -> list[ModelEvent]:
+        """Return the signature of Gemini's compatible endpoint for a text, or for a message without text."""
+        if said:
+            self._is_text_open = isinstance(said[-1], TextDelta)
+        if not _signs(extra):
+            return []
+        metadata = {"openaiCompatible": {"extraContent": extra}}
+        opened, self._is_text_open = self._is_text_open, False
+        return [TextDelta("", metadata) if opened else ReasoningDelta("", metadata)]
 
     def _calls(self, calls: object) -> list[ModelEvent]:
         """Return the fragments of function calls; calls of other types are ignored.
@@ -260,70 +268,50 @@ def _call_metadata(call: Json) -> Json | None:
     Gemini's compatible endpoint puts the signature into `extra_content`, litellm's wrapper (for Gemini's own
     endpoint) and its proxy into `provider_specific_fields`.
     """
-    if extra := call.get("extra_content") or fields_of(call.get("function")).get("extra_content"):
+    extra = call.get("extra_content") or fields_of(call.get("function")).get("extra_content")
+    if _signs(extra):
         return {"openaiCompatible": {"extraContent": extra}}
     signature = fields_of(call.get("provider_specific_fields")).get("thought_signature")
     return {"google": {"thoughtSignature": signature}} if signature else None
 
 
+def _signs(extra: object) -> bool:
+    """Return whether extra content has a signature; it may have only `{"google": {"thought": true}}`."""
+    vendors = fields_of(extra).values()
+    return any(
+        value not in _NO_REASONING for each in vendors for value in fields_of(each).values() or (each,)
+    )
+
+
 class _Details:
-    """OpenRouter's reasoning details of an answer, which are sent back; their fragments are merged by index.
+    """OpenRouter's reasoning details of an answer, which are sent back; see `add_detail`.
 
     `newest` has the readable texts of the last fragments.
-    https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
     """
 
     def __init__(self) -> None:
-        self._open: list[dict[str, Any]] = []
+        self._open: list[Json] = []
         self.newest: list[str] = []
 
     def add(self, details: list[Any]) -> None:
         """Add the details of one delta."""
         self.newest = []
         for detail in details:
-            if not isinstance(detail, Mapping):
+            if not isinstance(detail, dict):
                 continue
-            fields = dict(cast("Mapping[str, Any]", detail))
+            fields = fields_of(cast(object, detail))
             text = fields.get("text") or fields.get("summary")
             if isinstance(text, str):
                 self.newest.append(text)
-            known = self._known(fields)
-            if known is None:
-                self._open.append(fields)
-            else:
-                _join(known, fields)
+            add_detail(self._open, fields)
 
-    def _known(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the detail that a fragment continues, which has the same index and type."""
-        for known in reversed(self._open):
-            if (known.get("index"), known.get("type")) == (fields.get("index"), fields.get("type")):
-                return None if _is_other(known, fields) else known
-        return None
-
-    def of_reasoning(self) -> list[dict[str, Any]]:
+    def of_reasoning(self) -> list[Json]:
         """Return the details so far, and reset them."""
         found, self._open = self._open, []
         return found
 
-    def of_call(self) -> list[dict[str, Any]] | None:
+    def of_call(self) -> list[Json] | None:
         """Return the details of a call: all of them if they have no text."""
         if not self._open or any(detail.get("text") or detail.get("summary") for detail in self._open):
             return None
         return self.of_reasoning()
-
-
-def _is_other(known: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    """Return whether two details with the same index are distinct: encrypted ones are never split."""
-    if known.get("id") and fields.get("id") and known["id"] != fields["id"]:
-        return True
-    return bool(known.get("data") and fields.get("data") and not fields.get("text"))
-
-
-def _join(known: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    for key, value in fields.items():
-        before = known.get(key)
-        grows = key in _GROWING or (key == "signature" and not str(value).startswith(str(before)))
-        if grows and isinstance(before, str) and isinstance(value, str):
-            known[key] = before + value
-        elif value is not None:
-            known[key] = value

@@ -17,6 +17,7 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
+from agent_core.domain.signatures import PHASES
 from agent_core.llm.errors.error_reports import reported
 from agent_core.llm.readers.reader import AnswerReader, call_delta, sources_of
 from agent_core.support.plain_json import Json, fields_of, items_of
@@ -37,9 +38,12 @@ class ResponsesReader(AnswerReader):
     def __init__(self, decoder: Any = None) -> None:
         super().__init__(decoder)
         self._calls: dict[int, int] = {}  # indexes of function calls, by index of their item
+        self._begun: set[int] = set()
+        self._is_text_open = False  # whether the newest item is a message with text
         self._streamed: set[int] = set()  # indexes of items with streamed content
         self._done: set[int] = set()
-        self._signed: Json | None = None  # a reasoning item, until the item after it is known
+        self._signed: list[Json] = []  # reasoning items, which are sent back with the item after them
+        self._thought = False  # whether these have text
 
     def _usage(self, litellm: Any, newest: Json) -> Any:
         logging = import_module("litellm.responses.utils").ResponseAPILoggingUtils
@@ -75,9 +79,10 @@ class ResponsesReader(AnswerReader):
             return []
         if kind in _TEXTS:
             self._streamed.add(place)
-            return [TextDelta(delta)]
+            return self._text(delta)
         if kind in _THOUGHTS:
             self._streamed.add(place)
+            self._thought = True
             return [ReasoningDelta(delta)]
         if kind in _ARGUMENTS and place in self._calls:
             self._streamed.add(place)
@@ -85,13 +90,22 @@ class ResponsesReader(AnswerReader):
         return []
 
     def _begin(self, place: int, item: Json) -> list[ModelEvent]:
+        if place in self._begun:
+            return []
+        self._begun.add(place)
         kind = str(item.get("type") or "")
-        before = self._sign(follows=kind)
-        if kind not in _CALLS or place in self._calls:
-            return before
-        self._calls[place] = len(self._calls)
-        id = item.get("call_id") or item.get("id")
-        return [*before, call_delta(self._calls[place], id, item.get("name"))]
+        apart = [TextDelta("\n\n")] if self._is_text_open and kind == "message" else []
+        self._is_text_open = False
+        if kind == "reasoning":
+            return [ReasoningDelta("\n\n")] if self._signed and self._thought else []
+        signed, self._signed, self._thought = self._signed, [], False
+        metadata = {"openai": {"reasoningItems": signed}} if signed else None
+        if kind in _CALLS:
+            self._calls[place] = len(self._calls)
+            id = item.get("call_id") or item.get("id")
+            return [call_delta(self._calls[place], id, item.get("name"), metadata=metadata)]
+        # Reasoning before OpenAI's own tools is rejected without the tool's item, which litellm does not send.
+        return [ReasoningDelta("", metadata)] if metadata and kind == "message" else [*apart]
 
     def _item(self, place: int, item: Json) -> list[ModelEvent]:
         """Return the events of a complete item that were not streamed, and those at its end."""
@@ -103,12 +117,14 @@ class ResponsesReader(AnswerReader):
         if kind == "message":
             for part in map(fields_of, items_of(item.get("content"))):
                 text = part.get("text") or part.get("refusal")
-                events += [TextDelta(text)] if fresh and isinstance(text, str) and text else []
+                events += self._text(text) if fresh else []
                 events += sources_of(part.get("annotations"))
+            events += self._phase(item.get("phase"))
         elif kind == "reasoning":
             texts = [*items_of(item.get("summary")), *items_of(item.get("content"))] if fresh else []
             events += [ReasoningDelta(str(fields_of(part).get("text") or "")) for part in texts]
-            self._signed = {key: item[key] for key in _RETURNED if item.get(key) is not None}
+            self._thought = self._thought or bool(texts)
+            self._signed.append({key: item[key] for key in _RETURNED if item.get(key) is not None})
         elif kind in _CALLS:
             written = item.get("arguments") or item.get("input")
             if fresh and isinstance(written, str):
@@ -117,15 +133,18 @@ class ResponsesReader(AnswerReader):
             events += _hosted(kind.removesuffix("_call"), item)
         return events
 
-    def _sign(self, follows: str) -> list[ModelEvent]:
-        """Return the end of a reasoning part with its item, which is sent back with the item after it.
-
-        Reasoning before OpenAI's own tools is rejected without the tool's item, which litellm does not send.
-        """
-        signed, self._signed = self._signed, None
-        if signed is None or not (follows in _CALLS or follows in ("message", "reasoning")):
+    def _text(self, text: object) -> list[ModelEvent]:
+        if not isinstance(text, str) or not text:
             return []
-        return [ReasoningDelta("", {"openai": {"reasoningItems": [signed]}})]
+        self._is_text_open = True
+        return [TextDelta(text)]
+
+    def _phase(self, phase: object) -> list[ModelEvent]:
+        """Return the end of a text with its phase, such as "commentary", which is sent back."""
+        if phase not in PHASES:
+            return []
+        self._is_text_open = False
+        return [TextDelta("", {"openai": {"phase": phase}})]
 
     def _end(self, response: Json) -> list[ModelEvent]:
         if response.get("status") == "failed":
@@ -136,7 +155,6 @@ class ResponsesReader(AnswerReader):
         events: list[ModelEvent] = []
         for place, item in enumerate(items_of(response.get("output"))):
             events += self._item(place, fields_of(item))
-        events += self._sign(follows="")
         reason = fields_of(response.get("incomplete_details")).get("reason")
         self.finish = {"max_output_tokens": "length"}.get(str(reason), str(reason)) if reason else ""
         self.finish = self.finish or ("tool_calls" if self._calls else "stop")

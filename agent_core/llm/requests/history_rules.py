@@ -17,6 +17,7 @@ from agent_core.domain.model_adapter import ProviderMessage
 from agent_core.domain.tool_name_match import find_tool, wire_name
 from agent_core.llm.requests.gemini_duplicates import split_duplicates
 from agent_core.llm.requests.provider_rules import Rules
+from agent_core.llm.requests.reasoning_steps import split_by_reasoning
 from agent_core.support.plain_json import fields_of, items_of
 
 BEGINNING = "(The conversation begins here.)"
@@ -67,6 +68,7 @@ def fit_history(
         fitted = _one_system(fitted)
     fitted = _with_person_at_both_ends(fitted)
     fitted = _ordered([_filled(message, rules) for message in fitted], rules)
+    fitted = split_by_reasoning(fitted)
     return split_duplicates(fitted) if rules.distinct_calls else fitted
 
 

@@ -82,15 +82,15 @@ class Rules:
     required_call_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-_ITEMS = frozenset({"reasoning_items"})
-"""Reasoning items of OpenAI's Responses API, written only by models on that API."""
+ITEMS = frozenset({"reasoning_items", "phase"})
+"""Reasoning items and phases of OpenAI's Responses API, written only by models on that API."""
 
-_THOUGHTS = frozenset({*REASONING_FIELDS, "reasoning_details", "thinking_blocks"})
+_THOUGHTS = frozenset({*REASONING_FIELDS, "reasoning_details", "thinking_blocks", "extra_content"})
 
 _SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
 """Fields of a call in which Google's endpoint, and litellm's proxy, expect their signatures back."""
 
-COMPATIBLE = Rules(returned_fields=_THOUGHTS | _ITEMS, returned_call_fields=_SIGNATURES)
+COMPATIBLE = Rules(returned_fields=_THOUGHTS | ITEMS, returned_call_fields=_SIGNATURES | ITEMS)
 """Rules of other OpenAI-compatible servers."""
 
 _SKIPPED_SIGNATURE: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -103,7 +103,8 @@ _OPENAI: dict[str, Any] = {
     "alternate": False,
     "blank_outcome": "",
     "media": _PICTURES_AND_FILES,
-    "returned_fields": _ITEMS,
+    "returned_fields": ITEMS,
+    "returned_call_fields": ITEMS,
 }
 
 RULES: dict[str, Rules] = {
@@ -135,7 +136,9 @@ RULES: dict[str, Rules] = {
         returned_call_fields=frozenset({"provider_specific_fields"}),
     ),
     "gemini_openai": Rules(
-        returned_call_fields=_SIGNATURES, required_call_fields={"extra_content": _SKIPPED_SIGNATURE}
+        returned_fields=frozenset({"extra_content"}),
+        returned_call_fields=_SIGNATURES,
+        required_call_fields={"extra_content": _SKIPPED_SIGNATURE},
     ),
     "mistral": Rules(ids=_NINE_LETTERS, user_after_outcome=False),
     "deepseek": Rules(
