@@ -3,7 +3,8 @@
 Each entry of the table comes from requests that the provider's API rejects, with these messages:
 
 - Anthropic: `tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'`, "text content blocks must be
-  non-empty", "This model does not support assistant message prefill".
+  non-empty", "This model does not support assistant message prefill", "Property keys should match pattern
+  '^[a-zA-Z0-9_.-]{1,64}$'".
 - OpenAI: `function.name … '^[a-zA-Z0-9_-]+$'`, "tool_calls[0].id: string too long. Expected … maximum length
   40", "Image URLs are only allowed for messages with role 'user'".
 - Gemini: "Invalid function name. Must start with a letter or an underscore", "Please ensure that single turn
@@ -54,6 +55,7 @@ class Rules:
         media: kinds of files allowed in a person's message: image, file (PDF).
         outcome_media: whether pictures are allowed in outcomes; else they follow as a person's message.
         needs_tools: whether a history with calls requires a request that declares tools.
+        arguments: pattern of the names of a tool's arguments.
         inlines_references: whether `$ref`s in the schemas of tools are replaced by their targets before sending.
         distinct_calls: whether a step may not call a tool twice with the same arguments.
         returned_fields: fields of an assistant message that the provider wrote and accepts back.
@@ -73,6 +75,7 @@ class Rules:
     media: frozenset[str] = PICTURES
     outcome_media: bool = False
     needs_tools: bool = False
+    arguments: re.Pattern[str] = _ANY_ID
     inlines_references: bool = False
     distinct_calls: bool = False
     returned_fields: frozenset[str] = frozenset()
@@ -119,6 +122,7 @@ RULES: dict[str, Rules] = {
         media=_PICTURES_AND_FILES,
         outcome_media=True,
         needs_tools=True,
+        arguments=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         signed_turns=True,
         returned_fields=frozenset({"thinking_blocks"}),
     ),

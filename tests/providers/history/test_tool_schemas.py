@@ -68,6 +68,8 @@ ODD = {
     "true": {"type": "object", "properties": {"x": True, "y": {"type": "array", "items": True}}},
     "false": {"type": "object", "properties": {"x": False, "y": {"anyOf": [False, {"type": "string"}]}}},
     "an argument called $ref": {"type": "object", "properties": {"$ref": {"type": "string"}}},
+    "a tuple of draft 7": {"type": "object", "properties": {"x": {"type": "array", "items": [True]}}},
+    "half of a character": {"type": "object", "properties": {"x": {"description": "\ud800"}}},
     "nested": nested(30),
     "nested too deep": nested(200),
     "a chain of references": {
