@@ -21,6 +21,7 @@ from chat_app.session.service import Service, open_service
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread_list.thread_list import ThreadList
 from tests.chat_app.support import Serve, Tab
+from tests.support.app_databases import app_database
 from tests.support.scripts.markdown import Scripts
 
 
@@ -36,7 +37,7 @@ def serve(tmp_path: Path) -> Serve:
         demo: bool = False,
         sign_in: SignIn | None = None,
     ) -> AsyncIterator[Service]:
-        url = f"sqlite:///{tmp_path / 'agents.db'}"
+        url = app_database(tmp_path)
         settings = Settings(database_url=url, data_dir=tmp_path, demo=demo, sign_in=sign_in or SignIn())
         agent = Agent(name="assistant", model=ScriptedModel(turns), tools=tools or {})
         async with open_service(settings, ModelChoice(DEMO_MODEL, "for a test"), agent) as service:

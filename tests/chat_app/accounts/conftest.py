@@ -28,6 +28,7 @@ from chat_app.extensions import ADMINISTRATORS, IDENTITY, caller
 from chat_app.server.settings import Settings, load_settings
 from chat_app.web.guard import Guard
 from chat_app.web.site import BasePath
+from tests.support.app_databases import app_database
 
 PASSWORD = "a long password"
 OPEN = {"accept": "text/html,*/*", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
@@ -95,6 +96,7 @@ def registered() -> Iterator[None]:
 @pytest.fixture
 async def known(settings: Settings) -> AsyncIterator[Accounts]:
     """Open accounts, without anybody."""
+    app_database(settings.data_dir)
     async with open_accounts(settings.database_url) as found:
         yield found
 

@@ -32,6 +32,7 @@ from chat_app.session.last_seen import LastSeen
 from chat_app.session.service import Service
 from tests.chat_app.admin.conftest import OpenState
 from tests.chat_app.support import Serve
+from tests.support.app_databases import app_database
 
 LOCAL = SignIn(local=True)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -43,7 +44,7 @@ OpenTab = Callable[[type[rx.State], str], Awaitable[Any]]
 async def known(tmp_path: Path) -> AsyncIterator[Accounts]:
     """Open accounts of an app in which people sign in, whose two administrators and one member are signed in."""
     register_sign_in(LOCAL)
-    async with open_accounts(f"sqlite:///{tmp_path / 'agents.db'}") as found:
+    async with open_accounts(app_database(tmp_path)) as found:
         yield found
     IDENTITY.clear()
     ADMINISTRATORS.clear()

@@ -18,6 +18,7 @@ from chat_app.model.model_choice import ModelChoice
 from chat_app.server.settings import Settings
 from chat_app.session.service import Service, open_service
 from chat_app.thread.open_thread import OpenThread
+from tests.support.app_databases import app_database
 
 Tabs = Callable[[], Awaitable[tuple[NewChatDefaults, OpenThread]]]
 OFFERS = [ModelChoice("a", ""), ModelChoice("b", "")]
@@ -31,7 +32,7 @@ async def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 def app(folder: Path) -> Any:
-    settings = Settings(database_url=f"sqlite:///{folder / 'agents.db'}", data_dir=folder)
+    settings = Settings(database_url=app_database(folder), data_dir=folder)
     agent = Agent("assistant", ScriptedModel(lambda _: ["Hello."]))
     return open_service(settings, OFFERS[0], agent, models=OFFERS)
 

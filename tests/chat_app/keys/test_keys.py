@@ -17,6 +17,7 @@ from chat_app.keys import command, rows
 from chat_app.keys.key_ring import KeyRing, TooManyKeysError
 from chat_app.keys.rows import MAX_FAILURES, PERIOD
 from chat_app.server.settings import Settings
+from tests.support.app_databases import app_database
 from tests.tools.postgresql import PostgreSQL
 
 DAY = 86_400.0
@@ -34,7 +35,7 @@ class Clock:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'agents.db'}"
+    return app_database(tmp_path)
 
 
 @pytest.fixture

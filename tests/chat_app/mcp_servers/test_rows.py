@@ -14,6 +14,7 @@ from agent_core.store.database.app_database import AppDatabase, open_app_databas
 from chat_app.database import MIGRATIONS
 from chat_app.mcp_servers import rows
 from chat_app.mcp_servers.reach import may_reach_any, may_reach_public
+from tests.support.app_databases import app_database
 
 SHOP = {
     "name": "shop",
@@ -26,7 +27,7 @@ SHOP = {
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[AppDatabase]:
-    with open_app_database(f"sqlite:///{tmp_path / 'agents.db'}", MIGRATIONS) as opened:
+    with open_app_database(app_database(tmp_path), MIGRATIONS) as opened:
         yield opened
 
 

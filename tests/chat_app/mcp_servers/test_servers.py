@@ -18,6 +18,7 @@ from chat_app.mcp_servers import servers as module
 from chat_app.mcp_servers.servers import AddedServers, opened_servers
 from chat_app.server.setting_values import Reach
 from tests.agent_core.mcp.test_http import ACCEPTED, gateway
+from tests.support.app_databases import app_database
 from tests.support.mcp.calls import http_server, noted
 from tests.tools.postgresql import PostgreSQL
 
@@ -26,7 +27,7 @@ KEY = {"Authorization": "Bearer s3cret-key"}
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'agents.db'}"
+    return app_database(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from agent_core.tools import ToolContext, execute, parse_arguments
 from chat_app.database import opened_tables
 from chat_app.mcp_servers import servers as module
 from chat_app.mcp_servers.servers import AddedServers, opened_servers
+from tests.support.app_databases import app_database
 from tests.support.mcp.signed_server import Provider, signed_server
 
 CALLBACK = "http://127.0.0.1:9/mcp-servers/callback"
@@ -35,8 +36,7 @@ async def processes(tmp_path: Path, count: int) -> AsyncGenerator[list[AddedServ
     """Open the servers as so many processes of one app do."""
     async with AsyncExitStack() as stack:
         tables = [
-            await stack.enter_async_context(opened_tables(f"sqlite:///{tmp_path / 'agents.db'}"))
-            for _ in range(count)
+            await stack.enter_async_context(opened_tables(app_database(tmp_path))) for _ in range(count)
         ]
         yield [await stack.enter_async_context(opened_servers(each, "any")) for each in tables]
 

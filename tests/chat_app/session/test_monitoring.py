@@ -15,6 +15,7 @@ from chat_app.session.monitoring import routes
 from chat_app.session.service import open_service
 from chat_app.web.guard import Guard
 from chat_app.web.site import BasePath
+from tests.support.app_databases import app_database
 
 
 def client(app: Any = routes, url: str = "http://127.0.0.1:3000") -> httpx.AsyncClient:
@@ -22,7 +23,7 @@ def client(app: Any = routes, url: str = "http://127.0.0.1:3000") -> httpx.Async
 
 
 def service(tmp_path: Path, **settings: Any) -> Any:
-    values = Settings(database_url=f"sqlite:///{tmp_path / 'agents.db'}", data_dir=tmp_path, **settings)
+    values = Settings(database_url=app_database(tmp_path), data_dir=tmp_path, **settings)
     agent = Agent("assistant", ScriptedModel([["A secret answer."]]))
     return open_service(values, ModelChoice(DEMO_MODEL, "for a test"), agent)
 

@@ -21,6 +21,7 @@ from agent_core.testing import eventually
 from chat_app.api.mount import routes
 from chat_app.session.service import lifespan
 from chat_app.web.stopping import EndAtStop
+from tests.support.app_databases import app_database
 from tests.support.browser.server import ROOT, free_port_pair
 from tests.support.processes import lifeline
 
@@ -48,6 +49,7 @@ class AppServer:
 
     async def start(self) -> None:
         """Start it, and wait until it answers."""
+        app_database(self._folder)
         environment = os.environ | {
             "CHAT_DATA_DIR": str(self._folder),
             "CHAT_MODEL": "demo",
