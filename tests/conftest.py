@@ -20,6 +20,7 @@ from tests.tools.postgresql import FAST, NoServer, PostgreSQL
 LOOPBACK = ("127.", "::1", "localhost")
 LONGEST = (
     "browser prod",
+    "tests/docs/test_team_page.py",
     "providers",
     "providers/history",
     "providers/answers",
@@ -30,6 +31,10 @@ LONGEST = (
     "chat_app/text",
     "soak",
     "tests/agent_core/store/test_state_machine.py",
+    "tests/packaging/test_ranges.py",
+    "tests/packaging/test_wheel.py",
+    "tests/docs/test_programs.py",
+    "tests/docs/test_many_hosts.py",
 )
 KEYS = ("_API_KEY", "_API_BASE", "_BASE_URL")
 
