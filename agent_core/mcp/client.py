@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from base64 import b64decode
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -26,13 +29,15 @@ from agent_core.mcp.transports import (
 )
 from agent_core.sentences import sentence
 from agent_core.support.logs import get_logger
+from agent_core.text.decoding import decode_text
 from agent_core.text.redaction import hide_secrets
-from agent_core.tools import ToolContext
+from agent_core.tools import ToolContext, is_picture
 
 _log = get_logger(__name__)
 _PROGRESS_INTERVAL = 0.1  # seconds between reports of progress
 _KEY = "durable-agents/idempotency-key"  # in the request's _meta: the same in every attempt at a call
 _MAX_BASE64 = 4096  # characters of base64, which costs tokens and is of no use to a model
+_TEXT_TYPES = re.compile(r"text/|application/(?:[\w.+-]+\+)?(?:json|xml|yaml|javascript|toml)\b", re.I)
 _LINK_FIELDS = ("type", "uri", "name", "title", "description", "mimeType", "size")
 
 
@@ -199,9 +204,7 @@ def outcome(result: CallToolResult) -> Any:
     blocks = [_block(block) for block in result.content]
     texts = [block["text"] for block in blocks if block["type"] == "text"]
     if result.is_error:
-        raise ToolServerError(
-            "\n".join(texts).strip() or "The tool failed without an error message.", kind="refused"
-        )
+        raise ToolServerError(_message(blocks, result.structured_content), kind="refused")
     others = [block for block in blocks if block["type"] != "text"]
     if result.structured_content is not None:
         structured: Any = result.structured_content
@@ -209,6 +212,14 @@ def outcome(result: CallToolResult) -> Any:
     if others:
         return blocks
     return "\n".join(texts) if texts else None
+
+
+def _message(blocks: list[dict[str, Any]], structured: Any) -> str:
+    """Return the message of a failed call: its texts, else its structured content."""
+    words = "\n".join(str(block.get("text", "")) for block in blocks).strip()
+    if not words and structured:
+        words = json.dumps(structured, ensure_ascii=False)
+    return words or "The tool failed without an error message."
 
 
 def _block(block: ContentBlock) -> dict[str, Any]:
@@ -222,11 +233,22 @@ def _block(block: ContentBlock) -> dict[str, Any]:
         fields = block.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {key: fields[key] for key in _LINK_FIELDS if key in fields}
     found = block.resource
-    if isinstance(found, BlobResourceContents) and (found.mime_type or "").startswith("image/"):
-        return {"type": "image", "uri": str(found.uri), "mimeType": found.mime_type, "data": found.blob}
-    inner = _binary(found.blob) if isinstance(found, BlobResourceContents) else {"text": found.text}
     kind = {"mimeType": found.mime_type} if found.mime_type else {}
+    if not isinstance(found, BlobResourceContents):
+        return {"type": "resource", "uri": str(found.uri), **kind, "text": found.text}
+    if is_picture(found.blob, found.mime_type or ""):
+        return {"type": "image", "uri": str(found.uri), **kind, "data": found.blob}
+    text = _text(found.blob) if _TEXT_TYPES.match(found.mime_type or "") else None
+    inner = _binary(found.blob) if text is None else {"text": text}
     return {"type": "resource", "uri": str(found.uri), **kind, **inner}
+
+
+def _text(base64: str) -> str | None:
+    """Return the text that a server has sent as binary content; None if it is none."""
+    try:
+        return decode_text(b64decode(base64, validate=True))
+    except ValueError:
+        return None
 
 
 def _binary(base64: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from agent_core.tools.function_tools import (
     create_async_tool,
 )
 from agent_core.tools.json_schema import JsonSchema
-from agent_core.tools.result import encode_result, take_pictures
+from agent_core.tools.result import encode_result, is_picture, take_pictures
 from agent_core.tools.tool import TOOL_NAME, Tool, check_timeout, normalise_tools
 from agent_core.tools.tool_context import ToolContext
 
@@ -28,6 +28,7 @@ __all__ = [
     "create_async_tool",
     "encode_result",
     "execute",
+    "is_picture",
     "normalise_tools",
     "parse_arguments",
     "take_pictures",

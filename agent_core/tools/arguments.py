@@ -27,6 +27,7 @@ from agent_core.tools.tool import Tool
 _Schema = Mapping[str, Any]
 
 _MAX_DEPTH = 64
+_EXACT = 2**53  # whole numbers up to which a float is exact
 _MAX_TEXT = 100_000  # maximum characters of a Python literal
 _FENCE = re.compile(r"```\w*[ \t]*\n(.*?)\n?[ \t]*```", re.S)
 _MARKS = re.compile(r"\s*(?:</\w+>|<\|[^<>|]*\|>)\s*$")
@@ -137,8 +138,8 @@ def repaired(value: Any, schema: Any, root: _Schema | None = None, depth: int = 
         found = _only_option(options, "object")
         return {key: repaired(item, _property(found, key), root, depth + 1) for key, item in fields.items()}
     if items := items_of(value):
-        found = _only_option(options, "array").get("items")
-        return [repaired(item, found, root, depth + 1) for item in items]
+        found = _only_option(options, "array")
+        return [repaired(item, _item(found, place), root, depth + 1) for place, item in enumerate(items)]
     return value
 
 
@@ -236,7 +237,8 @@ def _meaning_of(text: str, options: list[_Schema]) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             return text
-        value = int(value) if value.is_integer() and "number" not in types else value
+        if "number" not in types:
+            value = int(value) if value.is_integer() and abs(value) <= _EXACT else text
     fits = any(_is(value, name) for name in types)
     return value if fits else text
 
@@ -269,6 +271,15 @@ def _only_option(options: list[_Schema], name: str) -> _Schema:
     """Return the only alternative of a type; an empty schema if there are several."""
     found = [option for option in options if name in _types(option)]
     return found[0] if len(found) == 1 else {}
+
+
+def _item(schema: _Schema, place: int) -> Any:
+    """Return the schema of one item of a list; those of the first items may differ."""
+    inner: Any = schema.get("items")
+    first: list[Any] = items_of(schema.get("prefixItems")) or items_of(inner)
+    if place < len(first):
+        return first[place]
+    return schema.get("additionalItems") if isinstance(inner, list) else inner
 
 
 def _property(schema: _Schema, key: str) -> Any:

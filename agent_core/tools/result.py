@@ -149,6 +149,12 @@ def _replaced_block(block: Any, pictures: list[StoredFile]) -> Any:
     return {**rest, "mimeType": media_type, "url": ATTACHMENT + pictures[-1].id}
 
 
+def is_picture(data: str, named: str) -> bool:
+    """Return whether base64 of a declared type is a picture by that type, or by its first bytes."""
+    beginning = _decoded(data[:64]) if len(data) > 64 else _decoded(data)
+    return named.lower().startswith("image/") or _type_of(beginning or b"", "") in _TYPES
+
+
 def _decoded(data: str | bytes) -> bytes | None:
     """Return the bytes of a picture in base64 of either alphabet, or in a `data:` URL."""
     if isinstance(data, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import mcp_types
@@ -15,6 +16,7 @@ from mcp_types import (
     EmbeddedResource,
     ImageContent,
     TextContent,
+    TextResourceContents,
     ToolAnnotations,
 )
 
@@ -266,6 +268,36 @@ def test_results():
     blob = BlobResourceContents(uri="file:///a.png", blob="QUJD", mime_type="image/png")
     drawn = outcome(result(EmbeddedResource(resource=blob)))
     assert drawn == [{"type": "image", "uri": "file:///a.png", "mimeType": "image/png", "data": "QUJD"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "shown"),
+    [
+        ("text/csv", "ä,b\n".encode() * 3_000, {"text": "ä,b\n" * 3_000}),
+        ("application/geo+json", b'{"a": 1}', {"text": '{"a": 1}'}),
+        ("text/plain", b"\xff\x00\xff\x01", {"bytes": 4, "data": "/wD/AQ=="}),
+        (
+            "",
+            b"\x89PNG\r\n\x1a\n" * 9,
+            {"type": "image", "data": b64encode(b"\x89PNG\r\n\x1a\n" * 9).decode()},
+        ),
+        ("", b"abc", {"bytes": 3, "data": "YWJj"}),
+    ],
+)
+def test_binary_resource_is_shown_as_what_it_is(kind: str, data: bytes, shown: dict[str, Any]):
+    blob = BlobResourceContents(uri="file:///a", blob=b64encode(data).decode(), mime_type=kind or None)
+    [block] = outcome(result(EmbeddedResource(resource=blob)))
+    assert block == {"type": "resource", "uri": "file:///a"} | ({"mimeType": kind} if kind else {}) | shown
+
+
+def test_failure_without_a_text_block_speaks_too():
+    resource = TextResourceContents(uri="file:///log", text="disk full")
+    for failed in (
+        result(EmbeddedResource(resource=resource), is_error=True),
+        result(structured_content={"why": "disk full"}, is_error=True),
+    ):
+        with pytest.raises(ToolServerError, match="disk full"):
+            outcome(failed)
 
 
 @pytest.mark.parametrize("said", ["no good", ""])
