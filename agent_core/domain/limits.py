@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from agent_core.errors import ValidationError
 from agent_core.sentences import Sentence, sentence
 from agent_core.support.argument_checks import check_fields, known_options
-from agent_core.support.plain_json import JsonValue
+from agent_core.support.plain_json import JsonValue, is_finite
 
 Period = Literal["turn", "day", "month"]
 Kind = Literal["model", "user", "agent", "thread"]
@@ -85,7 +85,7 @@ class Budget(JsonValue):
         if self.usd is None and self.tokens is None:
             raise ValidationError("A Budget needs usd, tokens, or both.")
         for name, most in (("usd", self.usd), ("tokens", self.tokens)):
-            if most is not None and not (math.isfinite(most) and 0 <= most <= _MAX_COUNT):
+            if most is not None and not (is_finite(most) and 0 <= most <= _MAX_COUNT):
                 raise ValidationError(f"{name} of a Budget must be a number from 0 to {_MAX_COUNT:,}.")
 
 

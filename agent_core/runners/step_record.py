@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from dataclasses import asdict
 
 from agent_core.agent import Agent, AnyAgent
@@ -17,6 +16,7 @@ from agent_core.sentences import sentence
 from agent_core.store.database.sql import dump
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.streaming.model_step import StepResult, ToolRequest
+from agent_core.support.plain_json import is_finite
 from agent_core.tools import parse_arguments
 from agent_core.tools.provider_tools import is_hosted
 
@@ -85,4 +85,4 @@ def usage_numbers(usage: object) -> dict[str, float | None]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and is_finite(value)

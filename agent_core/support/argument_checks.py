@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, cast
 
 from agent_core.errors import UnknownOptionError, ValidationError
+from agent_core.support.plain_json import is_finite
 
 _T = TypeVar("_T", bound=Callable[..., Any])
 _SHOWN = 60  # characters of a value in a sentence
@@ -289,7 +290,8 @@ def _listed(words: list[str]) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is not bool and isinstance(value, numbers.Real) and not math.isnan(value)
+    is_real = type(value) is not bool and isinstance(value, numbers.Real)
+    return is_real and (is_finite(value) or abs(value) == math.inf)
 
 
 def _is_whole(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
@@ -39,6 +40,14 @@ def as_json(value: Any) -> Any:
 def dump_json(value: Any) -> str:
     """Return a value as compact JSON text; see `as_json`."""
     return json.dumps(as_json(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether a float holds a number; it holds neither infinity, NaN nor whole numbers beyond 10 ** 308."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def fields_of(value: object) -> Json:

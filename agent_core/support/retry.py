@@ -22,6 +22,7 @@ from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponent
 from agent_core.errors import DeliveryError, ModelError, ValidationError, as_exception, words_of
 from agent_core.support.argument_checks import check_takes, known_options, shown
 from agent_core.support.logs import get_logger
+from agent_core.support.plain_json import is_finite
 from agent_core.support.settings import MAX_TIMEOUT
 
 _log = get_logger(__name__)
@@ -182,7 +183,7 @@ def _state(attempt: int) -> RetryCallState:
 def _within(value: object, low: float, high: float = math.inf) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and low <= value <= high
+    return is_finite(value) and low <= value <= high
 
 
 def _require(ok: bool, name: str, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 import sys
 import types
@@ -17,6 +16,7 @@ from pydantic.errors import PydanticUserError
 
 from agent_core.errors import ValidationError
 from agent_core.support.argument_checks import check_items
+from agent_core.support.plain_json import is_finite
 from agent_core.support.retry import RetryPolicy
 from agent_core.tools.tool import Function, Kind, P, R, Tool, check_tool_name, unwrap
 from agent_core.tools.tool_context import ToolContext
@@ -167,7 +167,7 @@ def _checked(handler: Function, options: ToolOptions) -> tuple[str, type[BaseMod
     if not callable(handler) or inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         raise ValidationError(f"The tool {name} needs a function that returns its result.")
     timeout = options.get("timeout")
-    if timeout is not None and not (timeout > 0 and math.isfinite(timeout)):
+    if timeout is not None and not (timeout > 0 and is_finite(timeout)):
         raise ValidationError(f"timeout of the tool {name} must be seconds, more than 0.")
     return name, options.get("args")
 

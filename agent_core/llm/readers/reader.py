@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, cast
@@ -19,7 +18,7 @@ from agent_core.domain.model_adapter import (
 )
 from agent_core.errors import ModelError
 from agent_core.support.logs import get_logger
-from agent_core.support.plain_json import Json, fields_of, items_of
+from agent_core.support.plain_json import Json, fields_of, is_finite, items_of
 
 _log = get_logger(__name__)
 
@@ -132,7 +131,7 @@ def index_of(value: object) -> int | None:
     """Return the index of a call or an answer; some servers send it as text."""
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
         return None
     return int(value)
 

@@ -331,7 +331,7 @@ def test_every_argument_of_the_api_is_checked():
     [
         (str, "text", ["", "x"], [b"x", 5, None]),
         (int, "a whole number", [0, -5, 10**30], [True, 1.5, "1"]),
-        (float, "a number", [1, 0.5, float("inf")], [True, float("nan"), "1"]),
+        (float, "a number", [1, 0.5, float("inf")], [True, float("nan"), "1", -(10**400)]),
         (bool | None, "True, False or None", [True, None], [0, "yes"]),
         (Sequence[str], "a list of text", [[], ["x"], ("x",), {"x"}], ["x", b"x", {"x": 1}, [5], 5]),
         (Iterable[str], "a list of text", [iter(["x"])], ["x"]),

@@ -104,6 +104,7 @@ def test_a_should_retry_that_fails_gives_up(caplog: pytest.LogCaptureFixture):
         {"backoff": "linear"},
         {"initial_delay": -1},
         {"initial_delay": math.nan},
+        {"max_delay": 10**400},
         {"multiplier": 0.5},
         {"max_delay": math.inf},
         {"jitter": 2},
