@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
@@ -14,6 +14,7 @@ from agent_core.store.database.app_database import AppDatabase
 from chat_app.database.tables import McpGrantRow, McpServerRow, McpSignInRow
 
 SIGN_IN_LIFE = 600.0  # seconds that a person has to sign in
+Refusal = Literal["expired", "other"]
 
 
 class RowGrant:
@@ -80,19 +81,23 @@ def begin_sign_in(session: Session, state: str, server_id: str, user_id: str, no
 
 def answer_sign_in(
     session: Session, state: str, user_id: str, answer: dict[str, str], now: float
-) -> str | None:
-    """Write with what the browser of the same person came back; return the server's id.
+) -> tuple[str, Refusal | None]:
+    """Write with what the browser of the same person came back.
 
-    None: nobody began this sign-in, another person did, it took too long, or it was answered before.
+    Returns:
+        The server's id, "" if it is not known, and why nothing was written: "expired" if nobody began this sign-in, it took
+        too long, or it was answered before; "other" if another person began it.
     """
-    row = session.get(McpSignInRow, _hash(state))
-    if row is None or row.user_id != user_id or row.answer is not None:
-        return None
-    if row.created_at < now - SIGN_IN_LIFE:
-        return None
+    row = session.get(McpSignInRow, _hash(state), with_for_update=True)
+    if row is None:
+        return "", "expired"
+    if row.user_id != user_id:
+        return row.server_id, "other"
+    if row.answer is not None or row.created_at < now - SIGN_IN_LIFE:
+        return row.server_id, "expired"
     row.answer = json.dumps(answer)
     session.add(row)
-    return row.server_id
+    return row.server_id, None
 
 
 def answer_of(session: Session, state: str) -> dict[str, str] | None:

@@ -101,6 +101,11 @@ class AddedServers:
                 return each.row.id, each.server
         return None
 
+    def name_of(self, server_id: str) -> str:
+        """Return the name of a server of this process, or ""."""
+        found = self._mounted.get(server_id)
+        return found.row.name if found else ""
+
     def server_of(self, row: McpServerRow) -> McpServer | PersonalServer | None:
         """Return the server of a row, if it is switched on here."""
         found = self._mounted.get(row.id)

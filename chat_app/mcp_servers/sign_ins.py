@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from agent_core.errors import AgentCoreError, ToolServerError, words_of
@@ -16,6 +16,8 @@ from agent_core.support.logs import get_logger
 from chat_app.mcp_servers import grants
 
 LOOK_INTERVAL = 0.2  # seconds between two looks at whether the browser has come back
+Outcome = Literal["connected", "denied", "expired", "other", "failed"]
+"""How a sign-in ended: "denied" by the person there, "other" as another person had begun it."""
 _FINISH_TIMEOUT = 30.0  # seconds from then to the tokens
 _log = get_logger(__name__)
 
@@ -56,18 +58,21 @@ class SignIns:
         task.add_done_callback(self._tasks.discard)
         return await browser.shown
 
-    async def finish(self, state: str, user_id: str, answer: dict[str, str]) -> bool:
-        """Pass on with what the browser of a person came back; return whether the person is signed in now."""
-        server_id = await self._write(grants.answer_sign_in, state, user_id, answer, self._clock())
-        if server_id is None:
-            return False
+    async def finish(self, state: str, user_id: str, answer: dict[str, str]) -> tuple[str, Outcome]:
+        """Pass on with what the browser of a person came back; return the server's id, "" if unknown, and how it ended."""
+        server_id, refusal = await self._write(grants.answer_sign_in, state, user_id, answer, self._clock())
+        if refusal is not None:
+            return server_id, refusal
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_TIMEOUT):
                 while True:
                     if not await self._read(grants.is_under_way, state):
                         break
                     await asyncio.sleep(LOOK_INTERVAL)
-        return "error" not in answer and await self._read(grants.read_grant, (server_id, user_id)) is not None
+        if "error" in answer:
+            return server_id, "denied" if answer["error"] == "access_denied" else "failed"
+        grant = await self._read(grants.read_grant, (server_id, user_id))
+        return server_id, "failed" if grant is None else "connected"
 
     async def close(self) -> None:
         """Give up all sign-ins."""

@@ -18,7 +18,7 @@ from chat_app.session.service import ApiCaller
 from chat_app.settings.account import OwnAccount, account_section
 from chat_app.settings.api_keys import api_keys_section
 from chat_app.settings.budgets import OwnBudgets, budgets_section
-from chat_app.settings.connections import Connections, connections_section
+from chat_app.settings.connections import Connections, connection_notice, connections_section
 from chat_app.settings.settings_tabs import tabs
 from chat_app.ui.controls import testid, titled
 from chat_app.ui.page_column import column, section
@@ -101,6 +101,7 @@ def settings() -> Content:
     return Content(
         column(
             tabs("/settings"),
+            connection_notice(),
             section(
                 say("settings.looks"),
                 _preferences(languages=[list(pair) for pair in LANGUAGES.items()]),

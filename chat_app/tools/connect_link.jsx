@@ -3,16 +3,18 @@
 import { serverUrl } from "../files/attachment_store.js";
 import { useWords } from "../i18n/words.js";
 
-/** @param {{ server: string }} props */
-export function ConnectLink({ server }) {
+/** @param {{ server: string, short?: boolean }} props  short: beside the name of the server */
+export function ConnectLink({ server, short = false }) {
   const say = useWords();
+  const words = say("mcp.connect", { name: server });
   return (
     <a
       className="button"
       href={serverUrl(`/mcp-servers/connect/${encodeURIComponent(server)}`)}
+      aria-label={words}
       data-testid="mcp-connect"
     >
-      {say("mcp.connect", { name: server })}
+      {short ? say("mcp.connect_short") : words}
     </a>
   );
 }

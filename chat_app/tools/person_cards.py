@@ -26,8 +26,8 @@ approval_card = react_component(
 unchanged; `on_deny` gets the id and a reason, which may be "".
 """
 
-connect_link = react_component("tools/connect_link.jsx", "ConnectLink", server=str)
-"""Link with which a person signs in at the MCP server with a name."""
+connect_link = react_component("tools/connect_link.jsx", "ConnectLink", server=str, short=bool)
+"""Link with which a person signs in at the MCP server with a name; `short` beside that name."""
 
 
 def question(tool: rx.Var[ToolCallView], on_answer: Any, thread_id: rx.Var[str] | str = "") -> rx.Component:

@@ -36,7 +36,8 @@ async def test_a_browser_goes_to_the_server_and_back(people: None, serve: Serve)
         async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as app:
             ann, bob = {"x-person": "ann"}, {"x-person": "bob"}
             assert (await app.get("/mcp-servers/connect/mail")).status_code == 401
-            assert (await app.get("/mcp-servers/connect/none", headers=ann)).status_code == 404
+            gone = await app.get("/mcp-servers/connect/none", headers=ann)
+            assert gone.headers["location"] == "/settings?connection=gone&server="
             sent = await app.get("/mcp-servers/connect/mail", headers=ann)
             assert (sent.status_code, sent.headers["cache-control"]) == (303, "no-store")
             asked = dict(parse_qsl(urlsplit(sent.headers["location"]).query))
@@ -44,10 +45,14 @@ async def test_a_browser_goes_to_the_server_and_back(people: None, serve: Serve)
             async with httpx.AsyncClient() as browser:
                 back = urlsplit((await browser.get(sent.headers["location"])).headers["location"])
             here = f"{back.path}?{back.query}"
-            assert (await app.get(here, headers=bob)).status_code == 400, "it is Ann's sign-in"
-            done = await app.get(here, headers=ann)
-            assert (done.status_code, done.headers["location"]) == (303, "/settings")
-            assert (await app.get(here, headers=ann)).status_code == 400
+            for person, outcome in (
+                (bob, "other&server=mail"),
+                (ann, "connected&server=mail"),
+                (ann, "expired&server="),
+            ):
+                done = await app.get(here, headers=person)
+                assert (done.status_code, done.headers["cache-control"]) == (303, "no-store")
+                assert done.headers["location"] == f"/settings?connection={outcome}"
             assert await added.connections("ann") == {"mail": True}
             assert await added.connections("bob") == {"mail": False}
             assert len(provider.access) == 1
