@@ -77,8 +77,10 @@ class ServerClient:
         await self._connection.client()
 
     async def close(self) -> None:
-        """Disconnect from the server."""
+        """Disconnect from the server, and wait for a renewal of the person's grant."""
         await self._connection.close()
+        if self._source.auth is not None:
+            await self._source.auth.close()
 
     async def call(
         self, name: str, arguments: dict[str, Any], ctx: ToolContext, *, reopened: bool = False

@@ -12,19 +12,18 @@ from typing import Any
 
 import httpx2
 from mcp.client.auth import OAuthClientProvider
-from mcp.client.auth.oauth2 import OAuthContext
-from mcp.shared.auth import (
-    AuthorizationCodeResult,
-    OAuthClientInformationFull,
-    OAuthClientMetadata,
-    OAuthMetadata,
-    OAuthToken,
-    ProtectedResourceMetadata,
-)
+from mcp.shared.auth import AuthorizationCodeResult
 
+from agent_core.errors import AgentCoreError, words_of
+from agent_core.mcp.address import MayReach
+from agent_core.mcp.authorization_server import TIMEOUT, AuthorizationServerError, flow_of, renew
 from agent_core.mcp.grants import GrantStore
 
 _EARLY = 30.0  # seconds before its end at which a token is renewed
+LEASE = TIMEOUT + 5.0  # seconds of a renewal; if its process dies, another one begins after them
+_LOOK_INTERVAL = 0.1  # seconds between two looks at what the process with the lease has done
+_KEEP_ATTEMPTS = 3  # at writing new tokens, which are lost otherwise
+_KEEP_INTERVAL = 1.0  # seconds between them
 
 
 @dataclass(frozen=True)
@@ -50,30 +49,56 @@ class GrantAuth(httpx2.Auth):
     The grant is read for each request, so that one that was ended or renewed in another process is noticed at once. A
     grant that the server refuses for good is ended; while its authorization server is away, it is kept.
 
+    A renewal has a lease, because refresh tokens are often used once: all other requests, in any process, wait for it and
+    take its tokens. It runs in a task of its own, as a request that is cancelled must not lose them.
+
     Args:
         url: the server's URL.
         store: where the grant is kept.
         browser: to let the person sign in, whether there is a grant or not; None to use the grant.
+        may_reach: see `mcp_tools`.
     """
 
     requires_response_body = False
 
-    def __init__(self, url: str, store: GrantStore, browser: Browser | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        store: GrantStore,
+        browser: Browser | None = None,
+        may_reach: MayReach | None = None,
+    ) -> None:
         self._url = url
         self._store = store
         self._browser = browser
+        self._may_reach = may_reach
         self._signed_in: OAuthClientProvider | None = None
-        self._renewing = asyncio.Lock()
+        self._renewal: asyncio.Task[str] | None = None
         self.secrets: list[str] = []
         """Tokens that were sent, to hide in error messages."""
 
     def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Send a request for the person; the last response is its own."""
-        return self._with_token(request) if self._browser is None else self._signing_in(request)
+        return (
+            self._with_token(request) if self._browser is None else self._signing_in(request, self._browser)
+        )
 
-    async def _signing_in(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        if self._signed_in is None:
-            self._signed_in = self._provider(None)  # it keeps the tokens for the requests after the sign-in
+    async def close(self) -> None:
+        """Wait until a renewal that is under way has ended."""
+        if self._renewal is not None:
+            await asyncio.wait({self._renewal}, timeout=LEASE)
+
+    async def _signing_in(
+        self, request: httpx2.Request, browser: Browser
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        async def wait() -> AuthorizationCodeResult:
+            return AuthorizationCodeResult.model_validate(await browser.wait())
+
+        if self._signed_in is None:  # it keeps the tokens for the requests after the sign-in
+            name, uri = browser.client_name, browser.redirect_uri
+            self._signed_in = flow_of(
+                self._url, self._store.write, client_name=name, redirect_uri=uri, show=browser.show, wait=wait
+            )
         flow = self._signed_in.async_auth_flow(request)
         async with contextlib.aclosing(flow):  # it holds a lock, also when the request failed
             with contextlib.suppress(StopAsyncIteration):
@@ -82,101 +107,56 @@ class GrantAuth(httpx2.Auth):
                     outgoing = await flow.asend((yield outgoing))
 
     async def _with_token(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        must_renew = tried = is_away = False
+        tried, away, refused = False, "", ""
         while (grant := await self._store.read()) is not None:
-            if not tried and (must_renew or _is_old(grant)):
-                tried, status = True, 0
-                async with self._renewing:
-                    if await self._store.read() != grant:
-                        continue  # another request or process has renewed or ended it
-                    flow = self._provider(grant | {"expires_at": 1.0}).async_auth_flow(request)
-                    async with contextlib.aclosing(flow):
-                        outgoing = await anext(flow)
-                        while outgoing is not request:
-                            response = yield outgoing
-                            status = response.status_code
-                            outgoing = await flow.asend(response)
-                is_away = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-                if status != HTTPStatus.OK and not is_away:  # 0: it cannot be renewed
-                    await self._store.end(_token(grant))
+            token = _token(grant)
+            if not tried and (token == refused or _is_old(grant)):
+                tried, away = True, await self._renew(grant)
                 continue
-            self.secrets = [*self.secrets[-3:], _token(grant)]
-            request.headers["Authorization"] = f"Bearer {_token(grant)}"
+            self.secrets = [*self.secrets[-3:], token]
+            request.headers["Authorization"] = f"Bearer {token}"
             response = yield request
             if response.status_code != HTTPStatus.UNAUTHORIZED:
                 return
+            if away:
+                raise httpx2.ConnectError(f"its sign-in cannot be renewed: {away}", request=request)
             if tried:
-                if not is_away:
-                    await self._store.end(_token(grant))
+                await self._store.end(token)
                 return
-            must_renew = True
+            refused = token
         request.headers.pop("Authorization", None)
         yield request
 
-    def _provider(self, grant: dict[str, Any] | None) -> OAuthClientProvider:
-        """Return the library's flow, with what is known of a grant."""
-        browser = self._browser
-        about = OAuthClientMetadata.model_validate(
-            {
-                "client_name": browser.client_name if browser else None,
-                "redirect_uris": [browser.redirect_uri if browser else "http://127.0.0.1/"],
-            }
-        )
-        storage = _Storage(self._store, grant)
-        handlers = (browser.show, _waiting(browser)) if browser else (None, None)
-        provider = OAuthClientProvider(self._url, about, storage, *handlers)
-        storage.context = context = provider.context
-        if grant is not None:
-            context.token_expiry_time = grant["expires_at"]
-            for name, kind in (
-                ("oauth_metadata", OAuthMetadata),
-                ("protected_resource_metadata", ProtectedResourceMetadata),
-            ):
-                if grant.get(name):
-                    setattr(context, name, kind.model_validate(grant[name]))
-        return provider
+    async def _renew(self, grant: dict[str, Any]) -> str:
+        """Renew a grant, or wait for whoever does; return why that is not possible at present, or ""."""
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renewed(grant), name="renewal of a grant")
+        return await asyncio.shield(self._renewal)
 
+    async def _renewed(self, grant: dict[str, Any]) -> str:
+        token = _token(grant)
+        try:
+            while (lease := await self._store.lease(token, LEASE)) is None:
+                found = await self._store.read()
+                if found is None or _token(found) != token:
+                    return ""  # another process has renewed or ended it
+                await asyncio.sleep(_LOOK_INTERVAL)
+            try:
+                renewed = await renew(self._url, grant, self._may_reach)
+            except AuthorizationServerError as error:
+                await self._store.release(lease)
+                return str(error)
+            await (self._keep(token, renewed) if renewed else self._store.end(token))
+        except AgentCoreError as error:
+            return words_of(error)
+        return ""
 
-class _Storage:
-    """The library's storage, which keeps everything of the flow that a renewal needs."""
-
-    context: OAuthContext
-
-    def __init__(self, store: GrantStore, grant: dict[str, Any] | None) -> None:
-        self._store = store
-        self._grant = grant
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return OAuthToken.model_validate(self._grant["tokens"]) if self._grant else None
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return OAuthClientInformationFull.model_validate(self._grant["client"]) if self._grant else None
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        """Keep nothing: a client without tokens is of no use, and is written with them."""
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        context = self.context
-        await self._store.write(
-            {
-                "tokens": _json(tokens),
-                "client": _json(context.client_info),
-                "expires_at": context.token_expiry_time,
-                "oauth_metadata": _json(context.oauth_metadata),
-                "protected_resource_metadata": _json(context.protected_resource_metadata),
-            }
-        )
-
-
-def _json(model: Any) -> Any:
-    return None if model is None else model.model_dump(mode="json", exclude_none=True)
-
-
-def _waiting(browser: Browser) -> Callable[[], Awaitable[AuthorizationCodeResult]]:
-    async def wait() -> AuthorizationCodeResult:
-        return AuthorizationCodeResult.model_validate(await browser.wait())
-
-    return wait
+    async def _keep(self, token: str, renewed: dict[str, Any]) -> None:
+        for _ in range(_KEEP_ATTEMPTS - 1):
+            with contextlib.suppress(AgentCoreError):
+                return await self._store.replace(token, renewed)
+            await asyncio.sleep(_KEEP_INTERVAL)
+        return await self._store.replace(token, renewed)
 
 
 def _token(grant: dict[str, Any]) -> str:

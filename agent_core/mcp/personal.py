@@ -156,7 +156,8 @@ class PersonalServer:
         from agent_core.mcp.grant_auth import GrantAuth
 
         assert self._source.url is not None
-        source = replace(self._source, auth=GrantAuth(self._source.url, store, browser))
+        auth = GrantAuth(self._source.url, store, browser, self._source.may_reach)
+        source = replace(self._source, auth=auth)
         return ServerClient(source, timeout, self._found)
 
     def _found(self, listed: list[Any], bad: dict[str, str], instructions: str | None) -> None:
@@ -169,6 +170,29 @@ class PersonalServer:
                 task = asyncio.ensure_future(self._on_listed(found))
                 _TASKS.add(task)
                 task.add_done_callback(_TASKS.discard)
+
+
+async def revoke_grant(grant: dict[str, Any], may_reach: MayReach | None = None) -> bool:
+    """Ask the authorization server of a grant once to revoke it (RFC 7009).
+
+    Args:
+        grant: the grant, as a `GrantStore` keeps it.
+        may_reach: see `mcp_tools`.
+
+    Returns:
+        False if the server does not say where to ask.
+
+    Raises:
+        ToolServerError: it does not answer, or refuses.
+        ValidationError: the package mcp is not installed.
+    """
+    await asyncio.to_thread(_converted)
+    from agent_core.mcp.authorization_server import AuthorizationServerError, revoke
+
+    try:
+        return await revoke(grant, may_reach)
+    except AuthorizationServerError as error:
+        raise ToolServerError(str(error), kind="refused") from error
 
 
 _TASKS: set[asyncio.Future[None]] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from typing import Any
 
 import httpx2
 
@@ -54,6 +55,14 @@ class ReachTransport(httpx2.AsyncHTTPTransport):
             raise httpx2.ConnectError(f"{host} has no address: {error.strerror}") from error
         texts = dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found)
         return [text for text in texts if self._may_reach(embedded(text))]
+
+
+def reaching(may_reach: MayReach | None) -> dict[str, Any]:
+    """Return the options of an HTTP client that connects only to allowed addresses; with None, to any."""
+    return {
+        "transport": None if may_reach is None else ReachTransport(may_reach),
+        "trust_env": may_reach is None,
+    }
 
 
 def embedded(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

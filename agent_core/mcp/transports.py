@@ -22,7 +22,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from agent_core.errors import words_of
-from agent_core.mcp.reach import MayReach, ReachTransport
+from agent_core.mcp.address import MayReach
+from agent_core.mcp.reach import reaching
 from agent_core.support.logs import get_logger
 
 _log = get_logger(__name__)
@@ -38,6 +39,7 @@ _ASKS_PERSON = (
     "it asks each person to sign in there (OAuth), which is not supported. If it also takes tokens of another kind, "
     "send one in a header"
 )
+_NOT_SIGNED_IN = "the person is not signed in there"
 _MAX_CONNECT = 60.0  # seconds; a sign-in waits longer, for a person
 _MAX_LINES = 12  # kept lines of standard error
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -57,11 +59,8 @@ async def http_transport(
     `may_reach`, only the addresses for which it returns True are connected to.
     """
     timeout = httpx2.Timeout(min(connect_timeout, _MAX_CONNECT), read=None)
-    transport = None if may_reach is None else ReachTransport(may_reach)
     async with (
-        _Client(
-            headers=headers, timeout=timeout, transport=transport, trust_env=transport is None, auth=auth
-        ) as client,
+        _Client(headers=headers, timeout=timeout, auth=auth, **reaching(may_reach)) as client,
         streamable_http_client(url, http_client=client, max_sse_event_size=_MAX_EVENT_BYTES) as streams,
     ):
         yield streams
@@ -84,17 +83,19 @@ class _Client(httpx2.AsyncClient):
             return _answer(request, LOST, words_of(error))
         except OAuthFlowError as error:
             return _answer(request, REFUSED, f"the sign-in failed: {words_of(error)}")
-        return _refusal(request, response) or response
+        return _refusal(request, response, is_personal=self.auth is not None) or response
 
 
-def _refusal(request: httpx2.Request, response: httpx2.Response) -> httpx2.Response | None:
+def _refusal(
+    request: httpx2.Request, response: httpx2.Response, *, is_personal: bool
+) -> httpx2.Response | None:
     status = response.status_code
     if status == http.HTTPStatus.NOT_FOUND and "mcp-session-id" in request.headers:
         return _answer(request, FORGOTTEN, "it has forgotten our session")
     if not response.is_error or (_is_json(response) and '"jsonrpc"' in response.text):
         return None
     if status == http.HTTPStatus.UNAUTHORIZED and _OAUTH in response.headers.get("www-authenticate", ""):
-        return _answer(request, REFUSED, _ASKS_PERSON)
+        return _answer(request, REFUSED, _NOT_SIGNED_IN if is_personal else _ASKS_PERSON)
     body = " ".join(response.text.split())
     words = f"it answered {status} {response.reason_phrase}".strip() + (
         f": {body[:_MAX_SHOWN]}" if body else ""

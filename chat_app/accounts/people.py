@@ -18,7 +18,8 @@ from agent_core.errors import ValidationError
 from agent_core.support.ids import new_id
 from chat_app.accounts.roles import ROLES
 from chat_app.database.changes import count_change, read_change
-from chat_app.database.tables import LinkRow, McpGrantRow, PersonRow, SessionRow
+from chat_app.database.revocations import end_grants
+from chat_app.database.tables import LinkRow, McpGrantRow, McpSignInRow, PersonRow, SessionRow
 
 MAX_NAME = 320  # characters; the longest e-mail address
 SESSION_LIFE = 30 * 86_400.0  # seconds
@@ -159,7 +160,7 @@ def enable_person(session: Session, person: PersonRow) -> None:
 
 
 def remove_person(session: Session, person: PersonRow, now: float) -> None:
-    """Let a person never sign in again, and end their sessions; the row stays, as the owner of the threads.
+    """Let a person never sign in again, and end their sessions and grants; the row stays, as the owner of the threads.
 
     Raises:
         LastAdminError: the app would be left without an administrator.
@@ -170,7 +171,8 @@ def remove_person(session: Session, person: PersonRow, now: float) -> None:
     session.add(person)
     delete_links(session, person.id)
     end_sessions(session, person.id)
-    session.execute(delete(McpGrantRow).where(col(McpGrantRow.user_id) == person.id))
+    session.execute(delete(McpSignInRow).where(col(McpSignInRow.user_id) == person.id))
+    end_grants(session, col(McpGrantRow.user_id) == person.id)
 
 
 def set_password(session: Session, person: PersonRow, password_hash: str) -> None:

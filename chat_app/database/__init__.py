@@ -13,6 +13,7 @@ from chat_app.database.tables import (
     KeyRow,
     LinkRow,
     McpGrantRow,
+    McpRevocationRow,
     McpServerRow,
     McpSignInRow,
     PersonRow,
@@ -29,7 +30,9 @@ MIGRATIONS = Migrations(
         "people": [str(row.__tablename__) for row in (PersonRow, SeenRow)],
         "sessions": [str(row.__tablename__) for row in (SessionRow, LinkRow, AttemptRow)],
         "keys": [str(KeyRow.__tablename__)],
-        "mcp_servers": [str(row.__tablename__) for row in (McpServerRow, McpGrantRow, McpSignInRow)],
+        "mcp_servers": [
+            str(row.__tablename__) for row in (McpServerRow, McpGrantRow, McpRevocationRow, McpSignInRow)
+        ],
     },
 )
 """The app's chain of migrations, for `agent_core.store.database.app_database`; see decision 0031."""

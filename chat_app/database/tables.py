@@ -178,8 +178,9 @@ class McpServerRow(AppTable, table=True):
 class McpGrantRow(AppTable, table=True):
     """Grant of a person at an MCP server, used only by that person's calls.
 
-    user_id  "": nobody, in an app without users
-    grant    JSON with tokens; shown and logged nowhere (decision 0038)
+    user_id      "": nobody, in an app without users
+    grant        JSON with tokens; shown and logged nowhere (decision 0038)
+    lease_until  until when one process alone may renew it, by the clock of the database; null: nobody renews it
     """
 
     __tablename__: ClassVar[Any] = "chat_mcp_grant"
@@ -187,6 +188,20 @@ class McpGrantRow(AppTable, table=True):
     user_id: str = Field(primary_key=True)
     grant: str = Field(repr=False)
     created_at: float
+    lease_until: float | None = None
+
+
+class McpRevocationRow(AppTable, table=True):
+    """A grant that ended here, until a process takes it to have it revoked at the server that gave it.
+
+    server  the server's name, for the log
+    grant   as in `McpGrantRow`
+    """
+
+    __tablename__: ClassVar[Any] = "chat_mcp_revocation"
+    id: str = Field(primary_key=True)
+    server: str
+    grant: str = Field(repr=False)
 
 
 class McpSignInRow(AppTable, table=True):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from typing import Any, Literal
+import time
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import delete
+from sqlalchemy import Float, cast, delete, extract, func
 from sqlmodel import Session, col, select
 
 from agent_core.store.database.app_database import AppDatabase
+from chat_app.database.revocations import add_revocation, end_grants
 from chat_app.database.tables import McpGrantRow, McpServerRow, McpSignInRow
 
 SIGN_IN_LIFE = 600.0  # seconds that a person has to sign in
 Refusal = Literal["expired", "other"]
+R = TypeVar("R")
 
 
 class RowGrant:
@@ -30,12 +34,27 @@ class RowGrant:
         return await asyncio.to_thread(self._database.read, read_grant, self._key)
 
     async def write(self, grant: dict[str, Any]) -> None:
-        """Replace the grant, unless its server was removed."""
-        await asyncio.to_thread(self._database.write, write_grant, self._key, grant, self._now)
+        """Write the grant in place of an earlier one, unless its server was removed."""
+        await self._write(write_grant, grant, self._now)
 
     async def end(self, access_token: str) -> None:
         """Remove the grant if it still has this token."""
-        await asyncio.to_thread(self._database.write, end_grant, self._key, access_token)
+        await self._write(end_grant, access_token)
+
+    async def lease(self, access_token: str, seconds: float) -> float | None:
+        """Lease the grant for its renewal if it still has this token and has no other lease."""
+        return await self._write(lease_grant, access_token, seconds)
+
+    async def release(self, lease: float) -> None:
+        """End a lease."""
+        await self._write(release_grant, lease)
+
+    async def replace(self, access_token: str, grant: dict[str, Any]) -> None:
+        """Write a renewed grant; if the one with this token is gone, leave it to be revoked."""
+        await self._write(replace_grant, access_token, grant)
+
+    async def _write(self, function: Callable[..., R], *args: Any) -> R:
+        return await asyncio.to_thread(self._database.write, function, self._key, *args)
 
 
 def read_grant(session: Session, key: tuple[str, str]) -> dict[str, Any] | None:
@@ -45,21 +64,54 @@ def read_grant(session: Session, key: tuple[str, str]) -> dict[str, Any] | None:
 
 
 def write_grant(session: Session, key: tuple[str, str], grant: dict[str, Any], now: float) -> None:
-    """Write a grant in place of an earlier one, unless its server was removed."""
-    if session.get(McpServerRow, key[0]) is None:
+    """Write a grant in place of an earlier one; leave it to be revoked if its server was removed."""
+    if session.get(McpServerRow, key[0], with_for_update=True) is None:  # so that two first ones wait here
+        add_revocation(session, key[0], json.dumps(grant))
         return
     row = session.get(McpGrantRow, key) or McpGrantRow(
         server_id=key[0], user_id=key[1], grant="", created_at=now
     )
-    row.grant = json.dumps(grant)
+    row.grant, row.lease_until = json.dumps(grant), None
     session.add(row)
 
 
-def end_grant(session: Session, key: tuple[str, str], access_token: str | None = None) -> None:
-    """Remove a grant; with an access token, only if it is still that one."""
-    row = session.get(McpGrantRow, key)
-    if row is not None and access_token in (None, json.loads(row.grant)["tokens"]["access_token"]):
+def end_grant(session: Session, key: tuple[str, str], access_token: str) -> None:
+    """Remove a grant that its server has refused, if it still has this access token."""
+    if (row := _row_with(session, key, access_token)) is not None:
         session.delete(row)
+
+
+def lease_grant(session: Session, key: tuple[str, str], access_token: str, seconds: float) -> float | None:
+    """Lease a grant that still has this access token; None if another process has leased it."""
+    row, now = _row_with(session, key, access_token), _time(session)
+    # A lease that ends later than one from now was made before the clock was set back.
+    if row is None or (row.lease_until is not None and now < row.lease_until <= now + seconds):
+        return None
+    row.lease_until = now + seconds
+    session.add(row)
+    return row.lease_until
+
+
+def release_grant(session: Session, key: tuple[str, str], lease: float) -> None:
+    """End a lease, unless it is not that one any more."""
+    row = session.get(McpGrantRow, key, with_for_update=True)
+    if row is not None and row.lease_until == lease:
+        row.lease_until = None
+        session.add(row)
+
+
+def replace_grant(session: Session, key: tuple[str, str], access_token: str, grant: dict[str, Any]) -> None:
+    """Write a renewed grant in place of the one with this access token; without it, leave it to be revoked."""
+    if (row := _row_with(session, key, access_token)) is not None:
+        row.grant, row.lease_until = json.dumps(grant), None
+        session.add(row)
+    elif _row_with(session, key, grant["tokens"]["access_token"]) is None:  # else it was written before
+        add_revocation(session, key[0], json.dumps(grant))
+
+
+def disconnect(session: Session, key: tuple[str, str]) -> None:
+    """Remove a grant, and leave it to be revoked."""
+    end_grants(session, col(McpGrantRow.server_id) == key[0], col(McpGrantRow.user_id) == key[1])
 
 
 def connected_ids(session: Session, user_id: str) -> set[str]:
@@ -68,8 +120,9 @@ def connected_ids(session: Session, user_id: str) -> set[str]:
 
 
 def forget_server(session: Session, server_id: str) -> None:
-    """Remove everybody's grants at a server, and the sign-ins that are under way."""
-    session.execute(delete(McpGrantRow).where(col(McpGrantRow.server_id) == server_id))
+    """Remove everybody's grants at a server, leave them to be revoked, and remove sign-ins that are under way."""
+    session.get(McpServerRow, server_id, with_for_update=True)  # no grant is written meanwhile
+    end_grants(session, col(McpGrantRow.server_id) == server_id)
     session.execute(delete(McpSignInRow).where(col(McpSignInRow.server_id) == server_id))
 
 
@@ -120,6 +173,20 @@ def end_sign_in(session: Session, state: str) -> None:
 def is_under_way(session: Session, state: str) -> bool:
     """Return whether the process that began a sign-in has not ended it."""
     return session.get(McpSignInRow, _hash(state)) is not None
+
+
+def _row_with(session: Session, key: tuple[str, str], access_token: str) -> McpGrantRow | None:
+    row = session.get(McpGrantRow, key, with_for_update=True)
+    return (
+        row if row is not None and json.loads(row.grant)["tokens"]["access_token"] == access_token else None
+    )
+
+
+def _time(session: Session) -> float:
+    """Return seconds since the epoch, by the clock that all processes share."""
+    if session.get_bind().dialect.name == "sqlite":
+        return time.time()
+    return session.execute(select(cast(extract("epoch", func.clock_timestamp()), Float))).scalar_one()
 
 
 def _hash(state: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+MayReach = Callable[[IPv4Address | IPv6Address], bool]
 _CLOUD = frozenset(map(ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
 """Services of clouds that hand a machine its credentials; most others are link-local."""
 
@@ -16,6 +18,11 @@ def may_reach_any(address: IPv4Address | IPv6Address) -> bool:
 def may_reach_public(address: IPv4Address | IPv6Address) -> bool:
     """Return whether the app may connect to an address of the public internet."""
     return address.is_global and not _is_never(address)
+
+
+def may_reach_none(address: IPv4Address | IPv6Address) -> bool:
+    """Return that the app may not connect to an address, as the form is off."""
+    return False
 
 
 def _is_never(address: IPv4Address | IPv6Address) -> bool:

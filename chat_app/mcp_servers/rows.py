@@ -118,8 +118,8 @@ def remove_server(session: Session, server_id: str) -> None:
     """Remove a server with its headers and everybody's grants; one that was removed meanwhile stays removed."""
     row = session.get(McpServerRow, server_id)
     if row is not None:
-        session.delete(row)
         forget_server(session, server_id)
+        session.delete(row)
 
 
 def set_tools(session: Session, server_id: str, tools: list[dict[str, Any]]) -> None:

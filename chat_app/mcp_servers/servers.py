@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -21,7 +20,8 @@ from chat_app.database.tables import McpServerRow
 from chat_app.extensions import ASSISTANT_SERVERS, MCP_SERVERS
 from chat_app.mcp_servers import grants, rows
 from chat_app.mcp_servers.grants import RowGrant
-from chat_app.mcp_servers.reach import may_reach_any, may_reach_public
+from chat_app.mcp_servers.reach import MayReach, may_reach_any, may_reach_none, may_reach_public
+from chat_app.mcp_servers.revocations import Revocations
 from chat_app.mcp_servers.sign_ins import SignIns
 from chat_app.server.setting_values import Reach
 
@@ -31,7 +31,6 @@ _CONNECT_TIMEOUT = 10.0  # seconds to connect to a server and list its tools
 _TEST_TIMEOUT = 5.0  # the same in a test, for which a person waits
 _log = get_logger(__name__)
 R = TypeVar("R")
-MayReach = Callable[[IPv4Address | IPv6Address], bool]
 
 
 @dataclass(slots=True)
@@ -62,6 +61,7 @@ class AddedServers:
         self._mounted: dict[str, _Mounted] = {}
         self._lock = asyncio.Lock()
         self.sign_ins = SignIns(database, clock)
+        self._revocations = Revocations(database, self._may_reach())
 
     async def add(
         self, name: str, url: str, headers: Mapping[str, str], approval: str, access: str = "shared"
@@ -89,10 +89,11 @@ class AddedServers:
         return {row.name: row.id in ids for row in sorted(personal, key=attrgetter("name"))}
 
     async def disconnect(self, name: str, user_id: str | None) -> None:
-        """Remove a person's grant at a server; it is not used again, in any process."""
-        if (found := self.personal(name)) is not None:
-            key = found[0], user_id or ""
-            await asyncio.to_thread(self._database.write, grants.end_grant, key)
+        """Remove a person's grant at a server, and begin to revoke it; it is not used again, in any process."""
+        for row in [each.row for each in self._mounted.values() if each.row.name == name]:
+            key = row.id, user_id or ""
+            await asyncio.to_thread(self._database.write, grants.disconnect, key)
+        await self._revocations.begin()
 
     def personal(self, name: str) -> tuple[str, PersonalServer] | None:
         """Return the id and the server with a name at which people sign in."""
@@ -150,6 +151,7 @@ class AddedServers:
                 if isinstance(each.server, PersonalServer) and each.row.tools != wanted[key].tools:
                     each.row = wanted[key]
                     await each.server.load(rows.tools_of(each.row))
+        await self._revocations.begin()
 
     async def follow(self) -> None:
         """Refresh until cancelled; while the database is away, everything stays as it is."""
@@ -168,6 +170,7 @@ class AddedServers:
         async with self._lock:
             mounted, self._mounted = list(self._mounted.values()), {}
             await asyncio.gather(self.sign_ins.close(), *map(self._unmount, mounted))
+            await self._revocations.close()
 
     async def _change(self, function: Callable[..., R], *args: object) -> R:
         result = await asyncio.to_thread(self._database.write, function, *args)
@@ -233,7 +236,7 @@ class AddedServers:
         )
 
     def _may_reach(self) -> MayReach:
-        return may_reach_public if self.reach == "public" else may_reach_any
+        return {"any": may_reach_any, "public": may_reach_public, "none": may_reach_none}[self.reach]
 
 
 def _is_same(row: McpServerRow, other: McpServerRow | None) -> bool:

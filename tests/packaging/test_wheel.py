@@ -22,7 +22,15 @@ OF_EXTRAS = {"greenlet", "mcp", "mcp_types", "opentelemetry", "procrastinate", "
 NEED_AN_EXTRA = {
     *(
         f"agent_core.mcp.{name}"
-        for name in ("agent_server", "client", "connection", "grant_auth", "message_filter", "transports")
+        for name in (
+            "agent_server",
+            "authorization_server",
+            "client",
+            "connection",
+            "grant_auth",
+            "message_filter",
+            "transports",
+        )
     ),
     "agent_core.store.database.interleave",
     "agent_core.store.database.postgresql.pipeline",

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from agent_core.errors import ToolServerError
-from agent_core.mcp.personal import PersonalServer
+from agent_core.mcp.personal import PersonalServer, revoke_grant
+from agent_core.testing import eventually
 from agent_core.tools import ToolContext, execute, parse_arguments
 from tests.support.mcp.signed_server import signed_server
 
@@ -22,6 +23,8 @@ class Store:
 
     def __init__(self) -> None:
         self.grant: dict[str, Any] | None = None
+        self.leased = False
+        self.unused: list[dict[str, Any]] = []
 
     async def read(self) -> dict[str, Any] | None:
         return self.grant
@@ -30,8 +33,27 @@ class Store:
         self.grant = grant
 
     async def end(self, access_token: str) -> None:
-        if self.grant and self.grant["tokens"]["access_token"] == access_token:
+        if self._has(access_token):
             self.grant = None
+
+    async def lease(self, access_token: str, seconds: float) -> float | None:
+        if self.leased or not self._has(access_token):
+            return None
+        self.leased = True
+        return 1.0
+
+    async def release(self, lease: float) -> None:
+        self.leased = False
+
+    async def replace(self, access_token: str, grant: dict[str, Any]) -> None:
+        self.leased = False
+        if self._has(access_token):
+            self.grant = grant
+        else:
+            self.unused.append(grant)
+
+    def _has(self, access_token: str) -> bool:
+        return self.grant is not None and self.grant["tokens"]["access_token"] == access_token
 
 
 class Stores(dict[str | None, Store]):
@@ -121,6 +143,53 @@ async def test_a_refused_token_is_renewed_and_a_grant_that_cannot_be_is_ended() 
         with pytest.raises(ToolServerError, match="not signed in at mail"):
             await whose(server, "ann")
         assert stores["ann"].grant is None
+
+
+async def test_a_renewal_outlives_the_call_that_wanted_it() -> None:
+    stores = Stores()
+    async with signed_server() as (url, provider), mounted(url, stores) as server:
+        await sign_in(server, "ann")
+        stores["ann"].grant = old = (stores["ann"].grant or {}) | {"expires_at": 1.0}
+        provider.held = asyncio.Event()
+        call = asyncio.ensure_future(whose(server, "ann"))
+        await eventually(lambda: provider.renewals == 1)
+        call.cancel()  # by a stop of the turn
+        provider.held.set()
+        await eventually(lambda: stores["ann"].grant != old)
+        assert "ann" in str(await whose(server, "ann"))
+        assert (provider.renewals, provider.reused) == (1, 0)
+
+
+async def test_a_grant_is_kept_while_its_authorization_server_is_away() -> None:
+    stores = Stores()
+    async with signed_server() as (url, provider), mounted(url, stores) as server:
+        await sign_in(server, "ann")
+        provider.access.clear()
+        for status in (503, 429, 404):  # the last one by a proxy
+            provider.status = status
+            with pytest.raises(ToolServerError, match=f"cannot be renewed: it answered {status}") as error:
+                await whose(server, "ann")
+            assert error.value.kind == "unreachable", "the call was not run, and may be tried again"
+        provider.status = 200
+        assert "ann" in str(await whose(server, "ann"))
+
+
+async def test_a_grant_is_revoked_where_its_server_says_so_and_otherwise_not() -> None:
+    stores = Stores()
+    async with signed_server() as (url, provider), mounted(url, stores) as server:
+        await sign_in(server, "ann")
+        grant = stores["ann"].grant
+        assert grant is not None
+        assert not await revoke_grant(grant | {"oauth_metadata": None})
+        about, hidden = grant["oauth_metadata"], f"{url}/nowhere"
+        with pytest.raises(ToolServerError, match="it answered"):
+            await revoke_grant(grant | {"oauth_metadata": about | {"revocation_endpoint": hidden}})
+        with pytest.raises(ToolServerError, match="is not allowed"):
+            await revoke_grant(grant, lambda _: False)
+        assert (len(provider.access), provider.revoked) == (1, [])
+        only = {**grant["tokens"], "refresh_token": None}
+        assert await revoke_grant(grant | {"tokens": only})
+        assert (provider.access, provider.revoked) == ({}, [only["access_token"]])
 
 
 async def test_no_token_is_in_an_error(caplog: pytest.LogCaptureFixture) -> None:
