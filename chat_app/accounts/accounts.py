@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from agent_core.errors import AccessDeniedError, AgentCoreError, ValidationError
 from agent_core.store.database.app_database import AppDatabase, open_app_database
+from agent_core.store.schedules.owners import count_held
 from chat_app.accounts import people
 from chat_app.accounts.attempts import count_attempt, forget_attempts
 from chat_app.accounts.oidc import admit
@@ -193,9 +194,25 @@ class Accounts:
         """Return everybody who was not removed."""
         return await self._read(people.list_people)
 
+    async def names_of(self, person_ids: Collection[str]) -> dict[str, str]:
+        """Return the names of people by their ids, also of those who were removed."""
+        return await self._read(people.names_of, person_ids)
+
+    async def id_of(self, name: str) -> str:
+        """Return the id of the person with a name or an id.
+
+        Raises:
+            ValidationError: nobody has it, or several have.
+        """
+        return (await self._read(people.named_person, name)).id
+
     async def session_counts(self) -> dict[str, int]:
         """Return the number of browsers in which each person is signed in, by the person's id."""
         return await self._read(people.count_sessions, self._clock())
+
+    async def held_schedules(self, person_ids: Collection[str]) -> dict[str, int]:
+        """Return how many schedules of each of the people are paused because they may not sign in."""
+        return await self._read(count_held, person_ids)
 
     async def sessions_of(self, person_id: str) -> Sequence[SessionRow]:
         """Return the sessions of a person, the newest first."""

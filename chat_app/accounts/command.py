@@ -1,4 +1,4 @@
-"""Command `user`: list, invite and remove people, give them a role or a new link, from the server's terminal."""
+"""Command `user`: what the admin page does with people, from the server's terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
+from agent_core import migrate_database
 from agent_core.errors import ValidationError
 from agent_core.store.database.app_database import open_app_database
 from chat_app.accounts import people
@@ -26,7 +27,7 @@ FIRST_NAME = "admin"
 
 def add_command(commands: Any) -> None:
     """Add the parser of the command to argparse's subparsers; it has the function `run`."""
-    meaning = "list, invite and remove people who sign in"
+    meaning = "list, invite, disable and remove people who sign in"
     parser = commands.add_parser(
         "user", help=meaning, description=f"{meaning.capitalize()} (CHAT_SIGN_IN=local)."
     )
@@ -40,7 +41,8 @@ def add_command(commands: Any) -> None:
     role = actions.add_parser("role", help="make a person an admin or a member")
     _names(role)
     role.add_argument("role", choices=ROLES, metavar="ROLE", help="admin or member")
-    _names(actions.add_parser("remove", help="let a person never sign in again; their chats stay"))
+    for action, what in _SHORT.items():
+        _names(actions.add_parser(action, help=what))
 
 
 def _print(options: argparse.Namespace) -> None:
@@ -61,6 +63,10 @@ def run(settings: Settings, options: argparse.Namespace) -> list[str]:
     """
     if not settings.sign_in.has_sessions:
         raise ValidationError("The app has no accounts. Set CHAT_SIGN_IN=local, as for the app.")
+    if options.action in _PAUSING:
+        migrate_database(
+            settings.database_url
+        )  # the app may not have started since it was installed or upgraded
     with open_app_database(settings.database_url, MIGRATIONS) as database:
         return database.write(_ACTIONS[options.action], settings, options)
 
@@ -74,6 +80,9 @@ def first_link(settings: Settings) -> str | None:
         person = people.find_person(session, FIRST_NAME)
         if person is None:
             person = people.add_person(session, FIRST_NAME, "admin", time.time())
+        elif not person.password_hash:  # whatever was done to the one who was invited
+            person.role, person.disabled_at = "admin", None
+            session.add(person)
         return _link(session, settings, person)
 
     with open_app_database(settings.database_url, MIGRATIONS) as database:
@@ -96,7 +105,7 @@ def _list(session: Session, _settings: Settings, _options: argparse.Namespace) -
 def _note(person: PersonRow) -> str:
     if person.disabled_at is not None:
         return "  disabled"
-    return "" if person.password_hash or person.subject else "  no password yet"
+    return "" if people.can_sign_in(person) else "  no password yet"
 
 
 def _add(session: Session, settings: Settings, options: argparse.Namespace) -> list[str]:
@@ -115,10 +124,35 @@ def _role(session: Session, _settings: Settings, options: argparse.Namespace) ->
     return [f"{person.name} is {'an admin' if options.role == 'admin' else 'a member'} now."]
 
 
+def _sign_out(session: Session, _settings: Settings, options: argparse.Namespace) -> list[str]:
+    person = people.named_person(session, options.name)
+    people.end_sessions(session, person.id)
+    return [f"{person.name} is signed out everywhere."]
+
+
+def _disable(session: Session, _settings: Settings, options: argparse.Namespace) -> list[str]:
+    person = people.named_person(session, options.name)
+    paused = people.disable_person(session, person, time.time())
+    return [f"{person.name} cannot sign in until they are enabled.{_schedules(paused, 'paused')}"]
+
+
+def _enable(session: Session, _settings: Settings, options: argparse.Namespace) -> list[str]:
+    person = people.named_person(session, options.name)
+    resumed = people.enable_person(session, person, time.time())
+    return [f"{person.name} can sign in again.{_schedules(resumed, 'resumed')}"]
+
+
 def _remove(session: Session, _settings: Settings, options: argparse.Namespace) -> list[str]:
     person = people.named_person(session, options.name)
-    people.remove_person(session, person, time.time())
-    return [f"{person.name} cannot sign in any more. Their chats stay in the database."]
+    paused = people.remove_person(session, person, time.time())
+    return [
+        f"{person.name} cannot sign in any more. Their chats stay in the database.{_schedules(paused, 'paused')}"
+    ]
+
+
+def _schedules(number: int, what: str) -> str:
+    words = "1 schedule was" if number == 1 else f"{number} schedules were"
+    return f" {words} {what}." if number else ""
 
 
 _ACTIONS: dict[str, Callable[[Session, Settings, argparse.Namespace], list[str]]] = {
@@ -126,5 +160,17 @@ _ACTIONS: dict[str, Callable[[Session, Settings, argparse.Namespace], list[str]]
     "add": _add,
     "reset": _reset,
     "role": _role,
+    "sign-out": _sign_out,
+    "disable": _disable,
+    "enable": _enable,
     "remove": _remove,
 }
+_SHORT = {
+    "sign-out": "sign a person out in every browser",
+    "disable": "let a person not sign in until they are enabled; pauses their schedules",
+    "enable": "let a person who was disabled sign in again; resumes their schedules",
+    "remove": "let a person never sign in again; their chats stay, and their schedules are paused",
+}
+"""Meaning of the actions that take a name only."""
+_PAUSING = frozenset({"disable", "enable", "remove"})
+"""Actions that change schedules, too."""

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, text, true, update
 from sqlmodel import Session, col, select
 
 from agent_core.errors import ValidationError
+from agent_core.store.schedules.owners import hold_schedules, release_schedules
 from agent_core.support.ids import new_id
 from chat_app.accounts.roles import ROLES
 from chat_app.database.changes import count_change, read_change
@@ -114,14 +115,19 @@ def list_people(session: Session) -> Sequence[PersonRow]:
     return session.exec(known.order_by(col(PersonRow.name_key))).all()
 
 
+def names_of(session: Session, person_ids: Collection[str]) -> dict[str, str]:
+    """Return the names of people by their ids, also of those who were removed."""
+    named = select(PersonRow.id, PersonRow.name).where(col(PersonRow.id).in_(person_ids))
+    return dict(session.exec(named).all())
+
+
 def has_admin(session: Session) -> bool:
     """Return whether an administrator has a way to sign in."""
-    ready = col(PersonRow.password_hash).is_not(None) | col(PersonRow.subject).is_not(None)
-    return session.exec(_admins().where(ready)).first() is not None
+    return session.exec(_admins()).first() is not None
 
 
 def is_admin(session: Session, person_id: str) -> bool:
-    """Return whether a person is an administrator who may sign in."""
+    """Return whether a person is an administrator with a way to sign in."""
     return session.exec(_admins().where(PersonRow.id == person_id)).first() is not None
 
 
@@ -140,8 +146,11 @@ def change_role(session: Session, person: PersonRow, role: str) -> None:
     session.add(person)
 
 
-def disable_person(session: Session, person: PersonRow, now: float) -> None:
-    """Let a person not sign in until they are enabled, and end their sessions.
+def disable_person(session: Session, person: PersonRow, now: float) -> int:
+    """Let a person not sign in until they are enabled, end their sessions, and pause their schedules.
+
+    Returns:
+        the number of schedules that were paused.
 
     Raises:
         LastAdminError: the app would be left without an administrator.
@@ -151,16 +160,23 @@ def disable_person(session: Session, person: PersonRow, now: float) -> None:
     person.disabled_at = person.disabled_at or now
     session.add(person)
     end_sessions(session, person.id)
+    return hold_schedules(session, person.id)
 
 
-def enable_person(session: Session, person: PersonRow) -> None:
-    """Let a person who was disabled sign in again."""
+def enable_person(session: Session, person: PersonRow, now: float) -> int:
+    """Let a person who was disabled sign in again, and resume the schedules that this paused; return how many."""
     person.disabled_at = None
     session.add(person)
+    return release_schedules(session, person.id, now)
 
 
-def remove_person(session: Session, person: PersonRow, now: float) -> None:
-    """Let a person never sign in again, and end their sessions and grants; the row stays, as the owner of the threads.
+def remove_person(session: Session, person: PersonRow, now: float) -> int:
+    """Let a person never sign in again, end their sessions and grants, and pause their schedules.
+
+    The row stays, as the owner of the threads.
+
+    Returns:
+        the number of schedules that were paused.
 
     Raises:
         LastAdminError: the app would be left without an administrator.
@@ -173,6 +189,7 @@ def remove_person(session: Session, person: PersonRow, now: float) -> None:
     end_sessions(session, person.id)
     session.execute(delete(McpSignInRow).where(col(McpSignInRow.user_id) == person.id))
     end_grants(session, col(McpGrantRow.user_id) == person.id)
+    return hold_schedules(session, person.id)
 
 
 def set_password(session: Session, person: PersonRow, password_hash: str) -> None:
@@ -260,6 +277,11 @@ def may_sign_in(person: PersonRow) -> bool:
     return person.removed_at is None and person.disabled_at is None
 
 
+def can_sign_in(person: PersonRow) -> bool:
+    """Return whether a person may sign in, and has a password or is signed in elsewhere."""
+    return may_sign_in(person) and (person.password_hash is not None or person.subject is not None)
+
+
 def delete_links(session: Session, person_id: str) -> None:
     """Delete the links of a person."""
     session.execute(delete(LinkRow).where(col(LinkRow.person_id) == person_id))
@@ -271,7 +293,9 @@ def _end(session: Session, which: ColumnElement[bool]) -> None:
 
 
 def _admins():
-    return select(PersonRow).where(PersonRow.role == "admin", *_let_in())
+    """Select the administrators who can sign in: one who has yet to choose a password is none so far."""
+    ready = col(PersonRow.password_hash).is_not(None) | col(PersonRow.subject).is_not(None)
+    return select(PersonRow).where(PersonRow.role == "admin", ready, *_let_in())
 
 
 def _let_in() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -284,7 +308,9 @@ def _check_role(role: str) -> None:
 
 
 def _check_not_last_admin(session: Session, person: PersonRow) -> None:
-    if person.role != "admin" or person.disabled_at is not None:
+    if person.role != "admin" or not can_sign_in(person):
         return
     if session.exec(_admins().where(PersonRow.id != person.id)).first() is None:
-        raise LastAdminError(f"{person.name} is the only administrator. Make somebody else one first.")
+        raise LastAdminError(
+            f"Nobody but {person.name} administers the app. First make somebody an administrator who can sign in."
+        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import reflex as rx
 
 from agent_core.errors import AccessDeniedError, AgentCoreError, words_of
+from chat_app.accounts.accounts import accounts
 from chat_app.extensions import IDENTITY, check_may_administer
 from chat_app.scripts import react_component
 from chat_app.session.service import CommandState
@@ -19,6 +21,13 @@ refresh = react_component("admin/views/refresh.jsx", "Refresh", reads=int, on_du
 def error(state: Any) -> rx.Component:
     """Render the error of a section's last event."""
     return error_note(state.notice, state.notice_info, class_name="callout")
+
+
+async def names_of(user_ids: Iterable[str | None]) -> dict[str | None, str]:
+    """Return how to show people by their ids: by name if the app has accounts, else by the id; "" for nobody."""
+    known, wanted = accounts(), {user_id for user_id in user_ids if user_id}
+    found = await known.names_of(wanted) if known is not None and wanted else {}
+    return {None: "", "": "", **{user_id: found.get(user_id, user_id) for user_id in wanted}}
 
 
 class AdminState(CommandState, mixin=True):

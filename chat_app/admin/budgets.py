@@ -8,7 +8,9 @@ from typing import Any, cast
 import reflex as rx
 
 from agent_core import Budget, BudgetUse
-from chat_app.admin.admin_state import AdminState, error, refresh
+from agent_core.errors import AgentCoreError, words_of
+from chat_app.accounts.accounts import accounts
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.scripts import react_component
 
 _WHOSE = {"user": "user_id", "agent": "agent", "thread": "thread_id"}
@@ -38,7 +40,8 @@ class Budgets(AdminState, rx.State):
 
     async def _read(self) -> dict[str, Any]:
         found = await self._api().limits.list_budgets()
-        return {"rows": [_row(use) for use in found]}
+        names = await names_of(use.name for use in found if use.kind == "user")
+        return {"rows": [_row(use, names.get(use.name, use.name)) for use in found]}
 
     @rx.event
     async def set_budget(self, kind: str, name: str, per: str, usd: str, tokens: str):
@@ -50,10 +53,16 @@ class Budgets(AdminState, rx.State):
         except ValueError:
             amounts = None, None
         self.problem = "" if any(amount is not None for amount in amounts) else "amount"
-        if not self.problem:
-            dollars, count = amounts
-            budget = Budget(dollars, None if count is None else int(count), cast(Any, per))
-            await self._change("limits.set_budget", budget, **{_WHOSE[kind]: name.strip()})
+        if self.problem or not self._is_admin():
+            return
+        dollars, count = amounts
+        budget = Budget(dollars, None if count is None else int(count), cast(Any, per))
+        try:
+            whose = await _id_of(kind, name.strip())
+        except AgentCoreError as error:
+            self.notice = words_of(error)
+            return
+        await self._change("limits.set_budget", budget, **{_WHOSE[kind]: whose})
 
     @rx.event
     async def remove_budget(self, kind: str, name: str, per: str):
@@ -76,10 +85,21 @@ def _number(text: str) -> float | None:
     return number
 
 
-def _row(use: BudgetUse) -> dict[str, Any]:
+async def _id_of(kind: str, name: str) -> str:
+    """Return the id under which a budget is kept: that of the person with a name, if the app has accounts.
+
+    Raises:
+        ValidationError: nobody has the name, or several have.
+    """
+    known = accounts()
+    return name if kind != "user" or name in ("", "*") or known is None else await known.id_of(name)
+
+
+def _row(use: BudgetUse, label: str) -> dict[str, Any]:
     return {
         "kind": use.kind,
         "name": use.name,
+        "label": label,
         **use.budget.to_dict(),
         "used_usd": use.usd,
         "used_tokens": use.tokens,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import reflex as rx
 
 from agent_core.domain.reports import FailedThread
-from chat_app.admin.admin_state import AdminState, error, refresh
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.admin.sections import register_section
 from chat_app.plain_text import UNTITLED
 from chat_app.scripts import react_component
@@ -51,7 +52,8 @@ class Failures(AdminState, rx.State):
         found = await self._api().admin.failed_threads(
             limit=self._count, agent=self._agent, error_kind=self._kind
         )
-        threads = [self._row(thread) for thread in found.threads]
+        names = await names_of(thread.user_id for thread in found.threads)
+        threads = [self._row(thread, names) for thread in found.threads]
         counts = [count.to_dict() for count in found.counts]
         shown = self.report
         if shown and (shown["threads"], shown["counts"]) == (threads, counts) and shown["chosen"] == chosen:
@@ -65,12 +67,12 @@ class Failures(AdminState, rx.State):
             }
         }
 
-    def _row(self, thread: FailedThread) -> dict[str, Any]:
+    def _row(self, thread: FailedThread, names: Mapping[str | None, str]) -> dict[str, Any]:
         return {
             "id": thread.thread_id,
             "title": thread.title or UNTITLED,
             "link": self._link(thread.thread_id, thread.user_id),
-            "user": thread.user_id or "",
+            "user": names[thread.user_id],
             "agent": thread.agent,
             "seq": thread.seq,
             "kind": thread.error_kind,

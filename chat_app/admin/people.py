@@ -31,6 +31,7 @@ _people = react_component(
     opened=str,
     sessions=list[dict[str, Any]],
     problem=str,
+    done=dict[str, Any],
     on_role=(str, str),
     on_disable=(str,),
     on_enable=(str,),
@@ -54,12 +55,14 @@ class People(AdminState, rx.State):
         opened: id of the person whose sessions are shown; "" for nobody.
         sessions: the sessions of that person.
         problem: why the last action was refused: "last_admin", or "" if it was not.
+        done: what became of schedules by the last action: {"name": …, "paused": …} or {"name": …, "resumed": …}.
     """
 
     report: dict[str, Any] = {}
     opened: str = ""
     sessions: list[dict[str, Any]] = []
     problem: str = ""
+    done: dict[str, Any] = {}
     _count: int = _PAGE
 
     async def _read(self) -> dict[str, Any]:
@@ -101,30 +104,38 @@ class People(AdminState, rx.State):
     @rx.event
     async def disable(self, person_id: str):
         """Let a person not sign in until they are enabled."""
-        await self._do_to_others(person_id, partial(rows.disable_person, now=time.time()))
+        await self._do_to_others(person_id, partial(rows.disable_person, now=time.time()), "paused")
 
     @rx.event
     async def enable(self, person_id: str):
         """Let a person who was disabled sign in again."""
-        await self._do(person_id, rows.enable_person)
+        await self._do(person_id, partial(rows.enable_person, now=time.time()), "resumed")
 
     @rx.event
     async def remove(self, person_id: str):
         """Let a person never sign in again; their chats stay in the database."""
-        await self._do_to_others(person_id, partial(rows.remove_person, now=time.time()))
+        await self._do_to_others(person_id, partial(rows.remove_person, now=time.time()), "paused")
 
-    async def _do_to_others(self, person_id: str, action: _Action) -> None:
+    async def _do_to_others(self, person_id: str, action: _Action, schedules: str) -> None:
         if self._is_admin() and (ctx := self._ctx()) is not None and ctx.user_id != person_id:
-            await self._do(person_id, action)
+            await self._do(person_id, action, schedules)
 
-    async def _do(self, person_id: str, action: _Action) -> None:
-        """Do something with a person, then read the section, unless the user may no longer see it."""
+    async def _do(self, person_id: str, action: _Action, schedules: str = "") -> None:
+        """Do something with a person, then read the section, unless the user may no longer see it.
+
+        `schedules` says what became of the schedules whose number the action returns.
+        """
         known = accounts()
         if not self._is_admin() or known is None:
             return
-        self.notice = self.problem = ""
+        self.notice, self.problem, self.done = "", "", {}
+
+        def act(session: Session, person: PersonRow) -> dict[str, Any]:
+            number = action(session, person)
+            return {"name": person.name, schedules: number} if schedules and number else {}
+
         try:
-            await known.administer(person_id, action, acting_admin(self._ctx()))
+            self.done = await known.administer(person_id, act, acting_admin(self._ctx()))
         except rows.LastAdminError:
             self.problem = "last_admin"
         except NoPersonError:
@@ -147,6 +158,7 @@ def people() -> list[rx.Component]:
                 opened=People.opened,
                 sessions=People.sessions,
                 problem=People.problem,
+                done=People.done,
                 on_role=People.change_role,
                 on_disable=People.disable,
                 on_enable=People.enable,

@@ -8,6 +8,7 @@ from typing import Any
 from agent_core import CallContext
 from chat_app.accounts.accounts import Accounts, accounts
 from chat_app.accounts.oidc import provider_name
+from chat_app.accounts.people import can_sign_in
 from chat_app.database.tables import PersonRow, SessionRow
 from chat_app.extensions import IDENTITY
 from chat_app.server.sign_in import SignIn
@@ -73,7 +74,8 @@ async def _of_accounts(
         await known.session_counts(),
         await service().seen.moments([person.id for person in shown]),
     )
-    admins = [person.id for person in everybody if person.role == "admin" and person.disabled_at is None]
+    held = await known.held_schedules([person.id for person in shown])
+    admins = [person.id for person in everybody if person.role == "admin" and can_sign_in(person)]
     claim = sign_in.oidc.admin_claim if sign_in.oidc else None
     people = [
         {
@@ -85,6 +87,7 @@ async def _of_accounts(
             "mine": ctx is not None and person.id == ctx.user_id,
             "sessions": sessions.get(person.id, 0),
             "state": _state(person),
+            "held": held.get(person.id, 0),
             "is_last": admins == [person.id],
             "from_provider": person.subject is not None,
             "has_fixed_role": claim is not None and person.subject is not None,
@@ -104,7 +107,7 @@ async def _of_accounts(
 def _state(person: PersonRow) -> str:
     if person.disabled_at is not None:
         return "disabled"
-    return "active" if person.password_hash or person.subject else "invited"
+    return "active" if can_sign_in(person) else "invited"
 
 
 def session_views(sessions: Sequence[SessionRow], own: str | None) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import reflex as rx
 
 from agent_core import ScheduleReport
-from chat_app.admin.admin_state import AdminState, error, refresh
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.admin.sections import register_section
 from chat_app.plain_text import UNTITLED, shorten
 from chat_app.scripts import react_component
@@ -43,15 +44,16 @@ class AllSchedules(AdminState, rx.State):
     async def _read(self) -> dict[str, Any]:
         found = await self._api().admin.schedules(limit=min(self._count + 1, _MAX_SCHEDULES))
         shown = found[: self._count]
-        return {"schedules": [self._row(each) for each in shown], "has_more": len(found) > len(shown)}
+        names = await names_of(each.schedule.user_id for each in shown)
+        return {"schedules": [self._row(each, names) for each in shown], "has_more": len(found) > len(shown)}
 
-    def _row(self, found: ScheduleReport) -> dict[str, Any]:
+    def _row(self, found: ScheduleReport, names: Mapping[str | None, str]) -> dict[str, Any]:
         schedule = found.schedule
         last = schedule.last_thread_id if found.last_status else None
         return {
             "id": schedule.id,
             "title": schedule.title or shorten(schedule.prompt, 80) or UNTITLED,
-            "user": schedule.user_id or "",
+            "user": names[schedule.user_id],
             "agent": schedule.agent,
             "status": schedule.status,
             "next_at": schedule.next_at.timestamp() if schedule.next_at else None,

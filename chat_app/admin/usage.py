@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from agent_core.domain.usage import Tally
-from chat_app.admin.admin_state import AdminState, error, refresh
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.admin.budgets import Budgets, budgets
 from chat_app.admin.sections import register_section
 from chat_app.scripts import react_component
@@ -35,7 +35,10 @@ class PeopleUsage(AdminState, rx.State):
         if self._period == "month":
             first = first.replace(day=1)
         found = await self._api().admin.usage(since=first, limit=_MAX_PEOPLE)
-        people = [{"user": user} | _shown(tally) for user, tally in found.by_user.items()]
+        names = await names_of(found.by_user)
+        people = [
+            {"user": user, "name": names[user]} | _shown(tally) for user, tally in found.by_user.items()
+        ]
         return {"report": {"period": self._period, "total": _shown(found.total), "people": people}}
 
     @rx.event

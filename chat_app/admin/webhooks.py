@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import reflex as rx
 
 from agent_core import DeadLetter, Webhook
-from chat_app.admin.admin_state import AdminState, error, refresh
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.admin.sections import register_section
 from chat_app.scripts import react_component
 from chat_app.session.service import service
@@ -51,16 +52,17 @@ class Webhooks(AdminState, rx.State):
             "oldest_at": status.oldest_at.timestamp() if status.oldest_at else None,
             "dead": status.dead,
         }
-        return {"status": shown, "letters": [self._row(letter) for letter in letters]}
+        names = await names_of(letter.user_id for letter in letters)
+        return {"status": shown, "letters": [self._row(letter, names) for letter in letters]}
 
-    def _row(self, letter: DeadLetter) -> dict[str, Any]:
+    def _row(self, letter: DeadLetter, names: Mapping[str | None, str]) -> dict[str, Any]:
         return {
             "id": letter.id,
             "type": letter.type,
             "at": letter.created_at.timestamp(),
             "thread": letter.thread_id,
             "link": self._link(letter.thread_id, letter.user_id),
-            "user": letter.user_id or "",
+            "user": names[letter.user_id],
             "agent": letter.agent,
             "data": letter.data,
             "attempts": letter.attempts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import reflex as rx
@@ -9,7 +10,7 @@ import reflex as rx
 from agent_core import LimitUse
 from agent_core.domain.reports import WaitingStep, WorkerReport, WorkReport
 from agent_core.errors import AccessDeniedError
-from chat_app.admin.admin_state import AdminState, error, refresh
+from chat_app.admin.admin_state import AdminState, error, names_of, refresh
 from chat_app.admin.sections import register_section
 from chat_app.plain_text import UNTITLED
 from chat_app.scripts import react_component
@@ -37,27 +38,29 @@ class Work(AdminState, rx.State):
             limits = await api.limits.list_limits()
         except AccessDeniedError:  # others may change limits
             limits = []
-        return {"report": self._report(found, limits)}
+        return {"report": self._report(found, limits, await names_of(step.user_id for step in found.waiting))}
 
-    def _report(self, found: WorkReport, limits: list[LimitUse]) -> dict[str, Any]:
+    def _report(
+        self, found: WorkReport, limits: list[LimitUse], names: Mapping[str | None, str]
+    ) -> dict[str, Any]:
         return {
             "queues": [queue.to_dict() for queue in found.queues],
             "workers": [_worker(worker, found.at.timestamp()) for worker in found.workers],
             "limits": [_limit(use, found.at.timestamp()) for use in limits],
-            "waiting": [self._waiting(step, found.at.timestamp()) for step in found.waiting],
+            "waiting": [self._waiting(step, found.at.timestamp(), names) for step in found.waiting],
             "approvals": found.approvals,
             "answers": found.answers,
             "threads": sum(found.threads.values()),
         }
 
-    def _waiting(self, step: WaitingStep, now: float) -> dict[str, Any]:
+    def _waiting(self, step: WaitingStep, now: float, names: Mapping[str | None, str]) -> dict[str, Any]:
         why = step.retry_state or {}
         left = step.next_at.timestamp() - now
         return {
             "thread": step.thread_id,
             "title": step.title or UNTITLED,
             "link": self._link(step.thread_id, step.user_id),
-            "user": step.user_id or "",
+            "user": names[step.user_id],
             "agent": step.agent,
             "left": left,
             "at": None if left > _NEVER else step.next_at.timestamp(),

@@ -45,11 +45,14 @@ async def test_the_commands_invite_change_and_remove_ann(
         capsys.readouterr()
         main(words[1:])
         printed.append(capsys.readouterr().out)
-    added, listed, reset, role, removed = printed
+    added, listed, reset, role, signed_out, disabled, enabled, removed = printed
     assert "/link/" in added
     assert "/link/" in reset
     assert "ann    admin" in listed
     assert role == "ann is a member now.\n"
+    assert signed_out == "ann is signed out everywhere.\n"
+    assert disabled == "ann cannot sign in until they are enabled.\n"
+    assert enabled == "ann can sign in again.\n"
     assert "Their chats stay" in removed
     async with open_accounts(load_settings().database_url) as known:
         assert [person.name for person in await known.people()] == ["admin"]

@@ -45,7 +45,9 @@ _SHORTEN = Statement(
     )
     .values(next_run_time=P("until"))
 )
-_MOVE = Statement(update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused")))
+_MOVE = Statement(
+    update(SCHEDULE).where(_this).values(next_at=P("new_next"), paused=P("new_paused"), held=False)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def create(tx: Tx, new: NewSchedule) -> bool:
         next_at=next_at,
         meta=dump(new.metadata),
         created_at=tx.now,
-        paused=False,
+        **dict.fromkeys(("paused", "held"), False),
         **dict.fromkeys(("runs", "missed"), 0),
         **dict.fromkeys(("last_at", "last_thread_id", "error", "error_info"), None),
     )

@@ -10,6 +10,7 @@ import { ConfirmButton, Section, Table } from "./table.jsx";
  * @typedef {{
  *   kind: string,
  *   name: string,
+ *   label: string,
  *   per: string,
  *   usd: number | null,
  *   tokens: number | null,
@@ -30,10 +31,10 @@ function useNames() {
     kinds: { user: say("admin.person"), agent: say("admin.agent"), thread: say("admin.thread") },
     /** @type {Record<string, string>} */
     periods: { turn: say("budgets.turn"), day: say("admin.per_day"), month: say("admin.per_month") },
-    /** @param {{ kind: string, name: string }} budget */
-    whose: ({ kind, name }) => {
-      if (name === "*") return say("admin.each");
-      return name || (kind === "user" ? say("admin.nobody") : "–");
+    /** @param {{ kind: string, label: string }} budget */
+    whose: ({ kind, label }) => {
+      if (label === "*") return say("admin.each");
+      return label || (kind === "user" ? say("admin.nobody") : "–");
     },
   };
 }
@@ -191,8 +192,8 @@ export function Budgets({ budgets, problem, onSet, onRemove }) {
             <Row
               key={`${budget.kind} ${budget.name} ${budget.per}`}
               budget={budget}
-              onChange={({ kind, name, per, usd, tokens }) =>
-                setForm({ kind, name, per, usd: field(usd), tokens: field(tokens) })
+              onChange={({ kind, label, per, usd, tokens }) =>
+                setForm({ kind, name: label, per, usd: field(usd), tokens: field(tokens) })
               }
               onRemove={({ kind, name, per }) => onRemove(kind, name, per)}
             />

@@ -15,6 +15,7 @@ import { ConfirmButton, Section, Table } from "./table.jsx";
  *   mine: boolean,
  *   sessions?: number,
  *   state?: string,
+ *   held?: number,
  *   is_last?: boolean,
  *   from_provider?: boolean,
  *   has_fixed_role?: boolean,
@@ -32,6 +33,7 @@ import { ConfirmButton, Section, Table } from "./table.jsx";
  *   more: boolean,
  * }} Report
  */
+/** @typedef {{ name?: string, paused?: number, resumed?: number }} Done */
 /**
  * @typedef {{
  *   onRole: (id: string, role: string) => void,
@@ -58,6 +60,7 @@ function Name({ person }) {
     person.mine && say("admin.you"),
     person.state === "invited" && say("admin.invited"),
     person.state === "disabled" && say("admin.disabled"),
+    person.held && say("admin.held", { count: person.held }),
     person.is_last && say("admin.only_admin"),
   ].filter(Boolean);
   return (
@@ -128,6 +131,7 @@ function Buttons({ person, invites, onRole, onDisable, onEnable, onSignOut, onRe
           name="disable"
           label={say("admin.disable")}
           about={name}
+          note={say("admin.disabling", { name })}
           onConfirm={() => onDisable(id)}
         />
       )}
@@ -198,16 +202,18 @@ function Row({ person, invites, opened, sessions, ...actions }) {
           <Moment at={person.created} />
         </td>
         <td>
-          <button
-            type="button"
-            className="button small"
-            aria-expanded={isOpen}
-            aria-label={say("admin.manage_person", { name: person.name })}
-            data-testid="manage"
-            onClick={() => actions.onSessions(person.id)}
-          >
-            {say("admin.manage")}
-          </button>
+          <div className="row-actions">
+            <button
+              type="button"
+              className="button small"
+              aria-expanded={isOpen}
+              aria-label={say("admin.manage_person", { name: person.name })}
+              data-testid="manage"
+              onClick={() => actions.onSessions(person.id)}
+            >
+              {say("admin.manage")}
+            </button>
+          </div>
         </td>
       </tr>
       {isOpen && (
@@ -264,17 +270,32 @@ function Source({ report }) {
   return notes.length > 0 && <p className="field-note">{notes.join(" ")}</p>;
 }
 
+/** What became of the schedules of a person by the last action. @param {{ done: Done }} props */
+function Outcome({ done }) {
+  const say = useWords();
+  const { name = "", paused = 0, resumed = 0 } = done;
+  if (!paused && !resumed) return null;
+  return (
+    <p className="field-note" role="status" data-testid="done">
+      {paused
+        ? say("admin.were_paused", { count: paused, name })
+        : say("admin.were_resumed", { count: resumed, name })}
+    </p>
+  );
+}
+
 /**
  * @param {{
  *   report: Report,
  *   opened: string,
  *   sessions: Session[],
  *   problem: string,
+ *   done: Done,
  *   onMore: () => void,
  *   onChanged: () => void,
  * } & Actions} props
  */
-export function People({ report, opened, sessions, problem, onMore, onChanged, ...actions }) {
+export function People({ report, opened, sessions, problem, done, onMore, onChanged, ...actions }) {
   const say = useWords();
   const heads = [
     say("admin.person"),
@@ -292,6 +313,7 @@ export function People({ report, opened, sessions, problem, onMore, onChanged, .
           {say("admin.last_admin")}
         </p>
       )}
+      <Outcome done={done} />
       {report.kind === "accounts" && (
         <Table label={say("admin.people")} name="people" heads={heads} numbers={[3]}>
           {report.people.map((person) => (

@@ -5,7 +5,7 @@ import { useNumbers } from "../../settings/usage.jsx";
 import { Figure, Section, Table } from "./table.jsx";
 
 /** @typedef {{ requests: number, tokens: number, cost: number | null, estimated: number, unmetered: number }} Used */
-/** @typedef {{ period: string, total: Used, people: (Used & { user: string })[] }} Report */
+/** @typedef {{ period: string, total: Used, people: (Used & { user: string, name: string })[] }} Report */
 
 /** @param {{ report: Report, onPeriod: (period: string) => void }} props */
 export function PeopleUsage({ report, onPeriod }) {
@@ -53,7 +53,7 @@ export function PeopleUsage({ report, onPeriod }) {
           {people.map((person) => (
             <tr key={person.user} data-testid="person-usage">
               <th scope="row" dir="auto">
-                {person.user || say("admin.nobody")}
+                {person.name || say("admin.nobody")}
               </th>
               <td className="number">{count(person.requests)}</td>
               <td className="number">{marked(person, count(person.tokens))}</td>

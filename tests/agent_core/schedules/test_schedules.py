@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from agent_core import CallContext, at, cron, define_agent_api, errors, every
 from agent_core.schedules.schedule import LATE, MAX_COUNTED, RunPlan, plan_runs
 from agent_core.schedules.triggers import Every
+from agent_core.store.database.open import opened
+from agent_core.store.schedules.owners import count_held, hold_schedules, release_schedules
+from agent_core.support.clock import as_datetime
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import QUICK, agent_on, finished, rows, texts
+from tests.support.databases import url
 from tests.support.schedules import ran, wake_ups
 
 NOON = 1_750_000_000.0
@@ -44,6 +49,32 @@ async def test_a_stopped_thread_leaves_a_schedule_of_the_same_id_alone(path: Pat
         await api.stop_thread("same")
         assert wake_ups(path) == before
         assert len(before) == 1
+
+
+async def test_schedules_of_an_owner_are_held_and_go_on_when_released(path: Path, clock: FakeClock) -> None:
+    bob, ann = CallContext("bob"), CallContext("ann")
+    async with on(path, clock) as api:
+        hourly = await api.schedules.create(None, "Bob", every(hours=1), ctx=bob)
+        once = await api.schedules.create(None, "Once", at(as_datetime(NOON + 1800)), ctx=bob)
+        paused = await api.schedules.create(None, "Paused", every(hours=1), ctx=bob)
+        await api.schedules.pause(paused.id, ctx=bob)
+        other = await api.schedules.create(None, "Ann", every(hours=1), ctx=ann)
+        with opened(url(path), "NORMAL") as database:
+            for held in (2, 0):
+                with Session(database.writer) as session, session.begin():
+                    assert hold_schedules(session, "bob") == held
+                    assert count_held(session, ["ann", "bob"]) == {"bob": 2}
+            clock.advance(7200)
+            await ran(api, other.id, 1)
+            await settled(path, clock)
+            for released in (2, 0):
+                with Session(database.writer) as session, session.begin():
+                    assert release_schedules(session, "bob", clock.now()) == released
+        found = {each.id: each for each in await api.schedules.list(ctx=bob)}
+        assert [found[each.id].status for each in (hourly, once, paused)] == ["active", "over", "paused"]
+        assert [each.runs for each in found.values()] == [0, 0, 0]
+        clock.advance(3700)
+        await ran(api, hourly.id, 1)
 
 
 EVERY_MINUTE = Every(MINUTE, NOON)

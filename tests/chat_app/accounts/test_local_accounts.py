@@ -226,7 +226,7 @@ async def test_a_new_link_replaces_the_one_before_and_a_forgotten_password(
     assert (refused.status_code, "Your account is not let in." in refused.text) == (403, True)
     assert (await browser().sign_in("bob", "wrong password")).status_code == 401
     assert (await admin.link(person_id=bob)).json()["problem"] == "gone"
-    await known.administer(bob, people.enable_person, None)
+    await known.administer(bob, partial(people.enable_person, now=1.0), None)
     assert (await browser().sign_in("bob")).status_code == 303
 
 
@@ -338,7 +338,9 @@ async def test_nothing_that_signs_in_is_stored_or_logged(
     secrets = [str(cookie.value) for cookie in tab.http.cookies.jar]
     secrets += [PASSWORD, "a mistyped password", link_in(page.text).rpartition("/")[2]]
     with sqlite3.connect(tmp_path / "agents.db") as connection:
-        tables = connection.execute("select name from sqlite_master where type = 'table' and name like 'chat!_%' escape '!'")
+        tables = connection.execute(
+            "select name from sqlite_master where type = 'table' and name like 'chat!_%' escape '!'"
+        )
         rows = [row for (name,) in tables for row in connection.execute(f"select * from {name}")]
     connection.close()
     stored = str(rows)

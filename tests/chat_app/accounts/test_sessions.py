@@ -98,7 +98,7 @@ async def test_a_connection_ends_with_the_role_of_its_person(
     known: Accounts, other_process: Accounts, token: str, kind: str, elsewhere: bool
 ) -> None:
     """The browser connects again, and what it gets from then on is what the new role may see."""
-    await known.invite("zoe", "admin")
+    await known.use_link((await known.invite("zoe", "admin")).token, PASSWORD)
     connection = Connection(kind, token)
     running = asyncio.create_task(connection.run())
     await asyncio.wait_for(connection.is_open.wait(), 20)
@@ -143,7 +143,7 @@ async def test_a_role_holds_for_open_tabs_and_a_removed_person_is_out(
 ) -> None:
     session_id = token_hash(token)
     assert (await known.sessions.load(session_id) or ("",) * 4)[2] == "admin"
-    await other_process.invite("bob", "admin")
+    await other_process.use_link((await other_process.invite("bob", "admin")).token, PASSWORD)
 
     def demote(session: Any) -> None:
         change_role(session, named_person(session, "ann"), "member")
@@ -243,7 +243,7 @@ async def test_a_tab_is_reset_when_its_person_has_another_role(
     known: Accounts, settings: Settings, token: str
 ) -> None:
     register_sign_in(settings.sign_in)
-    await known.invite("zoe", "admin")
+    await known.use_link((await known.invite("zoe", "admin")).token, PASSWORD)
     await known.sessions.load(token_hash(token))
     root: Any = rx.State(_reflex_internal_init=True)  # pyright: ignore[reportCallIssue]
     headers = HeaderData.from_router_data({"headers": {"cookie": f"chat-session-id={token_hash(token)}"}})

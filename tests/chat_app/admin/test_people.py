@@ -15,7 +15,7 @@ import reflex as rx
 from reflex.istate.data import HeaderData
 from sqlalchemy import select
 
-from agent_core import CallContext
+from agent_core import CallContext, every
 from agent_core.errors import AccessDeniedError
 from agent_core.store.database.app_database import open_app_database
 from chat_app.accounts import people as rows
@@ -52,11 +52,15 @@ async def known(tmp_path: Path) -> AsyncIterator[Accounts]:
 
 @pytest.fixture
 async def ids(known: Accounts) -> dict[str, str]:
-    """The ids of people and of a session of each, by name."""
+    """The ids of people and of a session of each, by name; Bob has yet to choose a password."""
     found: dict[str, str] = {}
     for name, role in (("ann", "admin"), ("zoe", "admin"), ("bob", "member")):
         await known.invite(name, role)
         person = await known._read(rows.named_person, name)
+        if role == "admin":
+            await known.administer(
+                person.id, lambda session, row: rows.set_password(session, row, "hash"), None
+            )
         token = await known._write(rows.begin_session, person.id, time.time())
         found |= {name: person.id, name + SESSION: rows.token_hash(token)}
         await known.sessions.load(rows.token_hash(token))
@@ -91,9 +95,9 @@ async def test_people_are_shown_with_their_roles_sessions_and_when_they_were_see
         await shared.seen.write()
         await page.open()
         assert shown(page) == {
-            "ann": ("admin", "invited", 1),
+            "ann": ("admin", "active", 1),
             "bob": ("member", "invited", 1),
-            "zoe": ("admin", "invited", 1),
+            "zoe": ("admin", "active", 1),
         }
         people = {each["name"]: each for each in page.report["people"]}
         assert [name for name, each in people.items() if each["mine"]] == ["ann"]
@@ -105,7 +109,8 @@ async def test_an_administrator_changes_roles_disables_and_removes(
     serve: Serve, known: Accounts, ids: dict[str, str], tab: OpenTab
 ) -> None:
     page, bob, session = await tab(People, "ann"), ids["bob"], ids["bob's session"]
-    async with serve([], sign_in=LOCAL):
+    async with serve([], sign_in=LOCAL) as shared:
+        await shared.api.schedules.create(None, "Tea!", every(hours=1), ctx=CallContext(bob))
         for _ in range(2):  # a double click
             await page.change_role(bob, "admin")
             assert shown(page)["bob"] == ("admin", "invited", 1)
@@ -114,12 +119,18 @@ async def test_an_administrator_changes_roles_disables_and_removes(
             await page.disable(bob)
             assert shown(page)["bob"] == ("admin", "disabled", 0)
         assert known.sessions.get(session) is None
+        await page.enable(bob)
+        assert (shown(page)["bob"], page.done) == (("admin", "invited", 0), {"name": "bob", "resumed": 1})
+        await page.disable(bob)
+        assert page.done == {"name": "bob", "paused": 1}
+        assert [each["held"] for each in page.report["people"]] == [0, 1, 0]
         for _ in range(2):
             await page.enable(bob)
-            assert shown(page)["bob"] == ("admin", "invited", 0)
-        for _ in range(2):
-            await page.remove(bob)
-            assert "bob" not in shown(page)
+        assert page.done == {}
+        await page.remove(bob)
+        assert ("bob" in shown(page), page.done) == (False, {"name": "bob", "paused": 1})
+        (schedule,) = await shared.api.schedules.list(ctx=CallContext(bob))
+        assert schedule.status == "paused"
         for late in (page.disable(bob), page.enable(bob), page.sign_out(bob), page.change_role(bob, "admin")):
             await late  # a row of another administrator's page, which still shows the person
         assert (page.notice, page.problem, "bob" in shown(page)) == ("", "", False)
@@ -135,6 +146,7 @@ async def test_the_last_administrator_stays_and_nobody_removes_themselves(
         for click in (page.disable, page.remove):
             await click(ids["ann"])
         assert (await known._read(rows.named_person, "ann")).disabled_at is None
+        await known.invite("eve", "admin")  # who cannot sign in before she has chosen a password
         await page.disable(ids["zoe"])
         assert [each["name"] for each in page.report["people"] if each["is_last"]] == ["ann"]
         await page.change_role(ids["ann"], "member")

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations` here: SQLModel reads the annotations themselves.
 from typing import Any, ClassVar
 
-from sqlalchemy import Column, Float, Index, Text
+from sqlalchemy import Boolean, Column, Float, Index, Text, false
 from sqlmodel import Field
 
 from agent_core.store.database.tables.base import Table, count, json_text, open_index
@@ -61,6 +61,7 @@ class ScheduleRow(Table, table=True):
     last_at        when the newest run was due, or was requested
     missed         number of missed runs
     paused         whether it runs nothing
+    held           whether it is paused for as long as its owner may not use the application
     error          why it ended early, or waits
     """
 
@@ -85,6 +86,7 @@ class ScheduleRow(Table, table=True):
     meta: str = json_text("{}")
     created_at: float
     error_info: str | None = Field(default=None, sa_column=Column(Text))
+    held: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class WorkerRow(Table, table=True):
