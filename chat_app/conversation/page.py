@@ -14,13 +14,13 @@ from chat_app.extensions import Content, register_page
 from chat_app.i18n import say, tell
 from chat_app.inbox.inbox import Inbox
 from chat_app.messages.message import message_row, queued_message
-from chat_app.messages.message_actions import Actions
 from chat_app.scripts import react_component
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.views import MessageView
+from chat_app.thread_list.list_view import menu_events
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.timeline.timeline import Timeline, run_drawer, run_toggle
-from chat_app.ui.controls import button, keyed, testid, thread_name
+from chat_app.ui.controls import button, keyed, thread_name
 from chat_app.ui.page_column import thread_note
 from chat_app.ui.styles import NAME
 
@@ -51,19 +51,31 @@ _viewport = react_component(
 _tab_title = react_component("conversation/tab_title.jsx", "TabTitle", words=str, name=str)
 """Set the browser tab's title to `words` followed by the app's `name`, or to `name` if `words` is empty."""
 
+_title = react_component(
+    "conversation/title.jsx", "ThreadTitle", thread=str, title=str, words=str, on_rename=(str, str)
+)
+"""Render the title of the open thread, or the field in which it is renamed; `words` are shown while it has none."""
+
 _thread_menu = react_component(
     "conversation/thread_menu.jsx",
     "ThreadMenu",
     thread=str,
+    title=str,
+    pinned=bool,
+    archived=bool,
     token=str,
-    on_export=(dict[str, str],),
-    on_share=(),
-    on_unshare=(),
+    on_rename=(str, str),
+    on_pin=(str, bool),
+    on_archive=(str, bool),
+    on_delete=(str,),
+    on_restore=(str, bool),
+    on_export=(str, dict[str, str]),
+    on_share=(str,),
+    on_unshare=(str,),
 )
-"""Render the menu to export and share a thread.
+"""Render the menu of the open thread, the same as in its row.
 
-`thread` is the id of the thread, `token` the token of its link ("" if there is none). `on_export`, for
-Markdown, takes the names of the roles in the user's language.
+`token` is that of its link ("" if there is none); the events are those of the thread list.
 """
 
 
@@ -94,10 +106,11 @@ def _topbar() -> rx.Component:
     shown = (OpenThread.phase == "ready") | (OpenThread.phase == "loading")
     return rx.fragment(
         _tab_title(words=thread_name(OpenThread.title), name=NAME),
-        rx.el.h1(
-            thread_name(OpenThread.title),
-            dir="auto",
-            custom_attrs=testid("title") | {"aria-hidden": OpenThread.title == ""},  # the greeting is its h1
+        _title(
+            thread=OpenThread.open_id,
+            title=OpenThread.title,
+            words=thread_name(OpenThread.title),
+            on_rename=ThreadList.rename,
         ),
         rx.cond(OpenThread.is_running, _status()),
         rx.cond(shown, _tools()),
@@ -107,13 +120,19 @@ def _topbar() -> rx.Component:
 def _tools() -> rx.Component:
     return rx.fragment(
         picker(),
-        rx.cond(OpenThread.open_id != "", run_toggle()),
-        _thread_menu(
-            thread=OpenThread.open_id,
-            token=OpenThread.share,
-            on_export=Actions.export,
-            on_share=Actions.share,
-            on_unshare=Actions.unshare,
+        rx.cond(
+            OpenThread.open_id != "",
+            rx.fragment(
+                run_toggle(),
+                _thread_menu(
+                    thread=OpenThread.open_id,
+                    title=OpenThread.title,
+                    pinned=OpenThread.pinned,
+                    archived=OpenThread.archived,
+                    token=OpenThread.share,
+                    **menu_events(ThreadList),
+                ),
+            ),
         ),
     )
 

@@ -66,33 +66,61 @@ def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component
 
 @rx.memo
 def queued_message(message: rx.Var[MessageView]) -> rx.Component:
-    """Render a queued message, sent while the agent was at work."""
+    """Render a queued message, sent while the agent was at work.
+
+    Once the turn was stopped or has failed, nothing sends it by itself before the user goes on, and it says so.
+    """
+    waits = rx.match(
+        OpenThread.status,
+        ("stopped", say("message.held_stopped")),
+        ("failed", say("message.held_failed")),
+        ("completed", say("message.held")),
+        say("message.waits"),
+    )
     return rx.el.article(
         file_list(files=message.files),
         rx.cond(message.text != "", rx.el.div(message.text, class_name="bubble", dir="auto")),
         rx.el.div(
-            rx.el.span(say("message.waits")),
-            rx.el.button(
-                icon("undo-2", 14),
-                say("message.take_back"),
-                type="button",
-                title=say("message.take_back_why"),
-                on_click=Actions.take_back(message.id).throttle(1000),  # count a double click once
-                custom_attrs=testid("take-back"),
-            ),
-            rx.el.button(
-                icon("arrow-up", 14),
+            rx.el.span(waits, custom_attrs=testid("queue-state")),
+            _queue_button(
+                "arrow-up",
                 say("message.send_now"),
-                type="button",
-                title=say("message.send_now_why"),
-                on_click=Actions.send_now(message.id).throttle(1000),
-                custom_attrs=testid("send-now"),
+                rx.cond(OpenThread.is_running, say("message.send_now_why"), say("message.send_now")),
+                Actions.send_now(message.id),
+                "send-now",
+            ),
+            _queue_button(
+                "pencil",
+                say("message.take_back"),
+                say("message.take_back_why"),
+                Actions.take_back(message.id),
+                "take-back",
+            ),
+            _queue_button(
+                "x",
+                say("message.withdraw"),
+                say("message.withdraw"),
+                Actions.withdraw(message.id),
+                "withdraw",
             ),
             class_name="more waiting",
         ),
         class_name="message user queued",
         aria_label=say("message.yours_queued"),
         custom_attrs=testid("message", role="user", message_id=message.id, queued=True),
+    )
+
+
+def _queue_button(
+    name: str, words: rx.Var[str], why: rx.Var[str], on_click: Any, test_id: str
+) -> rx.Component:
+    return rx.el.button(
+        icon(name, 14),
+        words,
+        type="button",
+        title=why,
+        on_click=on_click.throttle(1000),  # count a double click once
+        custom_attrs=testid(test_id),
     )
 
 

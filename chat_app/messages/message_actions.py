@@ -1,4 +1,4 @@
-"""Actions on messages, and on their thread as a whole."""
+"""Actions on messages."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ import reflex as rx
 
 from agent_core import AgentApi, Message, Thread
 from agent_core.errors import AgentCoreError, words_of
-from chat_app.messages.markdown_export import to_markdown
-from chat_app.plain_text import clean_text, file_name
+from chat_app.plain_text import clean_text
 from chat_app.thread.message_views import VOTE
 from chat_app.thread.open_thread import OpenThread
 from chat_app.thread.views import ReturnedView
@@ -51,6 +50,11 @@ class Actions(rx.State):
             opened.returned = ReturnedView(message.id, message.thread_id, clean_text(message.text), files)
 
     @rx.event
+    async def withdraw(self, message_id: str):
+        """Withdraw a queued message for good."""
+        await self._do("withdraw_message", message_id)
+
+    @rx.event
     async def send_now(self, message_id: str):
         """Stop the current turn, and have a queued message answered at once."""
         await self._do("send_now", message_id)
@@ -70,26 +74,6 @@ class Actions(rx.State):
     async def vote(self, message_id: str, vote: str):
         """Store the user's vote on an answer: "up", "down", or "" for none."""
         await self._do("change_metadata", {VOTE + message_id: vote if vote in ("up", "down") else None})
-
-    @rx.event
-    async def export(self, names: dict[str, str]):
-        """Download the thread as Markdown; `names` are the labels of the roles in the user's language."""
-        thread: Thread | None = await self._do("get_thread")
-        messages: list[Message] | None = await self._do("list_messages")
-        if thread is None or messages is None:
-            return None
-        text = to_markdown(thread, messages, names)
-        return rx.download(data=text.encode(), filename=file_name(thread.title, "md"))
-
-    @rx.event
-    async def share(self):
-        """Create a link through which anyone can read the thread."""
-        await self._do("shares.create")
-
-    @rx.event
-    async def unshare(self):
-        """Revoke the thread's link."""
-        await self._do("shares.revoke")
 
 
 async def _files(api: AgentApi, thread_id: str, message_id: str) -> list[dict[str, Any]]:

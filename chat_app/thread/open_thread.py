@@ -30,6 +30,7 @@ class OpenThread(ThreadState, rx.State):
     Attributes:
         history, turn: the messages before the turn under way, and that turn.
         share: the token of the thread's share link; "" while there is none.
+        pinned, archived: whether the thread is.
         returned: the message that was returned to the composer last.
         agent: the name of the agent that answers.
         model: the name of the model, if the agent is the app's own.
@@ -42,6 +43,8 @@ class OpenThread(ThreadState, rx.State):
     history: list[MessageView] = []
     turn: list[MessageView] = []
     share: str = ""
+    pinned: bool = False
+    archived: bool = False
     returned: ReturnedView = ReturnedView()
     agent: str = ASSISTANT
     model: str = ""
@@ -69,7 +72,12 @@ class OpenThread(ThreadState, rx.State):
         self, history: list[MessageView], turn: list[MessageView], follower: Follower
     ) -> dict[str, Any]:
         metadata: dict[str, Any] = follower.thread.get("metadata") or {}
-        return {"history": history, "turn": turn, "share": str(metadata.get("share") or "")}
+        return {
+            "history": history,
+            "turn": turn,
+            "share": str(metadata.get("share") or ""),
+            **{name: bool(follower.thread.get(name)) for name in ("pinned", "archived")},
+        }
 
     def _show(self, follower: Follower) -> None:
         """Show the rows of a follower, and the thread's agent and answer options."""

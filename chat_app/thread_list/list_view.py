@@ -1,5 +1,7 @@
 """Views of the thread lists: the sidebar and the archive page."""
 
+from typing import Any
+
 import reflex as rx
 
 from chat_app.extensions import Content, register_page
@@ -24,15 +26,19 @@ _threads = react_component(
     on_archive=(str, bool),
     on_delete=(str,),
     on_restore=(str, bool),
+    on_export=(str, dict[str, str]),
+    on_share=(str,),
+    on_unshare=(str,),
 )
 """List of threads grouped by date; the browser keeps the rows, and patches change them.
 
 `list` names the rows: "main" or "archive". `on_more` gets the number of rows, `on_reconnect` the number of rows
-before the connection was lost, `on_restore` whether to open the thread again; `on_gap` requests all rows.
+before the connection was lost, `on_restore` whether to open the thread again, `on_export` the labels of the roles;
+`on_gap` requests all rows.
 """
 
 toast = react_component("thread_list/toast.jsx", "Toast", seconds=int)
-"""Toast that names a deleted thread and offers Undo for `seconds`; one per page."""
+"""Toast that names a deleted or archived thread and offers Undo for `seconds`; one per page."""
 
 
 def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var[str]) -> rx.Component:
@@ -45,12 +51,22 @@ def thread_rows(rows: type[ThreadList] | type[Archive], name: str, empty: rx.Var
         on_gap=rows.resend,
         on_more=rows.load_more,
         on_reconnect=rows.restore_rows,
-        on_rename=rows.rename,
-        on_pin=rows.pin,
-        on_archive=rows.archive,
-        on_delete=rows.delete,
-        on_restore=rows.restore,
+        **menu_events(rows),
     )
+
+
+def menu_events(rows: type[ThreadList] | type[Archive]) -> dict[str, Any]:
+    """Return the handlers of what a thread's menu does, by the names of the component's events."""
+    return {
+        "on_rename": rows.rename,
+        "on_pin": rows.pin,
+        "on_archive": rows.archive,
+        "on_delete": rows.delete,
+        "on_restore": rows.restore,
+        "on_export": rows.export,
+        "on_share": rows.share,
+        "on_unshare": rows.unshare,
+    }
 
 
 @register_page("/archive", titled("sidebar.archived"), on_load=Archive.open)

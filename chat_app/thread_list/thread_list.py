@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from operator import attrgetter
 from typing import Any
 
 import reflex as rx
 
 from agent_core.errors import AgentCoreError, ThreadNotFoundError
 from chat_app.model.model_choice import without_credentials
-from chat_app.plain_text import one_line
+from chat_app.plain_text import file_name, one_line
 from chat_app.session.service import ApiCaller, service
 from chat_app.session.tab_session import tab_session
+from chat_app.thread.markdown_export import to_markdown
 from chat_app.thread_list.list_feed import ARCHIVE, THREADS, ListFeed
 from chat_app.thread_list.list_patch import ListWindow
 from chat_app.thread_list.thread_views import ThreadPatch
@@ -99,7 +101,7 @@ class ThreadRows(ApiCaller, mixin=True):
     async def _do(self, method: str, thread_id: str, **options: Any) -> bool:
         """Call an API method; on an error restore the row in the page and return False."""
         try:
-            await getattr(self._api(), method)(thread_id, **options)
+            await attrgetter(method)(self._api())(thread_id, **options)
         except AgentCoreError as error:
             if not isinstance(error, ThreadNotFoundError):  # another tab deleted the thread first
                 _log.warning("Could not change thread %s: %s", thread_id, error)
@@ -140,6 +142,33 @@ class ThreadRows(ApiCaller, mixin=True):
         restored = await self._do("restore_thread", thread_id)
         self._correct(thread_id)  # a list that has not read the deletion yet would send no patch
         return rx.redirect(f"/chat/{thread_id}") if restored and opened else None
+
+    @rx.event
+    async def export(self, thread_id: str, names: dict[str, str]):
+        """Download a thread as Markdown; `names` are the labels of the roles in the user's language."""
+        try:
+            thread, messages = (
+                await self._api().get_thread(thread_id),
+                await self._api().list_messages(thread_id),
+            )
+        except AgentCoreError as error:
+            _log.warning("Could not export thread %s: %s", thread_id, error)
+            return None
+        if thread is None:
+            return None
+        return rx.download(
+            data=to_markdown(thread, messages, names).encode(), filename=file_name(thread.title, "md")
+        )
+
+    @rx.event
+    async def share(self, thread_id: str):
+        """Create a link through which anyone can read a thread."""
+        await self._do("shares.create", thread_id)
+
+    @rx.event
+    async def unshare(self, thread_id: str):
+        """Revoke a thread's link."""
+        await self._do("shares.revoke", thread_id)
 
 
 class ThreadList(ThreadRows, rx.State):

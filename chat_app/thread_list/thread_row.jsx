@@ -28,7 +28,7 @@ function tone(say, name) {
 }
 
 /** @param {{ row: import("./thread_rows.js").Row, act: Act }} props */
-function Rename({ row, act }) {
+export function Rename({ row, act }) {
   const say = useWords();
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const done = useRef(false);
@@ -77,6 +77,7 @@ function Rename({ row, act }) {
  */
 export const Row = memo(function Row({ row, when, active, reachable, opened, renaming, act }) {
   const say = useWords();
+  const wasOpened = useRef(false);
   const title = row.title || say("sidebar.new_chat");
   const tab = reachable ? 0 : -1;
   const date = new Date(row.at * 1000);
@@ -116,7 +117,10 @@ export const Row = memo(function Row({ row, when, active, reachable, opened, ren
             aria-haspopup="menu"
             aria-expanded={opened}
             aria-label={say("sidebar.actions", { title })}
-            onClick={(event) => act("menu", row, event.currentTarget)}
+            onPointerDown={() => (wasOpened.current = opened)} // which closes the menu
+            onClick={(event) =>
+              (wasOpened.current && event.detail > 0) || act("menu", row, event.currentTarget)
+            }
             onKeyDown={(event) =>
               ["ArrowDown", "ArrowUp"].includes(event.key) &&
               (event.preventDefault(), act("menu", row, event.currentTarget))

@@ -6,7 +6,7 @@ import { SharedValue, useShared } from "../ui/shared_value.js";
 /**
  * The server's `ThreadItem`: a row of a thread list; `at` is seconds since the epoch.
  *
- * @typedef {{ id: string, title: string, at: number, pinned: boolean, tone: string }} Row
+ * @typedef {{ id: string, title: string, at: number, pinned: boolean, tone: string, share: string }} Row
  */
 /**
  * The server's `ThreadPatch`: the changes of a list since patch number `base`, or the whole list if `base` is 0.

@@ -20,6 +20,7 @@ class ThreadItem:
         tone: running, paused (by a limit or a budget), waiting (needs a person), failed, or "" for none of these.
         at: last activity, in seconds since the epoch, rounded down to the minute: a running thread is
             active all the time, and each changed row is sent again.
+        share: the token of its share link; "" while there is none.
     """
 
     id: str
@@ -27,6 +28,7 @@ class ThreadItem:
     tone: str
     at: float
     pinned: bool = False
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def thread_item(thread: Thread, waiting: bool = False) -> ThreadItem:
         tone=_tone(thread, waiting),
         at=thread.updated_at.timestamp() // 60 * 60,
         pinned=thread.pinned,
+        share=str(thread.metadata.get("share") or ""),
     )
 
 

@@ -6,12 +6,12 @@ import { useLanguage, useWords } from "../i18n/words.js";
 import { useNow } from "../ui/durations.jsx";
 import { ago } from "../ui/date_time.jsx";
 import { grouped, monthName } from "./date_groups.js";
-import { RowMenu } from "./row_menu.jsx";
+import { Menu } from "./menu.jsx";
+import { threadActions } from "./thread_actions.js";
 import { rowsOf, useRows } from "./thread_rows.js";
 import { Row } from "./thread_row.jsx";
-import { toast } from "./toast.jsx";
 
-/** @import { Patch, Row as RowOf, Shown } from "./thread_rows.js" */
+/** @import { Patch, Shown } from "./thread_rows.js" */
 /** Run the named action on a row. @typedef {(name: string, ...given: any[]) => void} Act */
 /**
  * @typedef {{
@@ -23,8 +23,12 @@ import { toast } from "./toast.jsx";
  *   onArchive: (threadId: string, archived: boolean) => void,
  *   onDelete: (threadId: string) => void,
  *   onRestore: (threadId: string, open: boolean) => void,
+ *   onExport: (threadId: string, names: Record<string, string>) => void,
+ *   onShare: (threadId: string) => void,
+ *   onUnshare: (threadId: string) => void,
  * }} Events
  */
+/** Row whose menu is open, and the button that opened it. @typedef {{ id: string, button: HTMLElement }} Opened */
 
 const GAP_TIMEOUT_MS = 300; // the missing patch may still arrive
 const MARGIN = "600px";
@@ -103,51 +107,44 @@ function focusBeside(box, from, step) {
 }
 
 /**
- * Return a stable function that runs a row's actions: each is shown at once and then sent to the server.
+ * Return a stable function that runs a row's actions.
  *
  * @param {string} list
  * @param {React.RefObject<HTMLElement | null>} box
  * @param {string} activeId
  * @param {Events} props
- * @param {(menu: { row: RowOf, button: HTMLElement }) => void} setMenu
+ * @param {(menu: Opened) => void} setMenu
  * @param {(id: string | null) => void} setRenaming
  */
 function useActions(list, box, activeId, props, setMenu, setRenaming) {
+  const say = useWords();
   const latest = useRef(/** @type {Record<string, (...given: any[]) => void>} */ ({}));
+  const own = threadActions(list, activeId, props, say);
+  const focusNeighbour = () => {
+    const links = linksOf(box.current);
+    const at = indexOf(links, document.activeElement);
+    (links[at + 1] ?? links[at - 1])?.focus();
+  };
   /** @type {typeof latest.current} */
   const actions = {
+    ...own,
     rename(row, title) {
       setRenaming(null);
       requestAnimationFrame(() => {
         const item = box.current?.querySelector(`[data-thread-id="${CSS.escape(row.id)}"]`);
         item?.querySelector("a")?.focus();
       });
-      const words = title?.trim().replace(/\s+/g, " ");
-      if (!words || words === row.title) return;
-      rowsOf(list).applyOptimistic(row.id, { title: words });
-      props.onRename(row.id, words);
+      own.rename(row, title);
     },
     edit: (row) => setRenaming(row.id),
-    menu: (row, button) => setMenu({ row, button }),
-    pin(row) {
-      rowsOf(list).applyOptimistic(row.id, { pinned: !row.pinned });
-      props.onPin(row.id, !row.pinned);
-    },
-    archive(row) {
-      actions.remove(row);
-      props.onArchive(row.id, list !== "archive");
+    menu: (row, button) => setMenu({ id: row.id, button }),
+    archive(row, byKey) {
+      focusNeighbour();
+      own.archive(row, byKey);
     },
     delete(row, byKey) {
-      actions.remove(row);
-      props.onDelete(row.id);
-      const undo = () => props.onRestore(row.id, row.id === activeId);
-      toast({ title: row.title, undo, focus: byKey });
-    },
-    remove(row) {
-      const links = linksOf(box.current);
-      const at = indexOf(links, document.activeElement);
-      (links[at + 1] ?? links[at - 1])?.focus();
-      rowsOf(list).applyOptimistic(row.id, null);
+      focusNeighbour();
+      own.delete(row, byKey);
     },
     key(event, row) {
       const step = STEPS[event.key];
@@ -173,13 +170,14 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
   const language = useLanguage();
   const now = useNow(30_000);
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
-  const [menu, setMenu] = useState(/** @type {{ row: RowOf, button: HTMLElement } | null} */ (null));
+  const [menu, setMenu] = useState(/** @type {Opened | null} */ (null));
   const [renaming, setRenaming] = useState(/** @type {string | null} */ (null));
   const [focused, setFocused] = useState(/** @type {string | null} */ (null));
   usePatches(list, patch, props.onGap, props.onReconnect);
   const shown = useRows(list);
   const end = useMore(box, shown, props.onMore);
   const act = useActions(list, box, activeId, props, setMenu, setRenaming);
+  const open = shown.rows.find((row) => row.id === menu?.id);
   const first = shown.rows.some((row) => row.id === focused)
     ? focused
     : (shown.rows.find((row) => row.id === activeId) ?? shown.rows[0])?.id;
@@ -214,7 +212,7 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
                 when={ago(row.at, now, say, language)}
                 active={row.id === activeId}
                 reachable={row.id === first}
-                opened={row.id === menu?.row.id}
+                opened={row.id === menu?.id}
                 renaming={row.id === renaming}
                 act={act}
               />
@@ -223,7 +221,16 @@ export function Threads({ list = "main", patch, activeId = "", empty, ...props }
         </section>
       ))}
       <div ref={end} className="list-end" />
-      <RowMenu menu={menu} archived={list === "archive"} act={act} onClose={() => setMenu(null)} />
+      {menu && open && (
+        <Menu
+          key={open.id}
+          row={open}
+          button={menu.button}
+          archived={list === "archive"}
+          act={act}
+          onClose={() => setMenu(null)}
+        />
+      )}
     </div>
   );
 }

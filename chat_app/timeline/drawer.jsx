@@ -25,7 +25,7 @@ import { Turns } from "./timeline.jsx";
 
 const KEY = "chat:timeline";
 const ID = "run-drawer";
-const PHONE = "(max-width: 767px)";
+const PHONE = "(max-width: 767px), (max-height: 479px) and (max-width: 1023px)"; // as in shell.css
 const isPhone = () => window.matchMedia(PHONE).matches;
 
 const open = new SharedValue(readStored("localStorage", KEY) === "open" && !isPhone());

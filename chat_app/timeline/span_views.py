@@ -131,7 +131,7 @@ def turn_views(spans: Iterable[Span], async_tools: Collection[str] = ()) -> list
         if span.attempt and span.kind in ("model", "tool"):
             before[_attempt_key(span)] = span
         rows.append(_row(span, async_tools))
-    waiting = [row for row in turns.get("", []) if not row.end]
+    waiting = [row for row in turns.get("", []) if not row.end or row.kind == "turn"]
     found = [_turn(head, turns.get(head.message_id or "", [])) for head in reversed(heads)]
     if waiting and found:  # queued messages belong to no turn yet: show them with the turn under way
         newest = found[0]

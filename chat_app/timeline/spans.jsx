@@ -79,6 +79,7 @@ export function useSentence(row, time, left) {
     case "pause":
       return over ? say("timeline.pause", { time }) : say("timeline.pause_now", { time });
     case "turn":
+      if (row.status === "stopped") return say("timeline.turn_held", { time });
       return over ? say("timeline.turn", { time }) : say("timeline.turn_now", { time });
     case "worker":
       return over ? say("timeline.worker", { time }) : say("timeline.worker_now", { time });

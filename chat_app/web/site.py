@@ -130,7 +130,7 @@ class SocketBounds:
 
 
 class ResponseHeaders:
-    """Middleware that adds the default headers that a response lacks.
+    """Middleware that adds the default headers that a response lacks, and names each header once in Vary.
 
     Args:
         app: the app that responds.
@@ -160,6 +160,8 @@ class ResponseHeaders:
             headers.setdefault(name, value)
         hashed = scope["path"].startswith(self._assets) and message["status"] in (200, 304)
         headers.setdefault("Cache-Control", IMMUTABLE if hashed else "no-cache")
+        if named := headers.getlist("vary"):  # each layer with rules for origins writes its own line
+            headers["Vary"] = ", ".join(dict.fromkeys(name.strip() for name in ",".join(named).split(",")))
         if location := headers.get("location"):
             headers["Location"] = _relative(location, Headers(scope=scope).get("host", ""))
 

@@ -328,9 +328,18 @@ def _queued_turns(thread: Record, streams: Sequence[Record], messages: Sequence[
             yield _queued(message_id, f"queued:{prompt.id}", prompt.created_at, began)
         if prompt:
             answered.add(prompt.id)
+    held_from = None if thread.status in RUNNING else thread.updated_at
     for row in messages:
         if row.queued:
-            yield _queued(None, f"queued:{row.id}", row.created_at, None)
+            yield _waiting(row, held_from)
+
+
+def _waiting(row: Record, held_from: float | None) -> Span:
+    """Return the wait of a queued message; it ended with the turn if that was stopped or has failed."""
+    if held_from is None:
+        return _queued(None, f"queued:{row.id}", row.created_at, None)
+    times = _times(row.created_at, max(row.created_at, held_from))
+    return Span(f"queued:{row.id}", "queued", "stopped", **times)
 
 
 def _prompts(thread: Record, messages: Sequence[Record]) -> dict[str, Record]:

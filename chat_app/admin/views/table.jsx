@@ -20,15 +20,32 @@ export function Section({ title, controls, children }) {
   );
 }
 
+const FEW = 3; // columns for which a phone is wide enough
+
 /**
- * Table whose box scrolls sideways where it is too narrow; `numbers` are the columns of numbers.
+ * Return the names of the columns as properties for the style sheet, which shows them in the rows on a phone.
+ *
+ * @param {string[]} heads
+ */
+const headStyle = (heads) =>
+  /** @type {React.CSSProperties} */ (
+    Object.fromEntries(heads.map((head, index) => [`--head-${index + 1}`, JSON.stringify(head)]))
+  );
+
+/**
+ * Table whose box scrolls sideways where it is too narrow, and whose rows are cards on a phone if they are long; `numbers` are the columns
+ * of numbers.
  *
  * @param {{ label: string, name: string, heads: string[], numbers?: number[], children: React.ReactNode }} props
  */
 export function Table({ label, name, heads, numbers = [], children }) {
   return (
     <div className="table-scroll" role="region" aria-label={label} tabIndex={0}>
-      <table className="admin-table" data-testid={name}>
+      <table
+        className={heads.length > FEW ? "admin-table cards" : "admin-table"}
+        data-testid={name}
+        style={headStyle(heads)}
+      >
         <thead>
           <tr>
             {heads.map((head, index) => (

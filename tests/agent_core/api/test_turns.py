@@ -124,6 +124,10 @@ async def test_queued_messages_outlive_a_stop_and_a_failure(path: Path, end: str
                 await api.stop_thread(thread.id)
             assert (await finished(api, thread)).status == ("stopped" if end == "stop" else "failed")
             await follower.agrees()
+            (held,) = [span for span in await api.timeline(thread.id) if span.kind == "queued"]
+            assert (held.status, held.ended_at is not None) == ("stopped", True), (
+                "it does not wait for a worker"
+            )
             await api.send_message(thread.id, "c")
             assert (await finished(api, thread)).status == "completed"
             said = [text for text in await texts(api, thread) if text != "x"]

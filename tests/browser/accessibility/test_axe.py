@@ -152,6 +152,7 @@ def open_palette(tab: Chat) -> None:
 def open_share(tab: Chat) -> None:
     """Open the share menu of the thread, with a link created."""
     tab.by("share-menu").click()
+    tab.by("menu-share").click()
     expect(tab.by("share-link")).to_be_visible()
 
 

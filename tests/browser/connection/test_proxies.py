@@ -66,6 +66,7 @@ def use(tab: Chat, provider: Provider, url: str) -> None:
     )
 
     tab.by("share-menu").click()
+    tab.by("menu-share").click()
     tab.by("share").click()
     link = tab.by("share-link").input_value()
     assert link.startswith(f"{url}/share/")

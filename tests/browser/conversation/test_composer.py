@@ -167,16 +167,21 @@ def test_queued_message_is_taken_back_or_sent_at_once(
     tab = open_tab()
     tab.send("Count")
     tab.wait_for_half()
-    for text in ("Worse", "Last", "Better"):
+    for text in ("Worse", "Last", "Better", "Never"):
         tab.by("composer").fill(text)
         tab.by("composer").press("Enter")
     waiting = tab.page.locator('[data-queued="true"]')
+    expect(waiting).to_have_count(4)
+    waiting.last.get_by_test_id("withdraw").click()
     expect(waiting).to_have_count(3)
     tab.by("composer").fill("and a draft")
     waiting.first.get_by_test_id("take-back").click()
     expect(tab.by("composer")).to_have_value("Worse\n\nand a draft")
     expect(tab.by("composer")).to_be_focused()
     expect(waiting).to_have_count(2)
+    expect(waiting.first.get_by_test_id("queue-state")).to_have_text("Queued")
+    tab.by("stop").click()
+    expect(waiting.first.get_by_test_id("queue-state")).to_have_text("On hold: the answer was stopped")
 
     waiting.filter(has_text="Better").get_by_test_id("send-now").click()
 

@@ -124,13 +124,14 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
     expect(tab.by("vote-up")).to_have_attribute("aria-pressed", "true")
     tab.by("share-menu").click()
     with tab.page.expect_download() as download:
-        tab.by("export-md").click()
+        tab.by("menu-export-md").click()
     text = download.value.path().read_text()
     assert re.fullmatch(
         r"# Share this\n\n## You · .*\n\nShare this\n\n## Assistant · .*\n\nWith pleasure\.\n", text
     )
 
     tab.by("share-menu").click()
+    tab.by("menu-share").click()
     tab.by("share").click()
     link = tab.by("share-link").input_value()
     reader = tab.page.context.new_page()
@@ -150,6 +151,7 @@ def test_a_thread_is_read_by_its_link_until_that_is_taken_back(
 
     tab.wait_until("completed")
     tab.by("share-menu").click()
+    tab.by("menu-share").click()
     tab.by("unshare").click()
     expect(tab.by("share-link")).to_have_count(0)
     expect(reader.get_by_test_id("page-note")).to_contain_text("no longer shared")

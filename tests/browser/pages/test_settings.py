@@ -52,7 +52,7 @@ def test_a_chat_that_was_exported_is_imported(
     original = tab.page.url
     tab.by("share-menu").click()
     with tab.page.expect_download() as download:
-        tab.by("export-json").click()
+        tab.by("menu-export-json").click()
     kept = tmp_path / "kept.json"
     download.value.save_as(kept)
     tab.go("/settings")

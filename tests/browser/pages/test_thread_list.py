@@ -87,6 +87,12 @@ def do(tab: Chat, title: str, what: str) -> None:
     tab.by(f"menu-{what}").click()
 
 
+def do_here(tab: Chat, what: str) -> None:
+    """Choose an item from the menu of the open chat."""
+    tab.by("share-menu").click()
+    tab.by(f"menu-{what}").click()
+
+
 def scroll_to_the_end(tab: Chat) -> None:
     """Scroll down the list until it shows the oldest thread; reaching the end loads the next page."""
     last, end = row(tab, f"Number {MANY - 1}"), "list => list.scrollTo(0, list.scrollHeight)"
@@ -183,11 +189,13 @@ def test_a_new_name_and_the_archive_are_seen_in_every_tab(open_tab: OpenTab) -> 
 
 
 @in_production
-def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server, open_tab: OpenTab) -> None:
+def test_the_menu_of_the_open_chat_does_what_its_row_does_and_what_was_deleted_comes_back(
+    server: Server, open_tab: OpenTab
+) -> None:
     tab, other = open_tab(f"/chat/{thread_id(8)}", fresh=True), open_tab()
     take_time(tab)
     expect(tab.prompts).to_have_text(re.compile("Word 8"))
-    do(tab, "Number 8", "delete")
+    do_here(tab, "delete")
     put_off(server, thread_id(8))
     expect(row(tab, "Number 8")).to_have_count(0)
     expect(row(other, "Number 8")).to_have_count(0)
@@ -199,6 +207,24 @@ def test_deleted_thread_comes_back_with_undo_and_is_opened_again(server: Server,
     expect(tab.prompts).to_have_text(re.compile("Word 8"))
     expect(row(other, "Number 8")).to_be_visible()
     expect(tab.by("toast")).to_have_count(0)
+
+    tab.by("share-menu").click()
+    entries = tab.by("menu-box").get_by_role("menuitem").all_inner_texts()
+    tab.by("share-menu").click()
+    expect(tab.by("menu-box")).to_have_count(0)
+    row(tab, "Number 8").hover()
+    row(tab, "Number 8").get_by_test_id("thread-menu").click()
+    assert tab.by("menu-box").get_by_role("menuitem").all_inner_texts() == entries
+    tab.page.keyboard.press("Escape")
+    do_here(tab, "edit")
+    tab.by("rename").fill("The eighth")
+    tab.by("rename").press("Enter")
+    expect(tab.by("title")).to_have_text("The eighth")
+    expect(row(other, "The eighth")).to_be_visible()
+    do_here(tab, "archive")
+    expect(row(other, "The eighth")).to_have_count(0)
+    tab.by("undo").click()
+    expect(row(other, "The eighth")).to_be_visible()
 
 
 @in_production

@@ -21,12 +21,12 @@ from agent_core.support.clock import as_datetime
 from agent_core.testing import Reasoning, ToolUse
 from chat_app.demo.tools import demo_tools
 from chat_app.files.uploads import MAX_IMPORT, routes
-from chat_app.messages.markdown_export import to_markdown
 from chat_app.messages.message_actions import Actions
 from chat_app.plain_text import file_name
 from chat_app.session.service import Service
 from chat_app.sharing.shared_thread import Shared
 from chat_app.thread.follower import Follower
+from chat_app.thread.markdown_export import to_markdown
 from tests.chat_app.support import Serve, Tab
 
 MAIL = {"to": "ada@example.org", "subject": "Hi", "body": "Hello"}
@@ -48,12 +48,11 @@ def downloaded(event: Any) -> tuple[str, str]:
 async def test_an_exported_thread_contains_all_its_parts(serve: Serve, tab: Tab) -> None:
     turns = [[Reasoning("Let me see."), ToolUse("calculator", {"expression": "6*7"}, "c")], ["It is **42**."]]
     async with serve(turns, demo_tools(Path())) as shared:
-        actions = await tab.thread.get_state(Actions)
         await tab.thread.send("What is 6*7?", "msg_1", [])
         await shared.api.wait_until_idle(tab.thread.open_id, 20)
-        await actions.share()
+        await tab.threads.share(tab.thread.open_id)
 
-        name, text = downloaded(await actions.export({"user": "Du"}))
+        name, text = downloaded(await tab.threads.export(tab.thread.open_id, {"user": "Du"}))
         assert name == "What is 67.md"
         for piece in (
             "# What is 6*7?",
@@ -120,11 +119,11 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
     serve: Serve, tab: Tab, tmp_path: Path
 ) -> None:
     async with serve([[ToolUse("send_email", MAIL, "c")], ["Sent."]], demo_tools(tmp_path)) as shared:
-        actions, reader = await tab.thread.get_state(Actions), await tab.thread.get_state(Shared)
+        reader = await tab.thread.get_state(Shared)
         part = await shared.api.add_file(b"words", media_type="text/plain", filename="a b.txt")
         await tab.thread.send("Mail Ada", "msg_1", [part])
         await tab.read(shared, lambda: tab.thread.needs_person)
-        await actions.share()
+        await tab.threads.share(tab.thread.open_id)
         await tab.read(shared, lambda: tab.thread.share != "")
 
         await follow_shared(shared, reader, tab.thread.share, lambda: len(reader.turn) == 2)
@@ -136,7 +135,7 @@ async def test_a_link_shows_the_thread_to_be_read_until_it_is_taken_back(
         async with httpx.AsyncClient(transport=httpx.ASGITransport(routes), base_url="http://chat") as client:
             path = prompt.files[0].path
             assert (await client.get(path)).content == b"words"
-            await actions.unshare()
+            await tab.threads.unshare(tab.thread.open_id)
             assert (await client.get(path)).status_code == 404
         with pytest.raises(ThreadNotFoundError):
             await follow_shared(shared, reader, tab.thread.share, lambda: False)

@@ -124,6 +124,9 @@ async def test_queued_message_is_taken_back_with_its_files_and_can_be_sent_again
         await actions.take_back("msg_2")
         assert "does not wait" in tab.thread.notice
         assert tab.thread.returned == back
+        await tab.thread.send("Never mind", "msg_4", [])
+        await actions.withdraw("msg_4")
+        assert tab.thread.returned == back
         await tab.thread.send(back.text, "msg_3", back.files)
         await actions.send_now("msg_3")
         await tab.read(shared, lambda: tab.thread.status == "completed")

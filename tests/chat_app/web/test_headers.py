@@ -19,7 +19,10 @@ async def plain(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     own = {"Content-Security-Policy": "sandbox", "Cache-Control": "private", "Referrer-Policy": "no-referrer"}
-    return PlainTextResponse("a file", headers=own)
+    response = PlainTextResponse("a file", headers=own)
+    for name in ("Accept-Encoding", "Origin, Accept-Encoding", "Origin"):
+        response.headers.append("Vary", name)
+    return response
 
 
 async def away(request: Request) -> Response:
@@ -52,6 +55,7 @@ def test_answers_keep_the_headers_they_have() -> None:
     assert headers["cache-control"] == "private"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-content-type-options"] == "nosniff"
+    assert client().get("/file").headers.get_list("vary") == ["Accept-Encoding, Origin"]
 
 
 @pytest.mark.parametrize("base_path", ["", "/agents"])

@@ -32,6 +32,7 @@ def palette_finds_nothing(tab: Chat) -> None:
 
 def share_menu(tab: Chat) -> None:
     tab.by("share-menu").click()
+    tab.by("menu-share").click()
     share, link = tab.by("share"), tab.by("share-link")
     expect(share.or_(link)).to_be_visible()
     if share.is_visible():
