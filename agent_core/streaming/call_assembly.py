@@ -61,6 +61,10 @@ class Call:
             merge_metadata(self.metadata, delta.metadata)
 
 
+_EMPTY = ("{}", "[]", "null", '""')
+"""Values with which some servers begin a call whose arguments they send later."""
+
+
 class CallAssembly:
     """Assembly of the tool calls of one answer; `calls` has them in the order of their first fragments."""
 
@@ -175,8 +179,8 @@ def _is_json(text: str) -> bool:
 
 
 def _fills(call: Call, delta: ToolCallDelta) -> bool:
-    """Return whether a fragment has arguments that replace an empty object."""
-    return not delta.name and call.text.strip() == "{}" and delta.arguments.lstrip().startswith("{")
+    """Return whether a fragment has arguments that replace an empty value."""
+    return not delta.name and call.text.strip() in _EMPTY and delta.arguments.lstrip().startswith("{")
 
 
 def _ends_of_objects(text: str) -> list[int]:

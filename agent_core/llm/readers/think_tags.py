@@ -24,10 +24,13 @@ _TAGS = {
     "◁think▷": "◁/think▷",  # Kimi
     "<|start_thinking|>": "<|end_thinking|>",  # Command
     "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel>thought": "<channel|>",  # Gemma
+    # Harmony, of gpt-oss
+    "<|channel|>analysis<|message|>": "<|end|><|start|>assistant<|channel|>final<|message|>",
 }
 """Closing tags by opening tag, in lower case."""
 
-_LONGEST = max(map(len, _TAGS))
+_LONGEST = max(map(len, [*_TAGS, *_TAGS.values()]))
 _BEFORE = re.compile(r"^[\s\u200b\u2060\ufeff]+")
 
 _CLOSING = re.compile("|".join(map(re.escape, _TAGS.values())), re.I)

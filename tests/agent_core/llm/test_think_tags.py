@@ -29,6 +29,11 @@ CASES: dict[str, Said] = {
     "<seed:think>Hm</seed:think>Hi": [("reasoning", "Hm"), ("text", "Hi")],
     "<antThinking>Hm</antThinking>Hi": [("reasoning", "Hm"), ("text", "Hi")],
     "<|START_THINKING|>Hm<|END_THINKING|>Hi": [("reasoning", "Hm"), ("text", "Hi")],
+    "<|channel>thought\nHm<channel|>Hi": [("reasoning", "Hm"), ("text", "Hi")],
+    "<|channel|>analysis<|message|>Hm<|end|><|start|>assistant<|channel|>final<|message|>Hi": [
+        ("reasoning", "Hm"),
+        ("text", "Hi"),
+    ],
     "<think>\n\n</think>\n": [],
     "<think>a</think>\n<think>b</think>Hi": [("reasoning", "ab"), ("text", "Hi")],
     "<think>Hm </thinking> so</think>Hi": [("reasoning", "Hm </thinking> so"), ("text", "Hi")],

@@ -41,6 +41,11 @@ ODD: dict[str, list[Json]] = {
         call(index=1, id="y", function={"name": "clock", "arguments": None}),
         call(index=1, function={"name": "", "arguments": '{"n": 2}'}),
     ],
+    "null first": [
+        call(index=0, id="x", function={"name": "clock", "arguments": "null"}),
+        call(index=0, function={"arguments": '{"n": 1}'}),
+        call(index=1, id="y", function={"name": "clock", "arguments": '{"n": 2}'}),
+    ],
     "an index as text": [
         call(index=str(n), id=f"x{n}", function={"name": "clock", "arguments": f'{{"n": {n + 1}}}'})
         for n in (0, 1)
