@@ -28,6 +28,7 @@ from chat_app.server.setting_values import Reach
 LOOK_INTERVAL = 2.0  # seconds between two looks at the rows, which any process may have changed
 START_WAIT = 3.0  # seconds for which a start waits for the servers; slower ones are connected later
 _CONNECT_TIMEOUT = 10.0  # seconds to connect to a server and list its tools
+_PERSONAL_TIMEOUT = 30.0  # the same if a grant is renewed first, perhaps by a process that dies meanwhile
 _TEST_TIMEOUT = 5.0  # the same in a test, for which a person waits
 _log = get_logger(__name__)
 R = TypeVar("R")
@@ -229,7 +230,7 @@ class AddedServers:
             name=row.name,
             prefix=row.name,
             grants=lambda user_id: RowGrant(self._database, row.id, user_id, self._clock()),
-            start_timeout=_CONNECT_TIMEOUT,
+            start_timeout=_PERSONAL_TIMEOUT,
             trust_hints=row.approval == "hints",
             on_listed=keep,
             may_reach=self._may_reach(),
