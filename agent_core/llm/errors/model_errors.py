@@ -35,13 +35,14 @@ _TOO_LONG = re.compile(
     r"|must have (?:less|fewer) than \d+ tokens|input token count .{0,80}exceeds|too many (?:input )?tokens"
     r"|reduce the length|input length should be|token limit exceeded|context size exceeded"
     r"|\b(?:prompt|inputs?|context)\b[^.;]{0,40}\b(?:length|window|tokens?)\b[^.;]{0,40}"
-    r"\b(?:exceeds?|greater than|longer than|larger than|only supports?)\b"
-    r"|context[_-](?:window|length|size|limit)[_-]exceeded|context[_-]too[_-]long|too long to fit|n_keep .{0,20}n_ctx"
+    r"\b(?:exceed(?:s|ing)?|greater than|longer than|larger than|only supports?|must be <=)(?!\w)"
+    r"|context[ _-](?:window|length|size|limit)[ _-]exceeded|context[_-]too[_-]long|too long to fit|n_keep .{0,20}n_ctx"
     r"|reached (?:the )?context (?:length|size|limit)|the model'?s context is"
     r"|tokens to keep [^.;]{0,60}context|`inputs` tokens|`truncate` must be|maximum supported sequence"
     r"|\b(?:prompt|inputs?|sequence length|conversation|(?:total|number|sum)(?: number)? of (?:\w+ )?tokens"
     r"|total tokens)\b(?! ?(?:name|id)\b)[^.;]{0,60}\bexceeds? (?:the )?(?:model'?s? )?(?:max|maximum|limit|context)\b"
-    r"|must not exceed (?:the )?context|(?:token|输入|上下文)[^。;\n]{0,30}(?:超过|超出)",
+    r"|must not exceed (?:the )?context|(?:token|输入|上下文)[^。;\n]{0,30}(?:超过|超出)|(?:prompt|输入|上下文) ?超长"
+    r"|max size: \d+ tokens",
     re.I,
 )
 _LONG_FIELD = re.compile(r"string too long\. expected a string with maximum length", re.I)

@@ -29,10 +29,11 @@ _N = r"(?P<limit>\d[\d,_]*)(?P<thousands> ?k\b)?"
 _LIMITS = tuple(
     re.compile(pattern, re.I | re.S)
     for pattern in (
+        r"\bn_ctx:\s*" + _N,
         r"context limit:[^>]{0,80}>\s*" + _N,
         r"\d[\d,_]{2,}\)?(?: tokens)?\s*[>/]=?\s*(?:n_ctx \()?(?=\d{3})" + _N,
         r"should be \[\d+,\s*" + _N,
-        r">\s*" + _N + r" maximum",
+        r">\s*" + _N + r" (?:maximum|limit)",
         _N + r" (?:tokens? )?(?:maximum|max) (?:context|model)",
         r"must be <=? ?" + _N,
         r"must have (?:less|fewer) than " + _N + " tokens",
@@ -42,7 +43,7 @@ _LIMITS = tuple(
         r"\bmax(?:imum)?(?: (?:input|prompt|total|number of|context))* tokens(?: is|:)? " + _N,
         r"less than " + _N + r"\. given",
         r"context is (?:only )?" + _N,
-        r"(?:cannot exceed|exceeds? the limit of|only supports?|greater than|longer than)"
+        r"(?:cannot exceed|exceed(?:s|ing)? the limit of|the maximum is|only supports?|greater than|longer than)"
         r"[^.;\d]{0,40}?" + _N,
         r"(?:maximum|max|model|context|available|configured|token)\b[^.;\d]{0,60}?"
         r"\b(?:length|size|window|limit)\b[^.;\d]{0,30}?" + _N,

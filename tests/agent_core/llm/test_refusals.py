@@ -54,6 +54,18 @@ WINDOWS = {
         "length of only 4096 tokens, which is not enough.",
         NamedWindow(4096, 9000),
     ),
+    "LM Studio, n_ctx": (
+        "The number of tokens to keep from the initial prompt is greater than the context length (n_keep: 9000>= "
+        "n_ctx: 8192). Try to load the model with a larger context length, or provide a shorter input.",
+        NamedWindow(8192, 9000),
+    ),
+    "in few words": ("Prompt has 9000 tokens, exceeding the limit of 8192 tokens.", NamedWindow(8192, 9000)),
+    "Together": (
+        "The input length (9000 tokens) plus max_tokens 512 must be <= 8193",
+        NamedWindow(8193, 9000),
+    ),
+    "GitHub": ("Request body too large for gpt-4o model. Max size: 8000 tokens.", NamedWindow(8000)),
+    "in thousands": ("Context length exceeded: 9k tokens > 8k limit", NamedWindow(8000, 0)),
     "Ollama": ("prompt too long; exceeded max context length by 500 tokens", NamedWindow(excess=500)),
     "Mistral": (
         "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length",
