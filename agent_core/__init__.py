@@ -11,6 +11,7 @@ from agent_core.context.thread_title import ModelTitle
 from agent_core.domain.events.outbox_events import DeadLetter, OutboxEvent, OutboxStatus
 from agent_core.domain.limits import Budget, BudgetUse, Limit, LimitUse
 from agent_core.domain.messages import Message, SearchHit, Thread, Update
+from agent_core.domain.turn_options import TurnOptions
 from agent_core.mcp import McpServer, ToolOverrides, mcp_tools
 from agent_core.outbox import Outbox, Webhook
 from agent_core.public_api import define_agent_api
@@ -63,6 +64,7 @@ __all__ = [
     "ToolContext",
     "ToolOverrides",
     "Trigger",
+    "TurnOptions",
     "Update",
     "Webhook",
     "Worker",

@@ -56,6 +56,7 @@ TEMPLATES = {
     "model_failed": "The model {model} failed without an error message.",
     "model_failed_with_status": "The model {model} failed without an error message (status {status}).",
     "provider_gave_no_reason": "The provider reported an error without a message.",
+    "answer_not_in_form": "The answer of the model {model} does not have the form that was asked for: {problem}.",
     "answer_incomplete": "The provider's answer broke off before it was complete. Try again.",
     "message_exceeds_window": "The newest message, with what cannot be left out, needs about {needed} tokens, "
     "and {model} takes {limit}. Shorten the message or start a new thread.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent_core.agent import NOBODY, CallContext
@@ -19,6 +20,7 @@ from agent_core.api.base import (
 )
 from agent_core.domain.field_limits import MAX_MESSAGES, MAX_QUERY, check_count, check_number, check_text
 from agent_core.domain.messages import Thread
+from agent_core.domain.turn_options import TurnOptions
 from agent_core.domain.validation import clean_text
 from agent_core.errors import ValidationError
 from agent_core.store.reads import thread_list
@@ -43,6 +45,7 @@ class ThreadMethods(ApiBase):
         thread_id: str | None = None,
         message_id: str | None = None,
         agent: str | None = None,
+        options: TurnOptions | None = None,
         ctx: CallContext | None = None,
     ) -> Thread:
         """Create a thread; it runs at once if a prompt is given or `auto_start` is true.
@@ -56,6 +59,7 @@ class ThreadMethods(ApiBase):
             thread_id: the id of the thread; None: a new id.
             message_id: the id of the prompt's message; None: a new id.
             agent: the name of a registered agent; None: the agent of this API.
+            options: what the caller asks for in the first turn beyond the agent.
             ctx: the caller, who owns the thread.
 
         Raises:
@@ -70,6 +74,8 @@ class ThreadMethods(ApiBase):
         run = auto_start if auto_start is not None else prompt is not None
         if run and not new:
             raise ValidationError("auto_start needs a prompt or messages to answer.")
+        if new and options is not None:
+            new[-1] = replace(new[-1], options=options.as_json())
         thread_id = checked_id(thread_id, "thread")
         sent = new[-1].id if prompt is not None and message_id is not None else None
         writer = self.store.writer

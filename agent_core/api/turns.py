@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from agent_core.agent import CallContext
 from agent_core.api.base import ApiBase, Prompt, known_id
 from agent_core.domain.messages import Message, Thread
+from agent_core.domain.turn_options import TurnOptions
 from agent_core.store.database.transaction import Tx
 from agent_core.store.threads import queued_messages, thread_row
 from agent_core.store.turns import branches, turns
@@ -26,6 +28,7 @@ class TurnMethods(ApiBase):
         when_busy: WhenBusy = "reject",
         after: str | None = None,
         metadata: dict[str, Any] | None = None,
+        options: TurnOptions | None = None,
         ctx: CallContext | None = None,
     ) -> Message:
         """Store a user's message and run the thread.
@@ -40,6 +43,7 @@ class TurnMethods(ApiBase):
             after: the id of the message that the new one follows, in any branch; shown messages behind it are put
                 aside. "": the new message is the first. None: it follows the last one.
             metadata: plain JSON for the application.
+            options: what the caller asks for in this turn beyond the agent; a queued message loses them.
 
         Raises:
             ValidationError: the prompt is blank, too long or has invalid parts.
@@ -51,6 +55,8 @@ class TurnMethods(ApiBase):
         await self._authorize(ctx, thread_id)
         await self._prepare_send(thread_id, when_busy, after is None)
         new = await self._prompt(ctx, prompt, message_id, metadata)
+        if options is not None:
+            new = replace(new, options=options.as_json())
         run = self.store.writer.run
         if after is not None:
             stored = await run(branches.send_after, thread_id, after and known_id(after), new, when_busy)

@@ -217,6 +217,25 @@ class ModelAdapter(Protocol):
         ...
 
 
+class FormattingModel(ModelAdapter, Protocol):
+    """Adapter whose model can be held to a form of its answer; the method is optional.
+
+    Without it, or if it returns False, the form is asked for in words, at the end of the system prompt.
+    """
+
+    async def takes_format(
+        self, answer_format: dict[str, Any], options: Mapping[str, Any], *, has_tools: bool
+    ) -> bool:
+        """Return whether requests take the form as the option `response_format`, in OpenAI's form.
+
+        Args:
+            answer_format: see `TurnOptions.answer_format`.
+            options: the other options of the request.
+            has_tools: whether the request has tools.
+        """
+        ...
+
+
 class SizedModel(ModelAdapter, Protocol):
     """Adapter that knows its model's context window; both methods are optional.
 

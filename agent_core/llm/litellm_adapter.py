@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -116,6 +117,29 @@ class LitellmModel:
     def refused_tools(self, tools: Sequence[dict[str, Any]]) -> dict[str, str]:
         """Return the reason for each tool, in OpenAI's form, that this model does not accept, by name."""
         return refused_tools(tools, self._rules(loaded(), self.options))
+
+    async def takes_format(
+        self, answer_format: dict[str, Any], options: Mapping[str, Any], *, has_tools: bool
+    ) -> bool:
+        """Return whether the provider itself takes a form of the answer; see `FormattingModel`.
+
+        litellm turns the form into a tool for some models, whose answer would be a call of that tool.
+        """
+        litellm = await litellm_module()
+        known = {**self.options, **options}
+        rules = self._rules(litellm, known)
+        is_schema = answer_format["type"] == "json_schema"
+        if (has_tools and not rules.format_with_tools) or (is_schema and not rules.schemas):
+            return False
+        provider, model = _provider_of(litellm, self.name, known)
+        try:
+            about: dict[str, Any] = {"model": model, "custom_llm_provider": provider, "drop_params": True}
+            plain: dict[str, Any] = litellm.get_optional_params(**about)
+            sent = litellm.get_optional_params(**about, response_format=copy.deepcopy(answer_format))
+        except Exception:  # it raises various classes for a model that it does not know
+            return False
+        changed = {name for name, value in sent.items() if plain.get(name) != value}
+        return bool(changed - {"json_mode"}) and changed.isdisjoint(("tools", "fake_stream"))
 
     def _rules(self, litellm: Any, options: Mapping[str, Any]) -> Rules:
         provider, model = _provider_of(litellm, self.name, options)

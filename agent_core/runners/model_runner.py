@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from agent_core.agent import Agent, AnyAgent
 from agent_core.context.provider_messages import to_provider
 from agent_core.domain.messages import Chunk, CommittedMessage
+from agent_core.domain.turn_options import TurnOptions
 from agent_core.domain.validation import clean_words
 from agent_core.domain.wake_ups.wake_up_key import WakeUpKey
 from agent_core.errors import (
@@ -33,6 +35,7 @@ from agent_core.runners.journal import Journal
 from agent_core.runners.request_builder import PreparedRequest, RequestBuilder
 from agent_core.runners.step_record import new_calls, stored_parts, usage_of, usage_of_failure
 from agent_core.runners.title_runner import TitleRunner
+from agent_core.runners.turn_agent import check_answer, for_turn, is_client_tool
 from agent_core.sentences import info_of, sentence
 from agent_core.store.database.transaction import FenceLost
 from agent_core.store.store import Store
@@ -53,10 +56,14 @@ _WRITE_RETRY_INTERVAL = 0.5  # seconds between attempts to write an answer
 
 @dataclass(slots=True)
 class _Attempt:
-    """One attempt at one model step: the request, where its chunks go, and whether it is committed."""
+    """One attempt at one model step: the request, where its chunks go, and whether it is committed.
+
+    The agent is fitted to the options of the turn.
+    """
 
     claim: Claim
     agent: Agent
+    options: TurnOptions | None
     request: PreparedRequest
     flusher: Flusher
     files: ResponseFiles
@@ -158,6 +165,8 @@ class ModelRunner:
         if claim.steps >= agent.max_steps:
             raise StepLimitError(sentence("step_limit_reached", count=claim.steps, agent=agent.name))
         history = await self._history(claim, agent)
+        options = TurnOptions.of(claim.options)
+        agent = await for_turn(agent, options, history)
         if not await self._admission.admit(claim, agent, history):
             return None
         task = asyncio.current_task()
@@ -167,7 +176,7 @@ class ModelRunner:
         request = await self._requests.prepare(agent, claim.thread_id, history)
         await self._admission.prepared(claim, agent, request)
         files = ResponseFiles(self._writer, claim)
-        return _Attempt(claim, agent, request, flusher, files)
+        return _Attempt(claim, agent, options, request, flusher, files)
 
     async def _history(self, claim: Claim, agent: Agent) -> History:
         """Return the history from the cache, or from the rows where the cache does not hold."""
@@ -222,11 +231,13 @@ class ModelRunner:
             taken_ids=attempt.request.history.call_ids,
             include_tool_input_deltas=attempt.agent.streaming.include_tool_input_deltas,
             opening=attempt.request.opening,
+            is_client_tool=partial(is_client_tool, attempt.agent),
         )
         try:
             async with contextlib.aclosing(chunks):
                 async for event in chunks:
                     if isinstance(event, StepResult):
+                        check_answer(attempt.options, event, attempt.agent.model)
                         parts = attempt.files.with_stored_urls(event.parts)
                         result = event if parts is event.parts else replace(event, parts=parts)
                         await shielded(self._commit(attempt, result))

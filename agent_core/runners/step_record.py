@@ -7,13 +7,14 @@ import json
 from dataclasses import asdict
 
 from agent_core.agent import Agent, AnyAgent
+from agent_core.context.provider_messages import INVALID_ARGUMENTS
 from agent_core.domain.messages import Part
 from agent_core.domain.model_adapter import Usage
 from agent_core.domain.states import CallStatus
 from agent_core.domain.tool_name_match import find_tool
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.sentences import sentence
-from agent_core.store.database.sql import dump
+from agent_core.store.database.sql import dump, load
 from agent_core.store.tool_calls.calls import NewCall
 from agent_core.streaming.model_step import StepResult, ToolRequest
 from agent_core.support.plain_json import is_finite
@@ -47,6 +48,8 @@ def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
         error = sentence("tool_not_found", tool=request.name, tools=known)
         return NewCall(request.id, request.name, _as_json(request.arguments), CallStatus.FAILED, error)
     tool = agent.tools[name]
+    if tool.kind == "client":
+        return NewCall(request.id, name, _for_client(request.arguments), CallStatus.WAITING)
     try:
         arguments = parse_arguments(tool, request.arguments)
     except ValidationError as error:
@@ -54,6 +57,12 @@ def _new_call(agent: Agent, request: ToolRequest) -> NewCall:
         return NewCall(request.id, name, text, CallStatus.FAILED, words_of(error))
     status = CallStatus.APPROVAL if tool.needs_approval else CallStatus.PENDING
     return NewCall(request.id, name, dump(arguments), status)
+
+
+def _for_client(arguments: str) -> str:
+    """Return arguments as the model wrote them, as an object: the caller checks them."""
+    text = _as_json(arguments)
+    return text if isinstance(value := load(text), dict) else dump({INVALID_ARGUMENTS: value})
 
 
 def _as_json(arguments: str) -> str:

@@ -7,7 +7,7 @@ It knows neither the database nor the agent. Its caller persists the chunks as t
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from agent_core.domain.model_adapter import (
     ToolCallDelta,
     Usage,
 )
+from agent_core.domain.turn_options import CLIENT_CALL
 from agent_core.domain.validation import clean_json, clean_text
 from agent_core.errors import ModelError, ValidationError, words_of
 from agent_core.llm.adapter_check import as_model_error, checked_event, open_events, secrets_of
@@ -40,6 +41,10 @@ from agent_core.support.ids import new_id
 from agent_core.tools.provider_tools import HostedCalls, paused_calls, provider_tool_names
 
 _WITHOUT_WIDTH = " \n\u200b\u200c\u200d\u2060\ufeff"
+
+
+def _is_not(_: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ async def model_step(
     taken_ids: Collection[str] = (),
     include_tool_input_deltas: bool = False,
     opening: Sequence[Chunk] = (),
+    is_client_tool: Callable[[str], bool] = _is_not,
 ) -> AsyncGenerator[Chunk | StepResult]:
     """Request the model once; yield chunks as they arrive and one `StepResult` last.
 
@@ -103,6 +109,8 @@ async def model_step(
         taken_ids: ids of the thread's earlier tool calls; a call that repeats one gets a fresh id.
         include_tool_input_deltas: whether to yield the arguments of calls while the model writes them.
         opening: data chunks with which the step begins; they come with the first token, too.
+        is_client_tool: whether a name, as the model writes it, is that of a tool of the turn's caller; its calls get
+            ids of our own.
 
     Raises:
         ModelError: the request failed, its stream ended before the answer was complete, or the answer was
@@ -112,6 +120,7 @@ async def model_step(
     hosted = provider_tool_names(request.provider_tools)
     paused = paused_calls(request.messages)
     step = _Step(adapter.name, taken_ids, include_tool_input_deltas, opening, after_tool, hosted, paused)
+    step.is_client_tool = is_client_tool
     events: AsyncIterator[ModelEvent] | None = None
     try:
         events = open_events(adapter, request)
@@ -176,6 +185,7 @@ class _Step:
         self._sources: dict[str, str] = {}  # titles by URL, in order
         self._usage: Usage | None = None
         self._finish: Finish | None = None
+        self.is_client_tool: Callable[[str], bool] = _is_not
 
     @property
     def usage(self) -> Usage | None:
@@ -289,7 +299,8 @@ class _Step:
         return chunks
 
     def _open_call(self, call: Call, name: str) -> list[Chunk]:
-        id = self._ids[call] = self._free_id(call.given_id or "")
+        id = new_id(CLIENT_CALL) if self.is_client_tool(name) else self._free_id(call.given_id or "")
+        self._ids[call] = id
         call.name = clean_text(name)
         if self._hosted.runs(call.given_id, name):
             return []  # it is shown once its arguments are complete

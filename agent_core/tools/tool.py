@@ -21,7 +21,7 @@ from agent_core.tools.json_schema import JsonSchema
 P = ParamSpec("P", default=...)
 R = TypeVar("R", default=Any, covariant=True)
 Function = Callable[..., Any]
-Kind = Literal["action", "async"]
+Kind = Literal["action", "async", "client"]
 TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Tool names that every provider accepts."""
 
@@ -38,7 +38,8 @@ class Tool(Generic[P, R]):
         args_model: validates the arguments and has their JSON schema: a pydantic model, or a schema from
             outside, for which the handler's first argument is the plain dict.
         handler: the function to run.
-        kind: "action" has its outcome when the handler returns; "async" gets it later, from outside.
+        kind: "action" has its outcome when the handler returns; "async" gets it later, from outside;
+            "client" is the caller's own, whose calls wait for their outcome from the beginning.
         retry: policy for failed attempts; None for no retries.
         timeout: maximum seconds of an attempt; for an async tool, until its outcome.
         rerun_on_interrupt: whether a call whose process died runs again.

@@ -9,6 +9,16 @@ const PIXEL = "data:image/png;base64,iVBORw0KGgo=";
 const user = (content) => [{ role: "user", content }];
 const chat = (content, more, options) =>
   client.chat.completions.create({ model, messages: user(content), ...more }, options);
+const weather = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
+
+// The tool loop: the model asks for the weather, and the client says what it is.
+async function loop(outcome) {
+  const asked = (await chat("weather", { tools: [weather] })).choices[0].message;
+  const said = { role: "tool", tool_call_id: asked.tool_calls[0].id, content: outcome };
+  const messages = [...user("weather"), asked, said];
+  const done = await client.chat.completions.create({ model, messages, tools: [weather] });
+  return done.choices[0].message.content;
+}
 const keyed = (key) => ({ headers: { "Idempotency-Key": key } });
 
 async function calls() {
@@ -22,7 +32,15 @@ async function calls() {
   got.tool = (await chat("look")).choices[0].message.content;
   const picture = { type: "image_url", image_url: { url: PIXEL } };
   got.image = (await chat([{ type: "text", text: "?" }, picture])).choices[0].message.content;
-  got.error = await chat("Hi", { tools: [{ type: "function", function: { name: "f" } }] }).catch((error) => [
+  got.loop = await loop("sunny");
+  const schema = { name: "N", schema: { type: "object", properties: { n: { type: "integer" } } } };
+  const parsed = await client.chat.completions.parse({
+    model,
+    messages: user('{"n": 5}'),
+    response_format: { type: "json_schema", json_schema: schema },
+  });
+  got.json = JSON.parse(parsed.choices[0].message.content);
+  got.error = await chat("Hi", { tools: [{ type: "web_search" }] }).catch((error) => [
     error.status,
     error.code,
     error.param,
@@ -43,9 +61,10 @@ async function calls() {
   return got;
 }
 
-// Two requests during which the server is killed: the first is retried by the client, the second is resumed here.
+// Two requests during which the server is killed: the first has the outcome of a tool, and is retried by the client; the
+// second is resumed here.
 async function survive() {
-  const answer = chat("slow", {}, keyed("npm-slow")).then((done) => done.choices[0].message.content);
+  const answer = loop("slow");
   let id, after;
   let text = "";
   const follow = async (stream) => {

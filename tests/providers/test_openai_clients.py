@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 import pytest_asyncio
+from pydantic import BaseModel
 
 from agent_core.testing import eventually
 from tests.providers.installed import openai_command
@@ -21,6 +22,12 @@ pytestmark = [pytest.mark.provider, pytest.mark.timeout(300), pytest.mark.asynci
 
 SCRIPT = Path(__file__).with_name("openai_client.mjs")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+
+class _Number(BaseModel):
+    n: int
+
+
 Client = Callable[[str, str], Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -69,11 +76,24 @@ async def _text(client: Any, content: Any, **more: Any) -> Any:
     return (await _chat(client, content, **more)).choices[0].message.content
 
 
+async def _loop(client: Any, outcome: str) -> Any:
+    """Let the model ask for the weather, say what it is, and return the answer."""
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    asked = (await _chat(client, "weather", tools=tools)).choices[0].message
+    said = {"role": "tool", "tool_call_id": asked.tool_calls[0].id, "content": outcome}
+    messages = [{"role": "user", "content": "weather"}, asked.to_dict(), said]
+    done = await client.chat.completions.create(model="assistant", messages=messages, tools=tools)
+    return done.choices[0].message.content
+
+
 async def _calls(client: openai.AsyncOpenAI) -> dict[str, Any]:
     stream = await _chat(client, "Hi", stream=True)
     streamed = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
     with pytest.raises(openai.BadRequestError) as caught:
-        await _chat(client, "Hi", tools=[{"type": "function", "function": {"name": "f"}}])
+        await _chat(client, "Hi", tools=[{"type": "web_search"}])
+    parsed: Any = await client.chat.completions.parse(
+        model="assistant", messages=[{"role": "user", "content": '{"n": 5}'}], response_format=_Number
+    )
     key = {"extra_headers": {"Idempotency-Key": "python"}}
     same = [await _chat(client, "Hi", **key) for _ in range(2)]
     ask = client.responses.create
@@ -88,6 +108,8 @@ async def _calls(client: openai.AsyncOpenAI) -> dict[str, Any]:
         "image": await _text(
             client, [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
         ),
+        "loop": await _loop(client, "sunny"),
+        "json": parsed.choices[0].message.parsed.model_dump(),
         "error": [caught.value.status_code, caught.value.code, caught.value.param],
         "once": same[0].id == same[1].id,
         "responses": [response.output_text for response in (first, second, again)],
@@ -96,9 +118,11 @@ async def _calls(client: openai.AsyncOpenAI) -> dict[str, Any]:
 
 
 async def _survive(client: openai.AsyncOpenAI) -> dict[str, Any]:
-    """Make two requests during which the server is killed; the client retries one, and the other is resumed here."""
-    key = {"extra_headers": {"Idempotency-Key": "python-slow"}}
-    answer = asyncio.create_task(_text(client, "slow", **key))
+    """Make two requests during which the server is killed.
+
+    The client retries the one with the outcome of a tool, and the other is resumed here.
+    """
+    answer = asyncio.create_task(_loop(client, "slow"))
     told: list[Any] = []
 
     async def follow(stream: Any) -> Any:
@@ -137,7 +161,9 @@ async def test_client_gets_answers_streams_tools_pictures_and_errors(
         "streamed": '1: "Hi"',
         "tool": "Wait. \n\nIt has seen 1.",
         "image": "1 picture, data:image/png;base64,",
-        "error": [400, "unsupported_parameter", "tools"],
+        "loop": "It has sunny.",
+        "json": {"n": 5},
+        "error": [400, "unsupported_value", "tools[0]"],
         "once": True,
         "responses": ['1: "One"', '2: "Two"', '2: "Two"'],
     }

@@ -1,12 +1,14 @@
 """Serve `POST /chat/completions`.
 
-Tool calls of the agent run on the server. A client would run what it finds in `tool_calls`, so they are shown in a
-field that clients ignore, `server_tool_calls`, and reasoning in `reasoning_content`, which many clients show.
+Tool calls of the agent run on the server. A client would run what it finds in `tool_calls`, so only calls of its own
+tools are there; the agent's are shown in a field that clients ignore, `server_tool_calls`, and reasoning in
+`reasoning_content`, which many clients show.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -17,14 +19,16 @@ from agent_core.agent import CallContext
 from agent_core.domain.messages import Thread
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget, tokens
-from agent_core.http.openai.answers.items import Answer, Item
+from agent_core.http.openai.answers.items import Answer, Item, arguments_of
 from agent_core.http.openai.answers.outcome import Outcome, outcome_of, wait_for
 from agent_core.http.openai.answers.sequence import Sequence as Numbers
 from agent_core.http.openai.answers.telling import Event, Telling, tell
+from agent_core.http.openai.body.asks import chat_options, check_names, kept
+from agent_core.http.openai.body.messages import SentMessages, read_messages
+from agent_core.http.openai.body.parameters import CHAT_IGNORED, CHAT_USED, check_parameters, flag
+from agent_core.http.openai.client_calls import answer_calls
 from agent_core.http.openai.errors import NO_RETRY, RequestError, error_body, failure_of
-from agent_core.http.openai.messages import SentMessages, read_messages
 from agent_core.http.openai.options import Options
-from agent_core.http.openai.parameters import CHAT_IGNORED, CHAT_USED, check_parameters, flag
 from agent_core.http.openai.paths import THREAD_HEADER
 from agent_core.http.openai.turns import Asked, Place, begin, find_thread, idempotency_key
 from agent_core.http.requests import object_of
@@ -55,7 +59,7 @@ class ChatCompletions:
         ctx, body = await self._options.read(request)
         check_parameters(body, CHAT_USED, CHAT_IGNORED)
         with_usage = flag(body.get("stream_options"), "include_usage")
-        sent = _checked(read_messages(body.get("messages")))
+        sent, options = read_messages(body.get("messages")), chat_options(body)
         metadata = object_of(body.get("metadata"))
         given = metadata.get("thread_id") or request.headers.get(THREAD_HEADER)
         thread = None if given is None else await self._thread(given, ctx)
@@ -64,16 +68,15 @@ class ChatCompletions:
             raise RequestError(message, "store", code="unsupported_value")
         model = self._options.models.checked(body.get("model"))
         name = model or (thread.agent if thread else self._api.agent.name)
-        asked = Asked(
-            "chatcmpl",
-            idempotency_key(request),
-            body,
-            sent.messages,
-            model,
-            thread,
-            about={"model": name, "store": body.get("store"), "metadata": metadata},
-        )
-        place = await begin(self._api, asked, ctx)
+        check_names(self._api, name, options)
+        about = {"model": name, "store": body.get("store"), "metadata": metadata}
+        key = idempotency_key(request)
+        if answers := sent.answers_at_end():
+            place = await answer_calls(self._api, answers, options, ctx, "messages")
+        else:
+            given = _checked(sent).messages, model, thread
+            asked = Asked("chatcmpl", key, body, *given, about=about | kept(options), options=options)
+            place = await begin(self._api, asked, ctx)
         is_sendable = place.thread_id.isascii() and place.thread_id.isprintable()
         headers = {THREAD_HEADER.lower(): place.thread_id} if is_sendable else {}
         if body.get("stream"):
@@ -94,7 +97,8 @@ class ChatCompletions:
         if (failure := _failure(outcome)) is not None:
             status, body = failure
             return JSONResponse(body, status, headers | NO_RETRY)
-        message = {"role": "assistant", "content": outcome.answer.text, "refusal": None}
+        text = outcome.answer.text or (None if outcome.status == "calls" else "")
+        message = {"role": "assistant", "content": text, "refusal": None}
         body = _head(place, "chat.completion") | {
             "choices": [
                 {
@@ -115,7 +119,7 @@ class ChatCompletions:
     ) -> AsyncGenerator[str]:
         """Yield the chunks of the answer, framed."""
         head = _head(place, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
-        telling = Telling(ChatForm(), Numbers())
+        telling = Telling(ChatForm(), Numbers(), is_json=place.is_json)
         try:
             yield framed(head | _choice({"role": "assistant", "content": ""}))
             async for event in tell(self._api, place, telling, ctx):
@@ -139,16 +143,27 @@ class ChatCompletions:
 
 def _checked(sent: SentMessages) -> SentMessages:
     if not sent.messages or sent.messages[-1].role != "user":
-        raise RequestError("The last of the messages must be the user's.", "messages", code="invalid_value")
+        message = (
+            "The last of the messages must be the user's, or the outcomes of tool_calls of the answer before."
+        )
+        raise RequestError(message, "messages", code="invalid_value")
     return sent
 
 
 class ChatForm:
-    """Form of the events of chat completions; `_delta` makes the deltas of chunks from them."""
+    """Form of the events of chat completions; `_delta` makes the deltas of chunks from them.
+
+    Entries of lists have an `index`, by which OpenAI's Python client joins deltas: what is told twice has two.
+    """
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
 
     def begin(self, item: Item, number: int) -> list[Event]:
         """Return the tool call that begins; texts have no event."""
-        return [{"type": "call-begin", "call": _call(item, begins=True)}] if item.kind == "call" else []
+        if item.is_client:
+            return [self._listed("tool_calls", [client_call(item)])]
+        return [self._listed("server_tool_calls", [_call(item, begins=True)])] if item.kind == "call" else []
 
     def delta(self, item: Item, number: int, text: str, *, follows: bool) -> Event:
         """Return more text; texts are separated as in `Message.text`."""
@@ -158,8 +173,23 @@ class ChatForm:
     def end(self, item: Item, number: int) -> list[Event]:
         """Return the tool call with its outcome, or the sources of a text."""
         if item.kind == "call":
-            return [{"type": "call-end", "call": _call(item)}]
-        return [{"type": "sources", "annotations": _annotations([item])}] if item.sources else []
+            return [] if item.is_client else [self._listed("server_tool_calls", [_call(item)])]
+        return [self._listed("annotations", _annotations([item]))] if item.sources else []
+
+    def _listed(self, name: str, entries: list[dict[str, Any]]) -> Event:
+        """Return the event for more entries of a list."""
+        first = self._counts[name]
+        self._counts[name] += len(entries)
+        return {
+            "type": name,
+            "entries": [{"index": first + place, **one} for place, one in enumerate(entries)],
+        }
+
+
+def client_call(item: Item) -> dict[str, Any]:
+    """Return a call of a tool of the client."""
+    function = {"name": item.name, "arguments": arguments_of(item)}
+    return {"id": item.id, "type": "function", "function": function}
 
 
 def _call(item: Item, *, begins: bool = False) -> dict[str, Any]:
@@ -177,9 +207,7 @@ def _delta(event: Event) -> dict[str, Any]:
         return {"content": event["delta"]}
     if event["type"] == "reasoning":
         return {"reasoning_content": event["delta"]}
-    if event["type"] == "sources":
-        return {"annotations": event["annotations"]}
-    return {"server_tool_calls": [event["call"]]}
+    return {event["type"]: event["entries"]}
 
 
 def _annotations(items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -193,10 +221,11 @@ def _annotations(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 def _extras(answer: Answer) -> dict[str, Any]:
     thoughts = "\n\n".join(item.text for item in answer.items if item.kind == "reasoning" and item.text)
-    calls = [_call(item) for item in answer.items if item.kind == "call" and item.is_known]
+    calls = [item for item in answer.items if item.kind == "call" and item.is_known]
     found = {
+        "tool_calls": [client_call(item) for item in calls if item.is_client],
         "reasoning_content": thoughts,
-        "server_tool_calls": calls,
+        "server_tool_calls": [_call(item) for item in calls if not item.is_client],
         "annotations": _annotations(answer.items),
     }
     return {name: value for name, value in found.items() if value}
@@ -204,7 +233,7 @@ def _extras(answer: Answer) -> dict[str, Any]:
 
 def _head(place: Place, kind: str) -> dict[str, Any]:
     return {
-        "id": place.message_id,
+        "id": place.answer_id,
         "object": kind,
         "created": int(place.created_at),
         "model": place.about.get("model"),
@@ -217,6 +246,8 @@ def _choice(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str
 
 
 def _finish_reason(outcome: Outcome) -> str:
+    if outcome.status == "calls":
+        return "tool_calls"
     return _FINISH_REASONS.get(outcome.answer.cut or "", "stop")
 
 

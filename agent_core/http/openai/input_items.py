@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import QueryParams
 
+from agent_core.agent import CallContext
 from agent_core.domain.messages import Message, Part
-from agent_core.http.openai.answers.items import Answer
+from agent_core.http.openai.answers.items import Answer, Item
+from agent_core.http.openai.answers.outcome import current
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.openai.paths import MAX_ITEMS
 from agent_core.http.openai.response_objects import ResponseForm
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
 InputItem = dict[str, Any]
 
 
-async def list_items(api: AgentApi, place: Place, query: QueryParams) -> dict[str, Any]:
+async def list_items(
+    api: AgentApi, place: Place, query: QueryParams, ctx: CallContext | None
+) -> dict[str, Any]:
     """Return one page of the items.
 
     Raises:
@@ -31,6 +37,9 @@ async def list_items(api: AgentApi, place: Place, query: QueryParams) -> dict[st
     """
     limit, is_rising = _limit(query.get("limit")), _is_rising(query.get("order"))
     items = [item for message in await _messages(api, place) for item in _items(message, place)]
+    for part in range(place.part):
+        before = replace(place, part=part)
+        items += _of_answer((await current(api, before, ctx)).answer, before)
     if not is_rising:
         items.reverse()
     page = items[_start(items, query.get("after")) :]
@@ -107,9 +116,17 @@ def _output_items(message: Message, place: Place) -> list[InputItem]:
     answer = Answer()
     for chunk in (*unfold(message.parts), {"type": "finish"}):
         answer.take(chunk)
-    form = ResponseForm(Place(place.thread_id, f"msg_{message.id}", place.created_at, place.about))
-    return [
-        form.output_item(item, number, ended=True)
-        for number, item in enumerate(answer.items)
-        if item.is_known
-    ]
+    return _of_answer(answer, Place(place.thread_id, f"msg_{message.id}", place.created_at, place.about))
+
+
+def _of_answer(answer: Answer, place: Place) -> list[InputItem]:
+    """Return the items of an earlier answer, and the outcomes of the client's calls."""
+    form, known = ResponseForm(place), [item for item in answer.items if item.is_known]
+    shown = [form.output_item(item, answer.items.index(item), ended=True) for item in known]
+    return shown + [_outcome(item) for item in known if item.is_client and item.output is not None]
+
+
+def _outcome(item: Item) -> InputItem:
+    output = item.output if isinstance(item.output, str) else json.dumps(item.output)
+    about = {"type": "function_call_output", "id": f"out_{item.id}", "call_id": item.id}
+    return {**about, "status": "completed", "output": output}

@@ -1,6 +1,7 @@
 """Render answers as Response objects, and their items as output items and events.
 
-A tool call of the agent is an `mcp_call`, OpenAI's item for a tool that the server runs.
+A tool call of the agent is an `mcp_call`, OpenAI's item for a tool that the server runs; a call of the client's own tools
+is a `function_call`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from agent_core.domain.turn_options import CLIENT_CALL
 from agent_core.http.openai.answers.delivery import tokens
-from agent_core.http.openai.answers.items import Item
+from agent_core.http.openai.answers.items import Item, arguments_of
 from agent_core.http.openai.answers.outcome import Outcome
 from agent_core.http.openai.answers.telling import Event
 from agent_core.http.openai.errors import failure_of
@@ -22,6 +24,7 @@ _STATUS = {
     "failed": "failed",
     "stopped": "cancelled",
     "waiting": "incomplete",
+    "calls": "completed",
     "replaced": "cancelled",
 }
 _CUT = {
@@ -43,7 +46,7 @@ def response_object(place: Place, outcome: Outcome | None) -> dict[str, Any]:
         status = "incomplete"
     about = place.about
     return {
-        "id": place.message_id,
+        "id": place.answer_id,
         "object": "response",
         "created_at": int(place.created_at),
         "status": status,
@@ -55,11 +58,13 @@ def response_object(place: Place, outcome: Outcome | None) -> dict[str, Any]:
         "model": about.get("model"),
         "output": [] if outcome is None else _output(place, outcome),
         "parallel_tool_calls": True,
-        "previous_response_id": about.get("previous_response_id"),
+        "previous_response_id": place.id_of(place.part - 1)
+        if place.part
+        else about.get("previous_response_id"),
         "conversation": {"id": place.thread_id},
         "store": about.get("store") is not False,
         "temperature": None,
-        "text": {"format": {"type": "text"}},
+        "text": {"format": place.format},
         "tool_choice": "auto",
         "tools": [],
         "top_p": None,
@@ -102,7 +107,7 @@ class ResponseForm:
     """Form of the events of a response."""
 
     def __init__(self, place: Place) -> None:
-        self._name = place.message_id.partition("_")[2]
+        self._name = place.answer_id.partition("_")[2]
         self._agent = place.about.get("model")
 
     def begin(self, item: Item, number: int) -> list[Event]:
@@ -119,6 +124,13 @@ class ResponseForm:
             part = {"type": "summary_text", "text": ""}
             more = self._event("reasoning_summary_part.added", item, number, summary_index=0, part=part)
             return [added, more]
+        if item.is_client:
+            given = arguments_of(item)
+            return [
+                added,
+                self._event("function_call_arguments.delta", item, number, delta=given),
+                self._event("function_call_arguments.done", item, number, name=item.name, arguments=given),
+            ]
         arguments = json.dumps(item.arguments)
         return [
             added,
@@ -140,6 +152,8 @@ class ResponseForm:
             "output_index": number,
             "item": self.output_item(item, number, ended=True),
         }
+        if item.is_client:
+            return [done]
         if item.kind == "call":
             state = "mcp_call.completed" if item.error is None else "mcp_call.failed"
             return [self._event(state, item, number), done] if item.is_done else [done]
@@ -172,6 +186,8 @@ class ResponseForm:
         if item.kind == "reasoning":
             summary = [{"type": "summary_text", "text": item.text}]
             return {"type": "reasoning", "id": self._id(item, number), "summary": summary, "status": status}
+        if item.is_client:
+            return {**self._call(item), "arguments": arguments_of(item), "status": status}
         output = item.output if isinstance(item.output, str) else json.dumps(item.output)
         return {
             **self._call(item),
@@ -199,15 +215,18 @@ class ResponseForm:
         return {**head, "status": status, "content": content}
 
     def _call(self, item: Item) -> dict[str, Any]:
+        if item.is_client:
+            name = self._id(item, 0)
+            return {"type": "function_call", "id": name, "call_id": item.id, "name": item.name}
         return {"type": "mcp_call", "id": item.id, "name": item.name, "server_label": self._agent}
 
-    def _event(self, name: str, item: Item, number: int, **more: Any) -> Event:
+    def _event(self, kind: str, item: Item, number: int, /, **more: Any) -> Event:
         about = {"item_id": self._id(item, number), "output_index": number}
-        return {"type": f"response.{name}", **about, **more}
+        return {"type": f"response.{kind}", **about, **more}
 
     def _id(self, item: Item, number: int) -> str:
         if item.kind == "call":
-            return item.id
+            return f"fc_{item.id.removeprefix(CLIENT_CALL)}" if item.is_client else item.id
         return f"{'msg' if item.kind == 'text' else 'rs'}_{self._name}_{number}"
 
 

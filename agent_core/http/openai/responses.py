@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent_core.agent import CallContext
 from agent_core.domain.messages import Thread
+from agent_core.domain.turn_options import TurnOptions, is_client_call
 from agent_core.errors import AgentCoreError, ToolCallFinishedError, ToolCallNotFoundError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget
 from agent_core.http.openai.answers.outcome import (
@@ -21,13 +22,16 @@ from agent_core.http.openai.answers.outcome import (
     reply_before,
     wait_for,
 )
-from agent_core.http.openai.answers.sequence import MAX_NUMBER, Sequence
+from agent_core.http.openai.answers.sequence import MAX_NUMBER
+from agent_core.http.openai.answers.sequence import Sequence as Numbers
 from agent_core.http.openai.answers.telling import Event, Telling, tell
+from agent_core.http.openai.body.asks import check_names, kept, response_options
+from agent_core.http.openai.body.messages import Sent, SentMessages, ToolAnswer, read_input
+from agent_core.http.openai.body.parameters import RESPONSES_IGNORED, RESPONSES_USED, check_parameters
+from agent_core.http.openai.client_calls import answer_calls
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.openai.input_items import list_items
-from agent_core.http.openai.messages import Sent, SentMessages, ToolAnswer, read_input
 from agent_core.http.openai.options import Options
-from agent_core.http.openai.parameters import RESPONSES_IGNORED, RESPONSES_USED, check_parameters
 from agent_core.http.openai.response_objects import ResponseForm, response_object
 from agent_core.http.openai.turns import (
     Asked,
@@ -58,12 +62,14 @@ class Responses:
         """Begin a response, or answer the tool calls that one waits for."""
         ctx, body = await self._options.read(request)
         check_parameters(body, RESPONSES_USED, RESPONSES_IGNORED)
-        sent = read_input(body.get("input"))
+        sent, options = read_input(body.get("input")), response_options(body)
         previous = await self._previous(body, ctx)
-        if sent.answers:
-            place = await self._answer(sent, previous, ctx)
+        if answers := sent.answers or sent.answers_at_end():
+            if sent.answers and sent.messages:
+                raise RequestError(_ONE_USER, "input", code="invalid_value")
+            place = await self._answer(answers, options, previous, ctx)
         else:
-            place = await self._begin(request, body, sent, previous, ctx)
+            place = await self._begin(request, body, sent, options, previous, ctx)
         if body.get("stream"):
             return self._stream(place, ctx, None)
         if body.get("background"):
@@ -82,7 +88,7 @@ class Responses:
         """Return a page of the items that a response answers."""
         ctx = await self._options.caller(request)
         place = await self._find(request.path_params["response_id"], ctx)
-        return JSONResponse(await list_items(self._api, place, request.query_params))
+        return JSONResponse(await list_items(self._api, place, request.query_params, ctx))
 
     async def cancel(self, request: Request) -> Response:
         """Stop the turn of a response, unless it has ended."""
@@ -134,6 +140,7 @@ class Responses:
         request: Request,
         body: dict[str, Any],
         sent: SentMessages,
+        options: TurnOptions,
         previous: Place | None,
         ctx: CallContext | None,
     ) -> Place:
@@ -145,6 +152,8 @@ class Responses:
         if not sent.messages or sent.messages[-1].role != "user":
             raise RequestError("The last message of input must be the user's.", "input", code="invalid_value")
         model = self._options.models.checked(body.get("model"))
+        name = model or (thread.agent if thread else self._api.agent.name)
+        check_names(self._api, name, options)
         asked = Asked(
             "resp",
             idempotency_key(request),
@@ -154,11 +163,13 @@ class Responses:
             thread,
             await reply_before(self._api, previous, ctx) if previous is not None else None,
             {
-                "model": model or (thread.agent if thread else self._api.agent.name),
+                "model": name,
                 "previous_response_id": body.get("previous_response_id"),
                 "instructions": _instructions(body.get("instructions"), thread, previous),
-                **{name: body.get(name) for name in ("store", "background", "metadata")},
+                **{key: body.get(key) for key in ("store", "background", "metadata")},
+                **kept(options),
             },
+            options,
         )
         return await begin(self._api, asked, ctx)
 
@@ -180,15 +191,32 @@ class Responses:
             raise RequestError(message, "conversation", code="conversation_not_found", status=404)
         return thread
 
-    async def _answer(self, sent: SentMessages, previous: Place | None, ctx: CallContext | None) -> Place:
-        """Answer tool calls of a response, which continues under its own id."""
+    async def _answer(
+        self,
+        answers: Sequence[ToolAnswer],
+        options: TurnOptions,
+        previous: Place | None,
+        ctx: CallContext | None,
+    ) -> Place:
+        """Answer tool calls of a response: after the client's own another one follows, else it continues itself."""
+        agents = [one for one in answers if not is_client_call(one.call_id)]
+        if agents:
+            previous = await self._answer_agents(agents, previous, ctx)
+        own = [one for one in answers if is_client_call(one.call_id)]
+        if not own:
+            assert previous is not None, "it has the calls of the agent"
+            return previous
+        return await answer_calls(self._api, own, options, ctx, "input")
+
+    async def _answer_agents(
+        self, answers: Sequence[ToolAnswer], previous: Place | None, ctx: CallContext | None
+    ) -> Place:
+        """Answer calls of the agent's tools, for which a response waits; return that."""
         if previous is None:
             message = "Answers to tool calls need previous_response_id, the response that waits for them."
             raise RequestError(message, "previous_response_id", code="missing_required_parameter")
-        if sent.messages:
-            raise RequestError(_ONE_USER, "input", code="invalid_value")
         try:
-            for one in sent.answers:
+            for one in answers:
                 with suppress(ToolCallFinishedError):  # the first answer stays
                     await self._report(previous.thread_id, one, ctx)
         except ToolCallNotFoundError as error:
@@ -216,8 +244,8 @@ class Responses:
 
     async def _frames(self, place: Place, ctx: CallContext | None, after: int | None) -> AsyncGenerator[str]:
         """Yield the events of the response after a number, framed."""
-        sequence = Sequence(after)
-        telling = Telling(ResponseForm(place), sequence)
+        sequence = Numbers(after)
+        telling = Telling(ResponseForm(place), sequence, is_json=place.is_json)
         try:
             for event in _opening(place):
                 for one in telling.pass_on(event):

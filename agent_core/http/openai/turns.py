@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -19,10 +20,11 @@ from starlette.requests import Request
 from agent_core.agent import CallContext
 from agent_core.api.base import storable
 from agent_core.domain.messages import Part, Thread
+from agent_core.domain.turn_options import TurnOptions
 from agent_core.errors import AccessDeniedError, DuplicateMessageError, ValidationError
-from agent_core.http.openai.content import stored
+from agent_core.http.openai.body.content import stored
+from agent_core.http.openai.body.messages import Sent
 from agent_core.http.openai.errors import RequestError
-from agent_core.http.openai.messages import Sent
 from agent_core.http.openai.paths import IDEMPOTENCY_HEADER
 from agent_core.http.requests import is_object
 from agent_core.store.reads.client_messages import Prompt, find_prompts
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 ABOUT = "openai"
 """Key of what is kept of a request in the metadata of its message."""
 _MAX_KEY = 1_000  # characters
+_PART = re.compile(r"(.+)_([2-9]|[1-9][0-9]{1,3})", re.S)
+_TEXT = {"type": "text"}
+_NOTHING = TurnOptions()
 _DELIVERY = frozenset({"stream", "stream_options", "background"})
 """Parameters that may change when a request is sent again: they say how the answer is delivered."""
 
@@ -45,12 +50,33 @@ class Place:
     Attributes:
         created_at: seconds since the epoch.
         about: what was kept of the request; `begins`: whether it has created the thread.
+        part: number of the turn's part that is the answer; see `agent_core.http.openai.answers.parts`.
     """
 
     thread_id: str
     message_id: str
     created_at: float
     about: Mapping[str, Any]
+    part: int = 0
+
+    @property
+    def answer_id(self) -> str:
+        """The id of the answer."""
+        return self.id_of(self.part)
+
+    def id_of(self, part: int) -> str:
+        """Return the id of the answer that is a part of the turn."""
+        return f"{self.message_id}_{part + 1}" if part else self.message_id
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is a JSON object."""
+        return self.format["type"] != "text"
+
+    @property
+    def format(self) -> Mapping[str, Any]:
+        """The type of the answer's form, and the name of its schema."""
+        return self.about.get("format", _TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +92,7 @@ class Asked:
         thread: the thread that is continued; None: a new one.
         after: the message of that thread that the new one follows; None: the last one.
         about: what is kept of the request.
+        options: what it asks for beyond the agent.
     """
 
     prefix: str
@@ -76,6 +103,7 @@ class Asked:
     thread: Thread | None = None
     after: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    options: TurnOptions = _NOTHING
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -148,6 +176,7 @@ async def _create(
         auto_start=True,
         thread_id=f"thread_{name}" if name else None,
         agent=asked.agent,
+        options=asked.options,
         ctx=ctx,
     )
 
@@ -170,6 +199,7 @@ async def _continue(
         when_busy="end_wait",
         after=asked.after,
         metadata=metadata,
+        options=asked.options,
         ctx=ctx,
     )
 
@@ -180,17 +210,25 @@ async def _parts(api: AgentApi, sent: Sent, ctx: CallContext | None) -> list[Par
 
 async def find_place(api: AgentApi, answer_id: str, ctx: CallContext | None) -> Place | None:
     """Return the turn of an answer; None: there is none with this id, or none that the caller may read."""
+    found = await _find_prompt(api, answer_id, ctx)
+    if found is None and (named := _PART.fullmatch(answer_id)) is not None:
+        found = await _find_prompt(api, named[1], ctx)
+        return found and replace(found, part=int(named[2]) - 1)
+    return found
+
+
+async def _find_prompt(api: AgentApi, answer_id: str, ctx: CallContext | None) -> Place | None:
     for prompt in await api.store.read(find_prompts, answer_id) if storable(answer_id) else ():
-        if (
-            is_object(prompt.metadata.get(ABOUT))
-            and await find_thread(api, prompt.thread_id, ctx) is not None
-        ):
-            return _place(prompt)
+        place = place_of(prompt)
+        if place is not None and await find_thread(api, prompt.thread_id, ctx) is not None:
+            return place
     return None
 
 
-def _place(prompt: Prompt) -> Place:
-    return Place(prompt.thread_id, prompt.id, prompt.created_at, prompt.metadata[ABOUT])
+def place_of(prompt: Prompt) -> Place | None:
+    """Return the turn of a message; None: it was not sent over these paths."""
+    about: Any = prompt.metadata.get(ABOUT)
+    return Place(prompt.thread_id, prompt.id, prompt.created_at, about) if is_object(about) else None
 
 
 async def find_thread(api: AgentApi, thread_id: str, ctx: CallContext | None) -> Thread | None:

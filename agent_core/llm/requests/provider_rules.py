@@ -17,6 +17,9 @@ Each entry of the table comes from requests that the provider's API rejects, wit
   tool call message".
 - xAI: "Each message must have at least one content element".
 - Groq and Cerebras: "property 'reasoning_content' is unsupported".
+- Gemini and Groq, with tools: "Function calling with a response mime type: 'application/json' is unsupported", "json
+  mode cannot be combined with tool/function calling".
+- DeepSeek: "This response_format type is unavailable now".
 - vLLM, llama.cpp and others that run a model's chat template: "Conversation roles must alternate",
   "System message must be at the beginning".
 """
@@ -63,6 +66,8 @@ class Rules:
         signed_turns: whether, with reasoning, the current turn must start with the model's own reasoning.
         required_fields: required fields of an assistant message with calls, and their defaults.
         required_call_fields: the same for the first call of such a message.
+        format_with_tools: whether a request with tools may ask for a form of the answer.
+        schemas: whether the form may be a JSON schema.
     """
 
     names: re.Pattern[str] = _LETTER_FIRST
@@ -83,6 +88,8 @@ class Rules:
     signed_turns: bool = False
     required_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     required_call_fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    format_with_tools: bool = False
+    schemas: bool = True
 
 
 ITEMS = frozenset({"reasoning_items", "phase"})
@@ -108,6 +115,7 @@ _OPENAI: dict[str, Any] = {
     "media": _PICTURES_AND_FILES,
     "returned_fields": ITEMS,
     "returned_call_fields": ITEMS,
+    "format_with_tools": True,
 }
 
 RULES: dict[str, Rules] = {
@@ -125,6 +133,7 @@ RULES: dict[str, Rules] = {
         arguments=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         signed_turns=True,
         returned_fields=frozenset({"thinking_blocks"}),
+        format_with_tools=True,
     ),
     "gemini": Rules(
         names=re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
@@ -147,6 +156,7 @@ RULES: dict[str, Rules] = {
     "mistral": Rules(ids=_NINE_LETTERS, user_after_outcome=False),
     "deepseek": Rules(
         content_of_calls="",
+        schemas=False,
         returned_fields=frozenset({"reasoning_content"}),
         required_fields={"reasoning_content": " "},
     ),

@@ -64,6 +64,7 @@ class NewMessage:
         parts: validated parts.
         files: holders from which its sender may take the files that it names, by the ids of the files.
         trace: the trace context of its sender, for the turn that it begins.
+        options: what its sender asks for in that turn, as JSON; see `TurnOptions`.
     """
 
     id: str
@@ -72,6 +73,7 @@ class NewMessage:
     metadata: dict[str, Any]
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     trace: str | None = None
+    options: str | None = None
 
     @property
     def is_scheduled(self) -> bool:

@@ -36,7 +36,7 @@ _SHARED = select(_t.id).where(_t.delete_at.is_(None))
 _LOCK = Statement(
     select(
         *(_t.status, _t.reply_position, _t.cursor, _t.turn_cursor, _t.reply_id, _t.title, _t.seq, _t.agent),
-        *(_t.delete_at, _t.user_id, _t.turn_started_at, _t.trace, _t.retry_state),
+        *(_t.delete_at, _t.user_id, _t.turn_started_at, _t.trace, _t.retry_state, _t.turn_options),
     )
     .where(_t.id == P("thread_id"))
     .with_for_update()
@@ -63,6 +63,7 @@ class LockedThread(NamedTuple):
     turn_started_at: float | None
     trace: str | None
     retry_state: str | None
+    turn_options: str | None
 
     @property
     def running(self) -> bool:

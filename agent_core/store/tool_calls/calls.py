@@ -52,7 +52,7 @@ class NewCall(NamedTuple):
         id: unique within the thread.
         name: the tool.
         input: the arguments, as JSON.
-        status: approval or pending, or failed if the call cannot run.
+        status: approval, pending, waiting for a tool of the caller, or failed if the call cannot run.
         error: why it cannot run, for the model.
     """
 
@@ -126,12 +126,12 @@ class _FoundCall(NamedTuple):
 
 _INSERT = Statement(
     insert(CALL).values(
-        attempt=0,
         **{
             n: P(n)
             for n in (
                 *("thread_id", "id", "seq", "position", "message_id", "name", "status", "input"),
                 *("error", "error_info", "end_reason", "approval", "created_at", "ended_at"),
+                *("attempt", "started_at"),
             )
         },
     )
@@ -194,6 +194,7 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
     """Store the calls of a step with wake-ups for those that can run; return the chunks for readers."""
     chunks: list[Chunk] = []
     for position, call in enumerate(new_calls):
+        waits = call.status is CallStatus.WAITING
         tx.do(
             _INSERT,
             thread_id=thread_id,
@@ -210,11 +211,16 @@ def create(tx: Tx, thread_id: str, seq: int, message_id: str, new_calls: Sequenc
             approval="{}" if call.status is CallStatus.APPROVAL else None,
             created_at=tx.now,
             ended_at=tx.now if call.error is not None else None,
+            attempt=int(waits),  # the caller's, which has begun
+            started_at=tx.now if waits else None,
         )
         if call.error is not None:
             chunks.append(error_chunk(call.id, failed(call.error)))
         elif call.status is CallStatus.APPROVAL:
             chunks.append({"type": "tool-approval-request", "approvalId": call.id, "toolCallId": call.id})
+        elif waits:
+            chunks.append(attempts.run_chunk(call.id, status=call.status, attempt=1, started_at=tx.now))
+            tx.touched.add(LIST_FEED)  # the list shows which threads wait
         else:
             tx.wake.enqueue(tx, tool_key(thread_id, call.id))
     return chunks

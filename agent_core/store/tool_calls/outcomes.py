@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from agent_core.domain.end_reasons import End, failed
 from agent_core.domain.events.run_events import OutcomeReceived, ToolContent, TurnStart
 from agent_core.domain.messages import Chunk, StoredFile
 from agent_core.domain.states import OPEN_CALLS, CallStatus, ThreadStatus
+from agent_core.domain.turn_options import is_client_call
 from agent_core.domain.wake_ups.suspects import Suspicion
 from agent_core.domain.wake_ups.wake_up_key import timeout_key, tool_key
 from agent_core.errors import ToolCallFinishedError
 from agent_core.sentences import sentence
 from agent_core.store.database.sql import CALL, LIST_FEED, THREAD, P, Statement, dump_info, load, one_of
 from agent_core.store.database.transaction import FenceLost, Tx
-from agent_core.store.threads import deltas, files, suspects
+from agent_core.store.threads import deltas, files, suspects, thread_row
 from agent_core.store.tool_calls.calls import (
     CallPlace,
     ClaimedCall,
@@ -44,6 +45,12 @@ _OPEN = Statement(
     .where(_c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS))
     .order_by(_c.seq, _c.position)
 )
+_CLIENT_CALLS = Statement(
+    select(_c.id, _c.seq).where(
+        _c.thread_id == P("thread_id"), one_of(_c.status, OPEN_CALLS), one_of(_c.status, [CallStatus.WAITING])
+    )
+)
+_ASK = Statement(update(THREAD).where(_t.id == P("thread_id")).values(turn_options=P("new_options")))
 _RAN = Statement(
     select(
         *(_c.message_id, _c.name, _t.agent, _c.attempt, _c.started_at, _c.ended_at, _c.end_reason, _c.error),
@@ -187,6 +194,31 @@ def finish_from_outside(
     except FenceLost:
         row = tx.one(_STATUS, thread_id=thread_id, call_id=call_id)
         raise ToolCallFinishedError(why_closed(call_id, None if row is None else row[0])) from None
+
+
+def answer_client_calls(tx: Tx, thread_id: str, results: Mapping[str, str], options: str | None) -> list[str]:
+    """Give calls of the caller's tools their results (JSON by call id); those that have an outcome keep it.
+
+    Args:
+        options: what the caller asks for in the rest of the turn; see `TurnOptions`.
+
+    Returns:
+        the calls of the same step that still wait; if there are any, nothing was written.
+
+    Raises:
+        ThreadNotFoundError: there is no such thread.
+    """
+    thread_row.lock(tx, thread_id)
+    waits = {id: seq for id, seq in tx.all(_CLIENT_CALLS, thread_id=thread_id) if is_client_call(id)}
+    steps = {seq for id, seq in waits.items() if id in results}
+    if left := [id for id, seq in waits.items() if seq in steps and id not in results]:
+        return left
+    if steps:
+        tx.do(_ASK, thread_id=thread_id, new_options=options)
+        tx.touched.add(LIST_FEED)  # the list shows which threads wait
+    for call_id in (id for id in results if id in waits):
+        finish(tx, thread_id, call_id, output=results[call_id])
+    return []
 
 
 def why_closed(call_id: str, status: str | None) -> str:

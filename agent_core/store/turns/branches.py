@@ -139,7 +139,7 @@ def edit(tx: Tx, thread_id: str, message_id: str, message: NewMessage) -> None:
     at = lock(tx, thread_id)
     title = at.title or title_of(message.parts)
     new = place.position + 1, new_id("msg"), title
-    turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace)
+    turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace, options=message.options)
     crash_point("send.inside")
 
 
@@ -169,7 +169,7 @@ def send_after(
         chunk = insert_message(tx, thread_id, message, position)
         at = lock(tx, thread_id)
         new = position + 1, new_id("msg"), at.title or title_of(message.parts)
-        turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace)
+        turns.start(tx, thread_id, at, [chunk], *new, trace=message.trace, options=message.options)
     crash_point("send.inside")
     return tx.now
 

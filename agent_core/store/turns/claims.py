@@ -36,6 +36,7 @@ class Claim(NamedTuple):
         claimed_at: seconds since the epoch.
         fingerprint: of the agent, once it is made.
         turn: the start of the turn, for traces.
+        options: what the caller of the turn asks for, as JSON.
         pause: the `retry_state` of the thread, as JSON, if a limit or a budget has paused it; admission ends it.
     """
 
@@ -54,6 +55,7 @@ class Claim(NamedTuple):
     fingerprint: str | None = None
     turn: TurnStart | None = None
     pause: str | None = None
+    options: str | None = None
 
     @property
     def fence(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class _ClaimedRow(NamedTuple):
     turn_cursor: int
     turn_started_at: float | None
     trace: str | None
+    turn_options: str | None
 
 
 # In SQL, because SQLAlchemy omits the tables' names in SQLite's RETURNING, and both tables have a `seq`.
@@ -112,7 +115,7 @@ _CLAIM = Statement(
             _t.retry_state,
             _open_attempt,  # the worker of the last attempt, if that is still open
             _follows_commit,
-            *(_t.turn_cursor, _t.turn_started_at, _t.trace),
+            *(_t.turn_cursor, _t.turn_started_at, _t.trace, _t.turn_options),
         )
     )
 )
@@ -180,6 +183,7 @@ def claim(tx: Tx, thread_id: str, worker: str, agents: Container[str]) -> Claim 
         claimed_at=tx.now,
         turn=TurnStart(thread_id, thread.reply_id, thread.turn_cursor, thread.turn_started_at, thread.trace),
         pause=thread.retry_state if is_paused else None,
+        options=thread.turn_options,
     )
 
 

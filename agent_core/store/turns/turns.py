@@ -6,7 +6,7 @@ Each is one transaction that moves the thread's status and writes the wake-up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from sqlalchemy import select, update
 
@@ -63,6 +63,7 @@ _BEGIN = Statement(
         updated_at=P("now"),
         turn_started_at=P("now"),
         trace=P("new_trace"),
+        turn_options=P("new_options"),
         stop_signal=False,
         **dict.fromkeys(("attempt", "crashes", "steps"), 0),
         **dict.fromkeys(("error", "error_kind", "error_info", "retry_state"), None),
@@ -100,6 +101,12 @@ class _StoppedTurn(NamedTuple):
     seq: int
     reply_id: str
     reply_position: int
+
+
+class _Asked(TypedDict, total=False):
+    is_scheduled: bool
+    trace: str | None
+    options: str | None
 
 
 class LastMessage(NamedTuple):
@@ -148,8 +155,7 @@ def create(
         _add(tx, thread_id, message)
     if run:
         last = messages[-1] if messages else None
-        is_scheduled, trace = (last.is_scheduled, last.trace) if last else (False, None)
-        begin(tx, thread_id, lock(tx, thread_id), is_scheduled=is_scheduled, trace=trace)
+        begin(tx, thread_id, lock(tx, thread_id), last=last)
     tx.touched |= {thread_id, LIST_FEED}
     crash_point("send.inside")
 
@@ -260,16 +266,14 @@ def begin(
     at: LockedThread,
     message: NewMessage | None = None,
     *,
-    is_scheduled: bool = False,
-    trace: str | None = None,
+    last: NewMessage | None = None,
 ) -> None:
     """Begin a turn, with a new message or with those at the end of the thread.
 
     Messages that were queued during a turn that failed or was stopped come before the new one.
 
     Args:
-        is_scheduled: whether a schedule has sent the message at the end.
-        trace: the trace context of the sender of the message at the end.
+        last: the message at the end, if it has just been stored.
     """
     keep(tx, thread_id)
     chunks = queued_messages.take(tx, thread_id, at.reply_position)
@@ -278,9 +282,15 @@ def begin(
         position += 1
         title = title or title_of(message.parts)
         chunks.append(insert_message(tx, thread_id, message, position))
-        is_scheduled, trace = message.is_scheduled, message.trace
     new = position + 1, new_id("msg"), title
-    start(tx, thread_id, at, chunks, *new, is_scheduled=is_scheduled, trace=trace)
+    start(tx, thread_id, at, chunks, *new, **_asked_by(message or last))
+
+
+def _asked_by(message: NewMessage | None) -> _Asked:
+    """Return what the sender of a message gives to its turn."""
+    if message is None:
+        return {}
+    return {"is_scheduled": message.is_scheduled, "trace": message.trace, "options": message.options}
 
 
 def start(
@@ -294,16 +304,19 @@ def start(
     *,
     is_scheduled: bool = False,
     trace: str | None = None,
+    options: str | None = None,
 ) -> None:
     """Start the turn of an idle thread, with a reply at a position, and append the chunks of its new messages.
 
     Args:
         is_scheduled: whether a schedule has sent the message, which people's messages may pass.
         trace: the trace context of who starts it.
+        options: what who starts it asks for, as JSON; see `TurnOptions`.
     """
     if at.turn_cursor:
         deltas.trim(tx, thread_id, at.turn_cursor)
-    values = {"new_position": position, "new_reply": reply, "new_title": title, "new_trace": trace}
+    values = {"new_position": position, "new_reply": reply, "new_title": title}
+    values |= {"new_trace": trace, "new_options": options}
     (cursor,) = tx.must(_BEGIN, thread_id=thread_id, **values, now=tx.now)
     chunks.append(
         deltas.thread_chunk(
@@ -349,7 +362,17 @@ def resume(tx: Tx, thread_id: str, message: NewMessage | None) -> bool:
         begin(tx, thread_id, at)
     else:
         assert at.reply_id is not None, "a turn that failed or stopped has its reply's id"
-        start(tx, thread_id, at, [], at.reply_position, at.reply_id, at.title, trace=at.trace)
+        start(
+            tx,
+            thread_id,
+            at,
+            [],
+            at.reply_position,
+            at.reply_id,
+            at.title,
+            trace=at.trace,
+            options=at.turn_options,
+        )
     return True
 
 

@@ -224,3 +224,29 @@ async def test_a_provider_written_in_python_may_break_off_and_may_fail():
     with pytest.raises(ModelError, match="Slow down") as caught:
         await ask(LitellmModel("ours/x"))
     assert (caught.value.kind, caught.value.retry_after) == ("rate_limited", 2.0)
+
+
+# Forms of answers
+
+
+@pytest.mark.parametrize(
+    ("name", "alone", "with_tools"),
+    [
+        ("openai/gpt-5-mini", True, True),
+        ("anthropic/claude-sonnet-4-5", True, True),
+        ("anthropic/claude-3-5-sonnet-20241022", False, False),  # litellm would make a tool of it
+        ("gemini/gemini-2.5-flash", True, False),
+        ("groq/llama-3.3-70b-versatile", False, False),
+        ("deepseek/deepseek-chat", False, False),
+        ("ollama_chat/qwen3", True, False),
+        ("cohere/command-a", False, False),
+    ],
+)
+async def test_a_form_is_an_option_where_the_provider_takes_it(
+    name: str, alone: bool, with_tools: bool
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "Warmth", "schema": schema}}
+    model = LitellmModel(name)
+    found = [await model.takes_format(form, {}, has_tools=has_tools) for has_tools in (False, True)]
+    assert found == [alone, with_tools]

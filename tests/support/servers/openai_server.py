@@ -109,11 +109,15 @@ def _serve(path: Path, port: int) -> None:
 def _turn(messages: list[dict[str, Any]]) -> Any:
     """Answer by the last message: slow answers, a tool, pictures, an error, or its text."""
     content = messages[-1]["content"]
-    if messages[-1]["role"] == "tool":
+    if content == "weather":
+        return [ToolUse("weather", {"city": "Rome"})]
+    if messages[-1]["role"] == "tool" and content != "slow":
         return [f"It has {content}."]
     pictures = [part for part in content if part["type"] == "image_url"] if isinstance(content, list) else []
     if pictures:
         return [f"{len(pictures)} picture, {pictures[0]['image_url']['url'][:22]}"]
+    if isinstance(content, str) and content.startswith("{"):
+        return [content]
     if content == "slow":
         return _slowly(WORDS)
     if content == "look":

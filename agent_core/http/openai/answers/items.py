@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from agent_core.context.provider_messages import INVALID_ARGUMENTS
 from agent_core.domain.messages import Chunk
+from agent_core.domain.turn_options import is_client_call
 from agent_core.streaming.final_parts import FINISH
 
 _DENIED = "Denied."
@@ -24,6 +27,7 @@ class Item:
         approval: id of the approval that the call waits for, if it does.
         is_known: whether it has content, or its arguments.
         is_done: whether nothing will be added.
+        is_client: whether it is a call of a tool of the client, which is complete without an outcome.
     """
 
     kind: Literal["text", "reasoning", "call"]
@@ -37,11 +41,18 @@ class Item:
     approval: str | None = None
     is_known: bool = False
     is_done: bool = False
+    is_client: bool = False
 
     @property
     def text(self) -> str:
         """The text so far."""
         return "".join(self.pieces)
+
+
+def arguments_of(item: Item) -> str:
+    """Return the arguments of a call as JSON text; see `INVALID_ARGUMENTS`."""
+    given = item.arguments
+    return json.dumps({INVALID_ARGUMENTS: given} if item.is_client and not isinstance(given, dict) else given)
 
 
 @dataclass(slots=True)
@@ -54,6 +65,7 @@ class Answer:
         end: "finish", "abort" (it was stopped) or "error"; None: it continues, or the server stops.
         error: the message of an error.
         cut: the reason of an incomplete answer, such as "length".
+        is_json: whether the answer is a JSON object: other texts before a tool call count as reasoning.
     """
 
     items: list[Item] = field(default_factory=list[Item])
@@ -62,6 +74,7 @@ class Answer:
     end: Literal["finish", "abort", "error"] | None = None
     error: str = ""
     cut: str | None = None
+    is_json: bool = False
     _open: dict[str, Item] = field(default_factory=dict[str, Item])
     _closed: list[Item] = field(default_factory=list[Item])
     _calls: dict[str, Item] = field(default_factory=dict[str, Item])
@@ -93,10 +106,22 @@ class Answer:
 
         The end of a text does not say so: an attempt that is cut off ends its texts, too.
         """
+        step = self.items[self.step :]
+        calls = any(item.kind == "call" for item in step)
         for item in (*self._closed, *self._open.values()):
-            item.is_done = True
+            self._decide(item, is_answer=not calls)
+        for item in step:  # a call of the client can be lost with its step, and nobody could answer it
+            item.is_known = item.is_known or (item.is_client and item.arguments is not None)
+            item.is_done = item.is_done or (item.is_client and item.is_known)
         self._closed.clear()
         self._open.clear()
+
+    def _decide(self, item: Item, *, is_answer: bool) -> None:
+        """Note that a text is complete, and whether it is the answer or was only said before a tool call."""
+        if item.kind == "text" and not item.is_known and item.pieces:
+            item.kind = "text" if is_answer else "reasoning"
+            item.is_known = True
+        item.is_done = True
 
     def _next_step(self, chunk: Chunk) -> None:
         self._settle()
@@ -119,7 +144,7 @@ class Answer:
         item = self._open.get(f"{kind}:{chunk['id']}")
         if item is not None and chunk["delta"]:
             item.pieces.append(chunk["delta"])
-            item.is_known = True
+            item.is_known = not (self.is_json and kind == "text") or item.text.lstrip().startswith("{")
 
     def _text_end(self, chunk: Chunk) -> None:
         kind = chunk["type"].removesuffix("-end")
@@ -132,19 +157,24 @@ class Answer:
             texts[-1].sources.append({"url": chunk["url"], "title": chunk.get("title") or chunk["url"]})
 
     def _append(self, item: Item) -> None:
+        undecided = [
+            text for text in self._closed if not text.is_known and text.pieces and item.kind != "call"
+        ]
         for text in self._closed:
-            text.is_done = True
-        self._closed.clear()
+            if text not in undecided:
+                self._decide(text, is_answer=False)
+        self._closed = undecided
         self.items.append(item)
 
     def _input(self, chunk: Chunk) -> None:
         call_id = chunk["toolCallId"]
         item = self._calls.get(call_id)
         if item is None:
-            item = self._calls[call_id] = Item("call", call_id, chunk["toolName"])
+            item = Item("call", call_id, chunk["toolName"], is_client=is_client_call(call_id))
+            self._calls[call_id] = item
             self._append(item)
         if chunk["type"] != "tool-input-start":
-            item.arguments, item.is_known = chunk.get("input"), True
+            item.arguments, item.is_known = chunk.get("input"), not item.is_client
         if chunk["type"] == "tool-input-error":
             item.error, item.is_done = chunk.get("errorText") or "", True
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent_core.agent import CallContext
+from agent_core.domain.messages import Chunk
 from agent_core.http.ai_sdk_stream import Turn, is_resting, ui_stream
 from agent_core.http.openai.answers.items import Answer
+from agent_core.http.openai.answers.parts import PartFilter
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.openai.turns import Place
+from agent_core.store.reads.client_calls import usage_of_part
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
-Status = Literal["running", "completed", "failed", "stopped", "waiting", "replaced"]
+Status = Literal["running", "completed", "failed", "stopped", "waiting", "calls", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Outcome:
     """The outcome of a turn.
 
     Attributes:
-        status: "waiting": it waits for a person; "replaced": its prompt was edited, or is no longer shown.
+        status: "waiting": it waits for a person; "calls": for the client, which was asked to call tools; "replaced": its prompt was edited, or is no longer shown.
         error_kind: `ModelErrorKind` of a failed turn, if it is known.
         usage: tokens by the names of `usage.Tally`.
     """
@@ -38,7 +41,7 @@ class Outcome:
     @property
     def is_over(self) -> bool:
         """Whether the turn has ended."""
-        return self.status not in ("running", "waiting")
+        return self.status not in ("running", "waiting", "calls")
 
 
 def stopping() -> RequestError:
@@ -54,13 +57,23 @@ async def wait_for(api: AgentApi, place: Place, ctx: CallContext | None) -> Outc
         RequestError: the server stops.
         AgentCoreError: the thread was deleted, or is no longer the caller's.
     """
-    answer = Answer()
-    async with contextlib.aclosing(
-        ui_stream(api, place.thread_id, Turn(prompt=place.message_id), ctx)
-    ) as chunks:
+    answer = Answer(is_json=place.is_json)
+    async with contextlib.aclosing(chunks_of(api, place, ctx)) as chunks:
         async for chunk in chunks:
             answer.take(chunk)
     return await outcome_of(api, place, answer)
+
+
+async def chunks_of(api: AgentApi, place: Place, ctx: CallContext | None) -> AsyncGenerator[Chunk]:
+    """Yield the chunks of an answer until it ends, or waits only for people."""
+    part = PartFilter(place.part)
+    turn = ui_stream(api, place.thread_id, Turn(prompt=place.message_id), ctx)
+    async with contextlib.aclosing(turn) as chunks:
+        async for chunk in chunks:
+            for one in part.take(chunk):
+                yield one
+            if part.is_over:
+                return
 
 
 async def outcome_of(api: AgentApi, place: Place, answer: Answer) -> Outcome:
@@ -81,6 +94,8 @@ def _status(answer: Answer) -> Status:
         return "stopped"
     if answer.reply_id is None:
         return "replaced"
+    if any(item.is_client for item in answer.items):
+        return "calls"
     return "completed" if all(item.is_done for item in answer.items) else "waiting"
 
 
@@ -91,7 +106,10 @@ async def _outcome(api: AgentApi, place: Place, answer: Answer, status: Status) 
     if status == "failed":
         thread = await api.store.get_thread(place.thread_id)
     kind = thread.error_kind if thread is not None and thread.status == "failed" else None
-    return Outcome(status, answer, kind, (message.usage if message is not None else None) or {})
+    usage = (message.usage if message is not None else None) or {}
+    if message is not None and (place.part or status == "calls"):
+        usage = await api.store.read(usage_of_part, place.thread_id, message.id, place.part)
+    return Outcome(status, answer, kind, usage)
 
 
 async def current(api: AgentApi, place: Place, ctx: CallContext | None) -> Outcome:
@@ -102,17 +120,18 @@ async def current(api: AgentApi, place: Place, ctx: CallContext | None) -> Outco
     """
     turn = Turn(prompt=place.message_id)
     while True:
-        answer, limit = Answer(), turn.limit
+        answer, part, limit = Answer(is_json=place.is_json), PartFilter(place.part), turn.limit
         async with contextlib.aclosing(api.subscribe(place.thread_id, limit=limit, ctx=ctx)) as updates:
             update = await anext(updates, None)
         if update is None:
             raise stopping()
-        for chunk in turn.take(update):
-            answer.take(chunk)
-        if turn.over:
-            return await _outcome(api, place, answer, _status(answer))
+        chunks = list(turn.take(update))
         if turn.status == "awaiting_tool_results" and await is_resting(api, place.thread_id, update.cursor):
-            return await _outcome(api, place, answer, "waiting")
+            chunks.append({"type": "finish"})
+        for one in (one for chunk in chunks for one in part.take(chunk)):
+            answer.take(one)
+        if answer.end is not None:
+            return await _outcome(api, place, answer, _status(answer))
         if turn.limit == limit:  # else the turn is among earlier messages
             return await _outcome(api, place, answer, "running")
 

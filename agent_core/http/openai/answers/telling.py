@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent_core.agent import CallContext
 from agent_core.domain.messages import Chunk
-from agent_core.http.ai_sdk_stream import Turn, ui_stream
 from agent_core.http.openai.answers.items import Answer, Item
+from agent_core.http.openai.answers.outcome import chunks_of
 from agent_core.http.openai.answers.sequence import Mark, Sequence
 from agent_core.http.openai.turns import Place
 
@@ -46,8 +46,8 @@ class Telling:
         answer: what has been read.
     """
 
-    def __init__(self, form: Form, sequence: Sequence) -> None:
-        self.answer = Answer()
+    def __init__(self, form: Form, sequence: Sequence, *, is_json: bool = False) -> None:
+        self.answer = Answer(is_json=is_json)
         self._form = form
         self._sequence = sequence
         self._number = 0  # of the item that is told
@@ -114,8 +114,7 @@ async def tell(
         AnswerRestartedError: the answer is no longer the one of which the client has a part.
         AgentCoreError: the thread was deleted, or is no longer the caller's.
     """
-    chunks = ui_stream(api, place.thread_id, Turn(prompt=place.message_id), ctx)
-    async with contextlib.aclosing(chunks):
+    async with contextlib.aclosing(chunks_of(api, place, ctx)) as chunks:
         async for chunk in chunks:
             for event in telling.take(chunk):
                 yield event

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from agent_core.http.openai.parameters import (
+from agent_core.http.openai.body.asks import MAX_TOOLS
+from agent_core.http.openai.body.parameters import (
     CHAT_IGNORED,
     CHAT_USED,
     REFUSED,
@@ -47,10 +48,33 @@ _MESSAGE: Schema = _of(
     {"role": {"enum": ["system", "developer", "user", "assistant", "tool"]}},
     {"content": _CONTENT, "tool_calls": _nullable(_LIST), "tool_call_id": _nullable(_TEXT)},
 )
+_FORMAT: Schema = _of({"type": {"enum": ["text", "json_object", "json_schema"]}})
 _METADATA: Schema = {"type": "object", "additionalProperties": _TEXT}
+_CHOICES: Schema = {"enum": ["auto", "none", "required"]}
+_ASKS: dict[str, Schema] = {
+    "tools": {
+        "type": "array",
+        "maxItems": MAX_TOOLS,
+        "items": {"type": "object", "required": ["type"], "properties": {"type": {"const": "function"}}},
+        "description": "Functions that the client runs; their calls are in the answer.",
+    },
+    "tool_choice": {
+        "anyOf": [_CHOICES, _of({"type": {"const": "function"}})],
+        "description": "Whether the client's tools are called, or which one.",
+    },
+    "parallel_tool_calls": {"type": "boolean", "description": "Whether one answer may call several tools."},
+    "response_format": _FORMAT | {"description": "The form of the answer, which is checked."},
+    "text": _of({}, {"format": _nullable(_FORMAT)})
+    | {"description": "The form of the answer, which is checked."},
+}
 _USED: dict[str, Schema] = {
     "model": _TEXT | {"description": "The name of an agent; by default the thread's, or the first one."},
-    "messages": {"type": "array", "items": _MESSAGE, "minItems": 1, "description": "The last is the user's."},
+    "messages": {
+        "type": "array",
+        "items": _MESSAGE,
+        "minItems": 1,
+        "description": "The last is the user's, or a tool's.",
+    },
     "input": {"anyOf": [_TEXT, _LIST], "description": "A message, or items."},
     "instructions": _TEXT | {"description": "Follow the agent's own instructions; they begin a thread."},
     "stream": {"type": "boolean", "description": "Whether to answer with events."},
@@ -60,6 +84,7 @@ _USED: dict[str, Schema] = {
     "background": {"type": "boolean", "description": "Whether to answer at once."},
     "previous_response_id": _TEXT | {"description": "The response that this one follows."},
     "conversation": {"anyOf": [_TEXT, _of({"id": _TEXT})], "description": "The thread to continue."},
+    **_ASKS,
 }
 _IGNORED: Schema = {"description": "Ignored: the agent's own options hold."}
 
@@ -96,9 +121,10 @@ _CHAT_USAGE = _of(
     }
 )
 _CHAT_MESSAGE = _of(
-    {"role": {"const": "assistant"}, "content": _TEXT, "refusal": {"type": "null"}},
+    {"role": {"const": "assistant"}, "content": _nullable(_TEXT), "refusal": {"type": "null"}},
     {
         "reasoning_content": _TEXT,
+        "tool_calls": _LIST | {"description": "Calls of the client's tools."},
         "server_tool_calls": _LIST | {"description": "Tool calls that ran on the server."},
         "annotations": _LIST,
     },
@@ -106,7 +132,7 @@ _CHAT_MESSAGE = _of(
 _CHOICE = _of(
     {
         **{"index": {"const": 0}, "message": _CHAT_MESSAGE, "logprobs": {"type": "null"}},
-        "finish_reason": {"enum": ["stop", "length", "content_filter"]},
+        "finish_reason": {"enum": ["stop", "length", "content_filter", "tool_calls"]},
     }
 )
 _USAGE = _of(
@@ -128,7 +154,7 @@ _RESPONSE = _of(
         "previous_response_id": _nullable(_TEXT),
         "conversation": _of({"id": _TEXT}),
         "store": {"type": "boolean"},
-        "text": _of({"format": _of({"type": {"const": "text"}})}),
+        "text": _of({"format": _FORMAT}),
         **{"tools": _LIST, "tool_choice": {"const": "auto"}, "parallel_tool_calls": {"const": True}},
         **{"temperature": {"type": "null"}, "top_p": {"type": "null"}, "truncation": {"const": "disabled"}},
         "usage": _nullable(_USAGE),

@@ -32,6 +32,7 @@ class ThreadRow(Table, table=True):
     search_cursor   the text up to this cursor is indexed in agent_search
     turn_started_at when the current turn, or its resumption, began; null: with a version before 0023
     trace           the trace context of who began it; see `TurnStart`
+    turn_options    what its caller asks for, as JSON; see `TurnOptions`
     """
 
     __tablename__: ClassVar[Any] = "agent_thread"
@@ -90,6 +91,7 @@ class ThreadRow(Table, table=True):
     search_cursor: int = count(-1)
     turn_started_at: float | None = None
     trace: str | None = None
+    turn_options: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class MessageRow(Table, table=True):

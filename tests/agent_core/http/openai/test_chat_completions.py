@@ -315,7 +315,7 @@ async def test_usage_sources_and_the_end_of_an_answer_are_told(tmp_path: Path) -
         assert chunks[-1].usage == whole.usage
         assert [c.choices[0].finish_reason for c in chunks[:-1]][-1] == "length"
         told = [c.choices[0].delta for c in chunks[:-1] if hasattr(c.choices[0].delta, "annotations")]
-        assert told[0].annotations == [cited.to_dict()]
+        assert told[0].annotations == [{"index": 0, **cited.to_dict()}]
 
         response: Any = await ai.responses.create(model="assistant", input="Hi")
         assert (response.status, response.incomplete_details.reason) == ("incomplete", "max_output_tokens")

@@ -34,6 +34,7 @@ async def test_document_is_valid_and_describes_every_route() -> None:
 async def test_answers_have_exactly_the_described_fields(tmp_path: Path) -> None:
     turns = [
         [Reasoning("why"), "Look. ", ToolUse("look", {"n": 1})],
+        [ToolUse("weather")],
         ["Well."],
         ["Second."],
         [ValueError("no")],
@@ -41,7 +42,12 @@ async def test_answers_have_exactly_the_described_fields(tmp_path: Path) -> None
     async with serving_openai(tmp_path / "a.db", ScriptedModel(turns)) as (_, _api, plain):
         checked = Checked(httpx.AsyncHTTPTransport(), openai_document("/v1"), "/v1")
         async with httpx.AsyncClient(transport=checked, base_url=plain.base_url, timeout=20) as client:
-            assert (await client.post("/chat/completions", json=HI)).status_code == 200
+            tools = [{"type": "function", "function": {"name": "weather"}}]
+            asked = (await client.post("/chat/completions", json=HI | {"tools": tools})).json()
+            answer = asked["choices"][0]["message"]
+            outcome = {"role": "tool", "tool_call_id": answer["tool_calls"][0]["id"], "content": "Mild."}
+            told = HI | {"messages": [*HI["messages"], answer, outcome]}
+            assert (await client.post("/chat/completions", json=told)).status_code == 200
             response = (await client.post("/responses", json={"input": "Two"})).json()
             await client.post("/responses", json={"input": "Three", "background": True})
             for path in ("", "/input_items", "/cancel"):

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_core.http.openai.errors import RequestError
-from agent_core.http.openai.messages import read_input, read_messages
-from agent_core.http.openai.parameters import (
+from agent_core.http.openai.body.asks import chat_options, response_options
+from agent_core.http.openai.body.messages import read_input, read_messages
+from agent_core.http.openai.body.parameters import (
     CHAT_IGNORED,
     CHAT_USED,
     RESPONSES_IGNORED,
     RESPONSES_USED,
     check_parameters,
 )
+from agent_core.http.openai.errors import RequestError
 from agent_core.testing import ScriptedModel
 from tests.support.servers.openai_server import serving_openai
 
@@ -46,6 +47,8 @@ def item(**fields: Any) -> dict[str, Any]:
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+LIST = {"name": "n", "schema": {"type": "array"}}
 REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
     (CHAT, HI | {"messages": []}, "messages"),
     (CHAT, {"model": "assistant"}, "messages"),
@@ -69,11 +72,27 @@ REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
     (CHAT, HI | {"stream": "yes"}, "stream"),
     (CHAT, HI | {"stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
     (CHAT, HI | {"metadata": {"a": 1}}, "metadata"),
-    (CHAT, HI | {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+    (CHAT, HI | {"tools": [{"type": "web_search"}]}, "tools[0]"),
+    (CHAT, HI | {"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0]"),
+    (CHAT, HI | {"tools": [FUNCTION, FUNCTION]}, "tools"),
+    (CHAT, HI | {"tools": [{"type": "function", "function": {"name": "look"}}]}, "tools[0]"),
+    (
+        CHAT,
+        HI | {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "g"}}},
+        "tool_choice",
+    ),
+    (CHAT, HI | {"tool_choice": "required"}, "tool_choice"),
+    (CHAT, HI | {"functions": [{"name": "f"}]}, "functions"),
     (CHAT, HI | {"n": 2}, "n"),
     (CHAT, HI | {"n": True}, "n"),
     (CHAT, HI | {"stop": ["x"]}, "stop"),
-    (CHAT, HI | {"response_format": {"type": "json_object"}}, "response_format"),
+    (CHAT, HI | {"response_format": {"type": "grammar"}}, "response_format"),
+    (
+        CHAT,
+        HI | {"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}},
+        "response_format",
+    ),
+    (CHAT, HI | {"response_format": {"type": "json_schema", "json_schema": LIST}}, "response_format"),
     (CHAT, HI | {"unknown": 1}, "unknown"),
     (CHAT, HI | {"store": "no"}, "store"),
     ("/responses", {"model": "assistant"}, "input"),
@@ -91,7 +110,15 @@ REFUSED: list[tuple[str, dict[str, Any], str | None]] = [
     ("/responses", item(type="mcp_approval_response", approval_request_id="c"), "input[0]"),
     ("/responses", ITEM | {"conversation": {"id": 5}}, "conversation"),
     ("/responses", ITEM | {"prompt": {"id": "x"}}, "prompt"),
-    ("/responses", ITEM | {"text": {"format": {"type": "json_schema"}}}, "text"),
+    ("/responses", ITEM | {"text": {"format": {"type": "json_schema"}}}, "text.format"),
+    ("/responses", ITEM | {"text": {"format": "json"}}, "text.format"),
+    ("/responses", ITEM | {"text": {"formats": {}}}, "text"),
+    (
+        "/responses",
+        ITEM | {"tools": [{"type": "function", "name": "f", "parameters": {"type": 5}}]},
+        "tools[0]",
+    ),
+    ("/responses", item(type="function_call_output", call_id="fcall_none", output="x"), "input"),
     ("/responses", ITEM | {"background": "yes"}, "background"),
     ("/responses", ITEM | {"store": False, "background": True}, "store"),
 ]
@@ -231,6 +258,8 @@ PARAMETERS = st.sampled_from(
             "store",
             "background",
             "tools",
+            "tool_choice",
+            "response_format",
         ),
         *("conversation", "previous_response_id", "instructions", "n", "text", "temperature", "prompt"),
     ]
@@ -246,7 +275,9 @@ def test_body_is_read_or_refused(body: dict[str, Any], last: Any) -> None:
     ):
         with suppress(RequestError):
             check_parameters(body, used, ignored)
+            (chat_options if read is read_messages else response_options)(body)
         for given_messages in (last, [last], [{"role": "user", "content": last}], [{"role": "tool"}, last]):
             with suppress(RequestError):
                 sent = read(given_messages)
+                sent.answers_at_end()
                 assert all(message.parts for message in sent.messages)

@@ -21,7 +21,7 @@ from agent_core.store.database.tables import metadata
 from tests.agent_core.store.database.test_migrations import make
 from tests.support.databases import prepare, url
 
-REVISIONS = tuple(f"{number:04}" for number in range(12, 28))
+REVISIONS = tuple(f"{number:04}" for number in range(12, 29))
 Columns = dict[str, dict[str, Any]]
 
 

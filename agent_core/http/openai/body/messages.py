@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_core.domain.messages import TOOL_PREFIX, Part, is_tool_part, text_of
-from agent_core.http.openai.content import read_content
+from agent_core.domain.turn_options import is_client_call
+from agent_core.http.openai.body.content import read_content
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.requests import is_object, list_of, object_of
 
@@ -69,6 +70,25 @@ class SentMessages:
         self._calls[call_id] = part
         return part
 
+    def answers_at_end(self) -> list[ToolAnswer]:
+        """Return the outcomes of the last answer's calls, if the messages end with it; [] if they do not.
+
+        Raises:
+            RequestError: a call of the client's tools has no outcome, or there is none of these calls.
+        """
+        last = self.messages[-1] if self.messages else None
+        calls = (
+            [part for part in last.parts if is_tool_part(part)] if last and last.role == "assistant" else []
+        )
+        if last is None or not calls:
+            return []
+        own = [part for part in calls if is_client_call(part["toolCallId"])]
+        if open_call := next((part for part in own if part["state"] == "input-available"), None):
+            raise open_call_error(open_call["toolCallId"], last.where)
+        if not own and calls[-1] is last.parts[-1] and calls[-1]["state"] != "input-available":
+            raise unknown_call_error(calls[-1]["toolCallId"], last.where)
+        return [ToolAnswer(part["toolCallId"], output=part["output"]) for part in own]
+
     def outcome(self, call_id: Any, output: str, where: str) -> bool:
         """Set the outcome of an earlier tool call; return False if there is no such call."""
         if not isinstance(call_id, str):
@@ -77,6 +97,21 @@ class SentMessages:
         if part is not None:
             part |= {"state": "output-available", "output": output}
         return part is not None
+
+
+def open_call_error(call_id: str, where: str) -> RequestError:
+    """Return the error for a call that a request leaves without its outcome."""
+    message = f"The tool call {call_id!r:.60} has no outcome; send one for each call of the answer."
+    return RequestError(message, where, code="tool_call_not_answered")
+
+
+def unknown_call_error(call_id: str, where: str) -> RequestError:
+    """Return the error for the outcome of a call that the caller has not been asked for."""
+    message = (
+        f"No answer has asked you for the tool call {call_id!r:.60}. Outcomes at the end continue the answer that asked "
+        "for them; add a user's message to begin with this history."
+    )
+    return RequestError(message, where, code="tool_call_not_found")
 
 
 def _is_next_step(last: Part, following: Part) -> bool:

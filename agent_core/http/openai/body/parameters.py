@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from agent_core.errors import ValidationError, words_of
 from agent_core.http.openai.errors import RequestError
-from agent_core.http.requests import expect, is_object, object_of
+from agent_core.http.requests import expect, object_of
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("model", "instructions", "previous_response_id"), (str,)),
-    **dict.fromkeys(("stream", "store", "background"), (bool,)),
-    **dict.fromkeys(("metadata", "stream_options"), (dict,)),
+    **dict.fromkeys(("stream", "store", "background", "parallel_tool_calls"), (bool,)),
+    **dict.fromkeys(("metadata", "stream_options", "response_format", "text"), (dict,)),
+    **{"tools": (list,), "tool_choice": (str, dict)},
     **{"messages": (list,), "input": (str, list), "conversation": (str, dict)},
 }
 """The JSON types of the parameters that are used; null is the same as leaving one out."""
@@ -33,24 +34,27 @@ CHAT_IGNORED = frozenset(
     {
         *_SAMPLING,
         *_SERVICE,
-        *("max_completion_tokens", "reasoning_effort", "verbosity", "prediction", "parallel_tool_calls"),
+        *("max_completion_tokens", "reasoning_effort", "verbosity", "prediction"),
     }
 )
 RESPONSES_IGNORED = frozenset(
     {
         *_SAMPLING,
         *_SERVICE,
-        *("max_output_tokens", "max_tool_calls", "reasoning", "include", "truncation", "parallel_tool_calls"),
+        *("max_output_tokens", "max_tool_calls", "reasoning", "include", "truncation"),
         *("stream_options", "context_management"),
     }
 )
 """Parameters that are ignored: the agent's own model options hold."""
 
-CHAT_USED = frozenset({"model", "messages", "stream", "stream_options", "metadata", "store"})
+_ASKS = ("tools", "tool_choice", "parallel_tool_calls")
+CHAT_USED = frozenset(
+    {"model", "messages", "stream", "stream_options", "metadata", "store", "response_format", *_ASKS}
+)
 RESPONSES_USED = frozenset(
     {
         *("model", "input", "instructions", "stream", "metadata", "store", "background"),
-        *("previous_response_id", "conversation"),
+        *("previous_response_id", "conversation", "text", *_ASKS),
     }
 )
 
@@ -63,16 +67,13 @@ class Refused(NamedTuple):
 
 
 _TOOLS = "An agent runs its own tools on the server; add the tool to the agent."
+_OLD = "It is tools and tool_choice now."
 _TEXT = "An agent answers with text."
 REFUSED: Mapping[str, Refused] = {
-    "tools": Refused(([],), _TOOLS),
-    "functions": Refused(([],), _TOOLS),
-    "tool_choice": Refused(("auto", "none"), _TOOLS),
-    "function_call": Refused(("auto", "none"), _TOOLS),
+    "functions": Refused(([],), _OLD),
+    "function_call": Refused(("auto", "none"), _OLD),
     "n": Refused((1,), "A request is one turn with one answer; send several requests."),
     "stop": Refused(([], ""), "An answer ends where the agent ends it."),
-    "response_format": Refused(({"type": "text"},), _TEXT),
-    "text": Refused(({}, {"format": {"type": "text"}}), _TEXT),
     "modalities": Refused((["text"],), _TEXT),
     "audio": Refused((), _TEXT),
     "logprobs": Refused((False,), "An agent has no log probabilities."),
@@ -104,8 +105,6 @@ def check_parameters(body: Mapping[str, Any], used: Collection[str], ignored: Co
 
 
 def _asks_for_nothing(name: str, value: Any) -> bool:
-    if name == "text" and is_object(value):  # its verbosity is ignored, as that of chat completions
-        value = {key: one for key, one in value.items() if key != "verbosity" and one is not None}
     return any(type(value) is type(one) and value == one for one in REFUSED[name].neutral)
 
 
