@@ -48,7 +48,7 @@ def find_tool(written: str, tools: Collection[str]) -> str | None:
 
     Ignored are: a namespace before the name (`functions.`, `default_api:`), an index behind it, markers of a
     chat template, whitespace and quotes around it, a repetition of the name, and another spelling (upper
-    case, `-` for `_`, neither) if only one tool has it.
+    case, `-`, `.` or `/` for `_`, none of them) if only one tool has it.
     """
     if written in tools:
         return written
@@ -88,9 +88,9 @@ def _plain(piece: str, tools: Collection[str]) -> str | None:
         piece = _AROUND.sub("", " ".join(named))
     bare = _INDEX.sub("", piece)
     space = _NAMESPACE.match(bare)
-    if space and not set(_SEPARATOR.split(space.group())).isdisjoint(tools):
-        return None  # two tools in a row
     inner = bare[space.end() :] if space else bare
+    if space and not (before := set(_SEPARATOR.split(space.group())) - {""}).isdisjoint(tools):
+        return inner if before == {inner} else None  # two tools in a row
     for name in (piece, bare, inner, _PREFIX.sub("", inner, count=1), _once(bare)):
         if name in tools:
             return name
@@ -107,7 +107,7 @@ def _once(name: str) -> str:
 
 
 def _spelling(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).casefold()
+    return re.sub(r"[\s_.:/-]+", "", name).casefold()
 
 
 def _digest(text: str) -> str:
