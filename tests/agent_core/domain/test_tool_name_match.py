@@ -74,7 +74,6 @@ TOOLS = ["get_weather", "send_mail", "Send-Mail-Now", "list"]
         "get_weather get_weather",
         "get_weather.get_weather",
         "get.weather",
-        "functions.get/weather",
         "get\u200b_weather",
         "\0get_weather\x1b[0m",
         "Ġget_weather\\n",
