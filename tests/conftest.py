@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import re
 import socket
+import ssl
 from collections.abc import Generator
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
@@ -48,6 +51,24 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 gc.disable()  # until the tests are collected
 watch()
+
+_create_context = ssl.create_default_context
+_AUTHORITIES = {certifi.where(), os.environ.get("SSL_CERT_FILE")}
+
+
+@functools.cache
+def _context_of_authorities(file: str) -> ssl.SSLContext:
+    return _create_context(cafile=file)
+
+
+def _create_shared_context(*args: Any, **options: Any) -> ssl.SSLContext:
+    """Read this system's authorities once: it takes 20 ms, which each HTTP client would spend, also without TLS."""
+    if not args and options.keys() == {"cafile"} and options["cafile"] in _AUTHORITIES:
+        return _context_of_authorities(options["cafile"])
+    return _create_context(*args, **options)
+
+
+ssl.create_default_context = _create_shared_context
 
 _connect = socket.socket.connect
 
