@@ -106,6 +106,11 @@ def prepare(path: P) -> P:
     return path
 
 
+def prepared(path: Path | str) -> str:
+    """Return the URL of a database of the current schema at `path`, empty if it is new."""
+    return url(prepare(path))
+
+
 def select_all(path: Path | str, tables: Iterable[Any]) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of the tables in the order of their keys, without what workers derive from them later."""
     connection: Any = (

@@ -7,22 +7,32 @@ test_rolling_upgrade.py runs processes of two versions.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import ARRAY, Boolean, Engine, Float, Integer, LargeBinary, MetaData, inspect, select, text
 from sqlalchemy.types import TypeEngine
 
 from agent_core.errors import DatabaseError
-from agent_core.store.database.migrate import COMPATIBILITY, VERSION_TABLE, migrate
+from agent_core.store.database.migrate import COMPATIBILITY, LIBRARY, VERSION_TABLE, migrate, upgrade
 from agent_core.store.database.open import opened
 from agent_core.store.database.tables import metadata
 from tests.agent_core.store.database.test_migrations import make
-from tests.support.databases import prepare, url
+from tests.support.databases import PLACE, prepare, prepared, url
 
 REVISIONS = tuple(f"{number:04}" for number in range(12, 29))
 Columns = dict[str, dict[str, Any]]
+
+
+class History(NamedTuple):
+    """A migrated database: the columns of its tables at each revision and now, and its tables."""
+
+    engine: Engine
+    before: dict[str, dict[str, Columns]]
+    after: dict[str, Columns]
+    now: MetaData
 
 
 def schema(engine: Engine) -> dict[str, Columns]:
@@ -43,34 +53,60 @@ def some(kind: TypeEngine[Any], number: int) -> Any:
     return b"x" if isinstance(kind, LargeBinary) else f"text {number}"
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-def test_an_older_version_inserts_its_rows_into_this_schema(path: Path, revision: str) -> None:
-    with opened(url(path), "NORMAL") as (engine, *_):
-        make(engine, revision, {})
-        before = schema(engine)
-        migrate(engine)
-        now = MetaData()
-        now.reflect(engine)
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[[str], History]]:
+    """Return a function that migrates a database of each kind once, through every revision."""
+    made: dict[str, History] = {}
+    with contextlib.ExitStack() as stack:
+
+        def history(kind: str) -> History:
+            if kind not in made:
+                path = tmp_path_factory.mktemp("versions") / "agents.db"
+                engine, *_ = stack.enter_context(opened(url(path), "NORMAL"))
+                PLACE.made.pop(str(path), None)  # kept for the module's tests, whose rows are rolled back
+                made[kind] = migrated(engine)
+            return made[kind]
+
+        yield history
+
+
+def migrated(engine: Engine) -> History:
+    """Migrate an empty database; return it with the columns that it had at each revision."""
+    make(engine, REVISIONS[0], {})
+    before = {REVISIONS[0]: schema(engine)}
+    for revision in REVISIONS[1:]:
         with engine.begin() as connection:
-            for number, (table, columns) in enumerate(before.items()):
-                row = {name: some(column["type"], number) for name, column in columns.items()}
-                connection.execute(now.tables[table].insert().values(row))
+            upgrade(connection, LIBRARY, revision)
+        before[revision] = schema(engine)
+    migrate(engine)
+    now = MetaData()
+    now.reflect(engine)
+    return History(engine, before, schema(engine), now)
+
+
+@pytest.fixture
+def history(databases: Callable[[str], History], database: str, path: Path) -> History:
+    """Return the migrated database; requesting `path` repeats a test for each kind."""
+    return databases(database)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_nothing_that_an_older_version_uses_is_gone_or_stricter(path: Path, revision: str) -> None:
-    with opened(url(path), "NORMAL") as (engine, *_):
-        make(engine, revision, {})
-        before = schema(engine)
-        migrate(engine)
-        after = schema(engine)
-    for table, columns in before.items():
+def test_an_older_version_inserts_its_rows_into_this_schema(history: History, revision: str) -> None:
+    with history.engine.connect() as connection:  # which rolls back
+        for number, (table, columns) in enumerate(history.before[revision].items()):
+            row = {name: some(column["type"], number) for name, column in columns.items()}
+            connection.execute(history.now.tables[table].insert().values(row))
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_nothing_that_an_older_version_uses_is_gone_or_stricter(history: History, revision: str) -> None:
+    for table, columns in history.before[revision].items():
         for name, column in columns.items():
-            newer = after[table][name]
+            newer = history.after[table][name]
             assert str(newer["type"]) == str(column["type"]), f"{table}.{name}"
             assert newer["nullable"] >= column["nullable"], f"{table}.{name} must stay nullable"
-        for name in after[table].keys() - columns.keys():
-            newer = after[table][name]
+        for name in history.after[table].keys() - columns.keys():
+            newer = history.after[table][name]
             assert newer["nullable"] or newer["default"] is not None, f"{table}.{name} needs a default"
 
 
@@ -102,8 +138,7 @@ def test_the_schema_names_the_oldest_version_that_is_tested_with_it(path: Path) 
 def test_a_newer_schema_is_used_or_refused_as_it_says_and_not_migrated(
     path: Path, statement: str, words: str | None
 ) -> None:
-    with opened(url(path), "NORMAL") as (engine, *_):
-        make(engine, "head", {})
+    with opened(prepared(path), "NORMAL") as (engine, *_):
         with engine.begin() as connection:
             connection.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
             connection.execute(text(statement.format(COMPATIBILITY)))
