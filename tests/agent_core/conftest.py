@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import PLACE, prepare, url
+from tests.support.databases import PLACE, prepared
 from tests.support.providers.litellm_paths import both_paths as both_paths
 
 DATABASES = ("sqlite", "postgresql")
@@ -43,4 +43,4 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def database_url(path: Path) -> str:
     """Return the URL of an empty database with the current schema."""
-    return url(prepare(path))
+    return prepared(path)

@@ -17,6 +17,7 @@ from tests.chaos.hosts.hosts import Hosts
 from tests.chaos.stories import Story
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import Effects, make_agent
+from tests.support.databases import prepared
 from tests.tools.postgresql import PostgreSQL
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
@@ -76,7 +77,7 @@ async def test_worker_without_others_recovers_after_each_kill(
 
 async def test_judge_finds_each_forged_fact(tmp_path: Path) -> None:
     effects = Effects(tmp_path / "effects")
-    async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
+    async with Runtime(prepared(tmp_path / "agents.db")) as runtime:
         api = define_internal_agent_api(runtime, make_agent(effects, 0))
         story = Story(api, effects, (await api.create_thread()).id, random.Random(0))
         await story.act()

@@ -14,6 +14,7 @@ from agent_core.domain.messages import Message, Thread, text_of
 from agent_core.llm import close_connections, warm
 from tests.providers.installed import aimock_command, llmock_command, running
 from tests.providers.llmock import Llmock
+from tests.support.databases import prepared
 from tests.support.providers.front import Front
 from tests.support.providers.litellm_paths import both_paths as both_paths
 
@@ -113,7 +114,7 @@ async def agent_api(directory: Path, model: str, **options: Any) -> AsyncIterato
         retry=RetryPolicy(max_attempts=3, initial_delay=0.1, jitter=0.02),
         **options,
     )
-    async with Runtime(database_url=f"sqlite:///{directory}/agents.db") as runtime:
+    async with Runtime(database_url=prepared(directory / "agents.db")) as runtime:
         yield define_internal_agent_api(runtime, agent)
 
 

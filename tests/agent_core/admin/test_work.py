@@ -15,6 +15,7 @@ from agent_core.store.database.transaction import Tx
 from agent_core.testing import ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import QUICK, agent_on, prepare
+from tests.support.databases import prepared
 
 LATER = RetryPolicy(max_attempts=3, initial_delay=600, jitter=0)
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
@@ -108,7 +109,7 @@ async def test_only_those_read_the_report_whom_the_callback_allows(path: Path) -
         if ctx is None or ctx.user_id != "admin":
             raise errors.AccessDeniedError("Admins only.")
 
-    async with Runtime(f"sqlite:///{path}", work=False) as runtime:
+    async with Runtime(prepared(path), work=False) as runtime:
         async with agent_on(path, []) as internal:
             agent = internal.agent
         closed = define_agent_api(runtime, agent)

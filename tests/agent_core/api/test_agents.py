@@ -24,6 +24,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import Follower, finished, prepare, rows, texts, tool_parts
 from tests.support.branches import ids
+from tests.support.databases import prepared
 
 LONG = 30.0
 
@@ -46,7 +47,7 @@ async def two_agents(path: Path, *agents: Agent) -> AsyncGenerator[tuple[AgentAp
     def hook(name: str) -> Any:
         return lambda *args: told.append((name, *args))
 
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         yield (
             define_agent_api(runtime, one, on_status_change=hook(one.name)),
             define_agent_api(runtime, two, on_status_change=hook(two.name)),
@@ -135,7 +136,7 @@ async def test_edited_arguments_are_checked_by_the_threads_own_agent(path: Path)
         asked.append((ctx.user_id, thread_id))
         return pays("two", int)
 
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, pays("one", str))
         runtime.register(Agent.factory(make, name="two"))
         thread = await api.create_thread("Hi", agent="two", ctx=CallContext("ann"))
@@ -161,8 +162,8 @@ async def test_edited_arguments_are_not_approved_unchecked(path: Path) -> None:
         return ["Done."] if messages[-1]["role"] == "tool" else [ToolUse("pay", {"amount": 1})]
 
     async with (
-        Runtime(f"sqlite:///{path}") as runtime,
-        Runtime(f"sqlite:///{path}", work=False) as elsewhere,
+        Runtime(prepared(path)) as runtime,
+        Runtime(prepared(path), work=False) as elsewhere,
     ):
         api = define_internal_agent_api(runtime, named("one", turn, tools=[pay]))
         stranger = define_internal_agent_api(elsewhere, named("two"))
@@ -180,8 +181,8 @@ async def test_edited_arguments_are_not_approved_unchecked(path: Path) -> None:
 async def test_a_hook_is_not_told_of_threads_whose_agent_is_elsewhere(path: Path) -> None:
     told: list[Any] = []
     async with (
-        Runtime(f"sqlite:///{path}") as runtime,
-        Runtime(f"sqlite:///{path}", work=False) as elsewhere,
+        Runtime(prepared(path)) as runtime,
+        Runtime(prepared(path), work=False) as elsewhere,
     ):
         api = define_internal_agent_api(runtime, named("one", [["x", LONG]]))
         stranger = define_internal_agent_api(
@@ -207,7 +208,7 @@ def factory(name: str) -> AnyAgent:
 async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
     path: Path, first: Any, second: Any, define: Any
 ) -> None:
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         agent = first("one")
         api = define(runtime, agent)
         define(runtime, agent)  # registering the same agent twice is allowed
@@ -223,7 +224,7 @@ async def test_a_second_agent_of_a_name_is_refused_and_the_first_answers_on(
 @pytest.mark.sqlite  # agents are registered in memory
 @pytest.mark.parametrize("define", [define_agent_api, define_internal_agent_api])
 async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, define: Any) -> None:
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         old = define(runtime, named("one"))
         thread = await finished(old, await old.create_thread("Hi"))
         define(runtime, named("one", lambda _: ["the new one"]), replace=True)
@@ -233,7 +234,7 @@ async def test_an_agent_that_replaces_another_answers_its_threads(path: Path, de
 
 async def test_runtimes_know_their_own_agents(path: Path) -> None:
     """Two versions or two processes of a program may each have an agent of the same name on one database."""
-    async with Runtime(f"sqlite:///{path}") as one, Runtime(f"sqlite:///{path}", work=False) as two:
+    async with Runtime(prepared(path)) as one, Runtime(prepared(path), work=False) as two:
         here = define_internal_agent_api(one, named("one"))
         there = define_internal_agent_api(two, named("one", lambda _: ["the other one"]))
         assert (await texts(here, await finished(here, await there.create_thread("Hi"))))[-1] == "one here"

@@ -16,7 +16,7 @@ from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.tools import ToolContext, action_tool
 from tests.providers.loopback import Answer, Provider, Stream, delta, provider
 from tests.support.agents import AT_ONCE, Follower, agent_on, finished, texts, tool_parts
-from tests.support.databases import prepare, url
+from tests.support.databases import prepared
 
 MANY = RetryPolicy(max_attempts=20, initial_delay=0, jitter=0)
 
@@ -24,7 +24,7 @@ MANY = RetryPolicy(max_attempts=20, initial_delay=0, jitter=0)
 @contextlib.asynccontextmanager
 async def asking(path: Path, server: Provider, retry: RetryPolicy = MANY) -> AsyncGenerator[AgentApi]:
     """Run an agent whose model is served by `server`."""
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         model = LitellmModel("openai/gpt-4o-mini", api_base=server.url, api_key="sk-test")
         yield define_internal_agent_api(runtime, Agent("assistant", model, retry=retry))
 

@@ -16,7 +16,7 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
 from tests.support.agents import Follower, agent_on, finished, texts, tool_parts
-from tests.support.databases import prepare, url
+from tests.support.databases import prepare, prepared
 
 KILLED = -signal.SIGKILL
 
@@ -41,7 +41,7 @@ def test_01_a_side_effect_is_not_repeated_on_resume(tmp_path: Path) -> None:
 
 async def test_04_a_thread_is_finished_after_a_restart(path: Path, tmp_path: Path) -> None:
     """A thread whose process was killed in mid-answer is finished by the next process."""
-    plan = Plan(tmp_path, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
+    plan = Plan(tmp_path, send=("Hi",), die_at=("delta.after", 2), database=prepared(path))
     assert run(plan) == KILLED
     async with Runtime(plan.url) as restarted:
         api = define_internal_agent_api(restarted, make_agent(plan.effects, 0))
@@ -90,7 +90,7 @@ async def test_05_approvals_survive_a_restart_and_are_decided_once(path: Path) -
 
 async def test_14_an_answer_survives_a_reload(path: Path, tmp_path: Path) -> None:
     """Text that a reader saw before the server was killed is also shown to later readers."""
-    plan = Plan(tmp_path, pace=0.02, send=("Hi",), die_at=("delta.after", 2), database=url(prepare(path)))
+    plan = Plan(tmp_path, pace=0.02, send=("Hi",), die_at=("delta.after", 2), database=prepared(path))
     async with Runtime(plan.url, work=False) as watching:
         page = define_internal_agent_api(watching, make_agent(plan.effects, 0))
         await page.create_thread(thread_id=plan.thread_id)

@@ -21,6 +21,7 @@ from tests.agent_core.context.test_threads import notes, old_messages
 from tests.providers.loopback import Answer, Hang, Stream, delta, provider
 from tests.support.agents import finished, prepare
 from tests.support.contexts import TOOLS
+from tests.support.databases import prepared
 
 FOREIGN = [
     "openai/gpt-4o-mini",
@@ -148,7 +149,7 @@ async def test_a_thread_outgrows_a_real_model(tmp_path: Path):
     path = prepare(tmp_path / "agents.db")
     async with (
         provider(Stream([delta("Well."), delta(finish="stop")])) as server,
-        Runtime(f"sqlite:///{path}") as runtime,
+        Runtime(prepared(path)) as runtime,
     ):
         agent = Agent("assistant", "openai/gpt-4", system="Be kind.", api_base=server.url, api_key="sk-x")
         api = define_internal_agent_api(runtime, agent)
@@ -183,7 +184,7 @@ async def test_a_provider_that_finds_it_too_long_is_asked_once(tmp_path: Path):
     path = prepare(tmp_path / "agents.db")
     words = "This model's maximum context length is 10 tokens. Please reduce the length of the messages."
     answer = Answer(400, {"error": {"message": words, "code": "context_length_exceeded"}})
-    async with provider(answer) as server, Runtime(f"sqlite:///{path}") as runtime:
+    async with provider(answer) as server, Runtime(prepared(path)) as runtime:
         options: dict[str, Any] = {"api_base": server.url, "api_key": "sk-x"}
         agent = Agent("assistant", "openai/gpt-4", retry=RetryPolicy(max_attempts=5), **options)
         api = define_internal_agent_api(runtime, agent)

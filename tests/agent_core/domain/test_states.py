@@ -33,7 +33,7 @@ from agent_core.store.tool_calls.calls import ClaimedCall, NewCall
 from agent_core.store.turns import branches, claims, steps, streams, turns
 from agent_core.store.turns.claims import Claim
 from tests.support.agents import rows
-from tests.support.databases import url
+from tests.support.databases import prepared
 
 WORKER = "w"
 CLAIM = Claim("t", 1, "reply", 1, None, 0, "a", None, 2)
@@ -144,7 +144,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(path: Path) -> AsyncGenerator[Bench]:
-    async with Runtime(url(path), work=False) as runtime:
+    async with Runtime(prepared(path), work=False) as runtime:
         bench = Bench(runtime, path)
         given: dict[str, Any] = {"agent": "a", "title": None, "user_id": None, "metadata": {}, "run": True}
         await bench.do(lambda tx: turns.create(tx, "t", messages=[message("m1")], **given))

@@ -18,7 +18,7 @@ from agent_core.store.database.sql import FILE
 from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.support.agents import agent_on, finished
-from tests.support.databases import prepare, select_all, url
+from tests.support.databases import prepared, select_all
 from tests.support.schedules import ran
 
 ANN, BOB = CallContext("ann"), CallContext("bob")
@@ -120,7 +120,7 @@ async def _opened(runtime: Runtime, doors: Doors | None) -> AgentApi:
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["authorized", "by owner"])
 async def test_another_persons_file_cannot_be_attached_by_its_hash(path: Path, guarded: bool) -> None:
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, Doors() if guarded else None)
         part = await api.add_file(PNG, media_type="image/png", filename="dot.png", ctx=ANN)
         mine = await idle(api, await api.create_thread("Hi", ctx=BOB), BOB)
@@ -140,7 +140,7 @@ async def test_another_persons_file_cannot_be_attached_by_its_hash(path: Path, g
 
 async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked(path: Path) -> None:
     clock = FakeClock()
-    async with Runtime(url(prepare(path)), clock=clock) as runtime:
+    async with Runtime(prepared(path), clock=clock) as runtime:
         doors = Doors()
         api = await _opened(runtime, doors)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
@@ -167,7 +167,7 @@ async def test_a_reader_of_a_thread_may_attach_its_files_until_access_is_revoked
 
 
 async def test_a_share_gives_its_files_to_read_and_nothing_once_it_is_taken_back(path: Path) -> None:
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, None)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         hers = await idle(api, await api.create_thread([part], ctx=ANN), ANN)
@@ -184,7 +184,7 @@ async def test_a_share_gives_its_files_to_read_and_nothing_once_it_is_taken_back
 
 async def test_a_share_gives_no_file_of_a_message_that_it_does_not_show(path: Path) -> None:
     """After an edit removed the file, the share no longer gives it, but the owner's other branch does."""
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, None)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         file_id = str(attachment_id(part["url"]))
@@ -203,7 +203,7 @@ async def test_a_share_gives_no_file_of_a_message_that_it_does_not_show(path: Pa
 
 @pytest.mark.parametrize("before", ["unsent", "in a thread"])
 async def test_file_that_many_people_send_is_still_its_senders(path: Path, before: str) -> None:
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, None)
         part = await api.add_file(PNG, media_type="image/png", ctx=ANN)
         if before == "in a thread":
@@ -215,7 +215,7 @@ async def test_file_that_many_people_send_is_still_its_senders(path: Path, befor
 
 
 async def test_two_people_who_send_equal_bytes_have_each_their_own(path: Path) -> None:
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, None)
         people = [CallContext(f"user {number}") for number in range(8)]
         parts = await asyncio.gather(
@@ -241,7 +241,7 @@ async def test_files_belong_to_everybody_without_users(path: Path) -> None:
 
 
 async def test_a_name_cannot_pretend_to_be_another_holder(path: Path) -> None:
-    async with Runtime(url(prepare(path))) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = await _opened(runtime, None)
         nobodys = await api.add_file(PNG, media_type="image/png")
         for name in ("", ":", "schedule:s"):

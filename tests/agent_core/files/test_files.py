@@ -17,7 +17,7 @@ from agent_core.store.threads import files
 from agent_core.testing import FakeClock, ScriptedModel
 from tests.providers.loopback import Stream, delta, provider
 from tests.support.agents import agent_on, finished
-from tests.support.databases import select_all, url
+from tests.support.databases import prepared, select_all
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 TEXT = "Ünïcode\n</file> and \u2028 more"
@@ -30,7 +30,7 @@ def file_rows(path: Path) -> list[str]:
 
 async def test_model_reads_text_files_of_other_encodings(path: Path) -> None:
     model = ScriptedModel([["Read."]])
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, Agent("a", model))
         windows = await api.add_file("Grüße aus Köln – 5 €".encode("cp1252"), media_type="text/plain")
         named = await api.add_file("北京".encode("gbk"), media_type='text/plain; charset="gbk"')
@@ -42,7 +42,7 @@ async def test_model_reads_text_files_of_other_encodings(path: Path) -> None:
 async def test_the_model_gets_each_file_as_what_it_is_at_every_step(path: Path) -> None:
     """The bodies are checked as a loopback server received them from litellm."""
     said = Stream([delta("Seen.", finish="stop")])
-    async with provider(said, said) as server, Runtime(url(path)) as runtime:
+    async with provider(said, said) as server, Runtime(prepared(path)) as runtime:
         agent = Agent("a", "openai/gpt-4o", api_base=server.url, api_key="none")
         api = define_internal_agent_api(runtime, agent)
         parts = [

@@ -20,6 +20,7 @@ from agent_core.domain.model_adapter import Usage
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool, async_tool
 from tests.support.agents import prepare
+from tests.support.databases import prepared
 from tests.support.servers.http_server import served
 
 
@@ -51,7 +52,7 @@ async def site(
     path: Path, turns: Any, *, context: Any = who, **options: Any
 ) -> AsyncGenerator[httpx.AsyncClient]:
     """Serve an agent whose threads belong to the person named by the header X-User."""
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
 
         async def own(ctx: CallContext | None, thread_id: str) -> None:
             thread = await asyncio.to_thread(runtime.store.reads.thread, thread_id)
@@ -303,6 +304,6 @@ async def test_a_page_of_another_site_cannot_act(path: Path) -> None:
 
 
 async def test_the_internal_api_has_no_http(path: Path) -> None:
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, Agent("assistant", ScriptedModel([])))
         assert not hasattr(api, "http_app")

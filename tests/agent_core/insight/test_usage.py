@@ -15,6 +15,7 @@ from agent_core.domain.model_adapter import Usage
 from agent_core.domain.usage import Tally
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from tests.support.agents import AT_ONCE, agent_on, finished, prepare
+from tests.support.databases import prepared
 
 BUSY = errors.ModelError("Busy.", kind="rate_limited", retryable=True)
 DAY = 86_400.0
@@ -100,7 +101,7 @@ async def test_an_empty_thread_has_no_usage_and_an_unknown_one_is_refused(path: 
 async def test_the_summary_adds_up_usage_by_day_model_and_agent(path: Path) -> None:
     clock = FakeClock(1_750_000_000.0)  # 2025-06-15 15:06:40 UTC
     ada, bob = CallContext("ada"), CallContext("bob")
-    async with Runtime(f"sqlite:///{path}", clock=clock) as runtime:
+    async with Runtime(prepared(path), clock=clock) as runtime:
         cheap, dear = (
             define_agent_api(
                 runtime,

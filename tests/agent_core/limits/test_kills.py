@@ -10,13 +10,13 @@ from agent_core import Budget, Limit, Runtime, define_internal_agent_api
 from agent_core.testing import eventually
 from tests.chaos.worker import Plan, spawn
 from tests.chaos.world import make_agent
-from tests.support.agents import finished, prepare
-from tests.support.databases import url
+from tests.support.agents import finished
+from tests.support.databases import prepared
 
 
 async def test_the_slot_of_a_killed_process_is_free_at_once(path: Path) -> None:
     """The lease lasts an hour, but the lock file shows the death."""
-    plan = Plan(path.parent, pace=30, settings={"lease": 3600.0}, database=url(prepare(path)))
+    plan = Plan(path.parent, pace=30, settings={"lease": 3600.0}, database=prepared(path))
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
         await api.limits.set_limit("scripted", Limit(concurrency=1))
@@ -41,7 +41,7 @@ async def test_the_slot_of_a_killed_process_is_free_at_once(path: Path) -> None:
 
 @pytest.mark.parametrize("point", ["claim.after", "commit.before", "commit.inside", "commit.after"])
 async def test_a_kill_anywhere_in_a_step_leaves_nobody_waiting(path: Path, point: str) -> None:
-    plan = Plan(path.parent, pace=0, die_at=(point, 3), database=url(prepare(path)))
+    plan = Plan(path.parent, pace=0, die_at=(point, 3), database=prepared(path))
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
         await api.limits.set_limit("scripted", Limit(concurrency=1))

@@ -22,6 +22,7 @@ from tests.agent_core.http.test_ai_sdk_chat import look, post, reply
 from tests.agent_core.http.test_ai_sdk_chat import said as user
 from tests.agent_core.http.test_ai_sdk_stream import post_live
 from tests.support.agents import finished, held
+from tests.support.databases import prepared
 from tests.support.processes.children import FORKED
 from tests.support.servers.http_server import serving
 
@@ -158,7 +159,7 @@ async def test_thoughts_without_opening_tags_are_reasoning_in_every_step(path: P
         ["Ok."],
     ]
     model = ScriptedModel(turns)
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, Agent("a", model, tools=[look]))
         view, follower = ThreadView(), Follower()
         thread = await api.create_thread()
@@ -174,7 +175,7 @@ async def test_thoughts_without_opening_tags_are_reasoning_in_every_step(path: P
             reloaded.apply(update)
             break
         assert follower.turn() == reloaded.turn()
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, Agent("a", model, tools=[look]))
         await finished(api, (await api.send_message(thread.id, "And now?")).thread_id)
         assert "think" not in str([message["content"] for message in model.requests[-1]])
@@ -264,7 +265,7 @@ async def test_a_thought_is_reasoning_after_a_kill_in_the_middle_of_the_answer(p
         yield from held(go)
         yield from ["I say hello.</th", "ink>", "Hello."]
 
-    async with Runtime(f"sqlite:///{path}") as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, Agent("a", ScriptedModel(again)))
         view = ThreadView()
         async for update in api.subscribe("t"):

@@ -15,7 +15,7 @@ import pytest
 from agent_core import Agent, AgentApi, Runtime, action_tool, define_internal_agent_api
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.support.agents import AT_ONCE, QUICK, finished, live
-from tests.support.databases import prepare, url
+from tests.support.databases import prepare, prepared, url
 from tests.support.processes.children import FORKED
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="requirements-dev.txt has it")
@@ -61,7 +61,7 @@ async def test_turn_of_a_killed_process_is_one_trace(path: Path) -> None:
         child = FORKED.Process(target=work_until_killed, args=(url(path), address), daemon=True)
         child.start()
         try:
-            async with Runtime(url(path), settings=QUICK, work=False) as runtime:
+            async with Runtime(prepared(path), settings=QUICK, work=False) as runtime:
                 api = api_on(runtime, lambda _: ["Done."], address, "heir")
                 thread = await api.create_thread("Hi")
                 await live(api, thread.id, "Begin.")

@@ -34,7 +34,7 @@ from agent_core.support.faults import OUTBOX_POINTS
 from agent_core.testing import FakeClock, ScriptedModel, eventually
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.support.agents import EAGER, QUICK, agent_on, finished, lose_leases, rows, runtime_of
-from tests.support.databases import prepare, url
+from tests.support.databases import prepared, url
 from tests.support.outbox import STATUS, Receiver, answer, emptied, on, ping
 from tests.support.processes.children import FORKED
 
@@ -160,7 +160,7 @@ def _deliver_and_hang(database_url: str, reached: Any) -> None:
 
 async def test_an_event_whose_process_is_killed_is_delivered_by_the_next(path: Path) -> None:
     reached = FORKED.Queue()
-    child = FORKED.Process(target=_deliver_and_hang, args=(url(prepare(path)), reached))
+    child = FORKED.Process(target=_deliver_and_hang, args=(prepared(path), reached))
     child.start()
     killed = await asyncio.to_thread(reached.get, True, 60)
 

@@ -15,7 +15,7 @@ from agent_core.testing import ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from agent_core.worker import worker
 from tests.support.agents import QUICK, Follower, finished, rows, texts
-from tests.support.databases import prepare, url
+from tests.support.databases import prepared
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def named(runtime: Runtime, name: str) -> AgentApi:
 
 async def abandoned(path: Path, prompt: str = "Hi") -> str:
     """Create a thread whose agent is renamed before any worker runs it."""
-    async with Runtime(url(prepare(path)), work=False) as runtime:
+    async with Runtime(prepared(path), work=False) as runtime:
         return (await named(runtime, "old name").create_thread(prompt)).id
 
 
@@ -57,7 +57,7 @@ async def waiting(api: AgentApi, thread_id: str) -> dict[str, Any]:
 
 async def test_the_reason_is_shown_once_and_gone_when_the_agent_is_back(path: Path) -> None:
     thread_id = await abandoned(path)
-    async with Runtime(url(path), settings=QUICK) as runtime:
+    async with Runtime(prepared(path), settings=QUICK) as runtime:
         api = named(runtime, "new name")
         async with Follower(api, thread_id) as follower:
             state = await waiting(api, thread_id)
@@ -83,7 +83,7 @@ def cursor(path: Path) -> int:
 
 async def test_another_agent_that_is_chosen_goes_on(path: Path) -> None:
     thread_id = await abandoned(path)
-    async with Runtime(url(path), settings=QUICK) as runtime:
+    async with Runtime(prepared(path), settings=QUICK) as runtime:
         api = named(runtime, "new name")
         await waiting(api, thread_id)
         await api.update_thread(thread_id, agent="new name")
@@ -93,7 +93,7 @@ async def test_another_agent_that_is_chosen_goes_on(path: Path) -> None:
 
 async def test_a_stop_ends_the_wait(path: Path) -> None:
     thread_id = await abandoned(path)
-    async with Runtime(url(path), settings=QUICK) as runtime:
+    async with Runtime(prepared(path), settings=QUICK) as runtime:
         api = named(runtime, "new name")
         await waiting(api, thread_id)
         stopped = await api.stop_thread(thread_id)
@@ -102,11 +102,11 @@ async def test_a_stop_ends_the_wait(path: Path) -> None:
 
 
 async def test_a_tool_of_an_agent_that_is_away_waits_for_it(path: Path) -> None:
-    async with Runtime(url(prepare(path)), settings=QUICK) as runtime:
+    async with Runtime(prepared(path), settings=QUICK) as runtime:
         api = named(runtime, "old name")
         thread_id = (await api.create_thread("Use it")).id
         await eventually(lambda: [row for row in rows(path)["agent_tool_call"] if "approval" in row])
-    async with Runtime(url(path), settings=QUICK) as runtime:
+    async with Runtime(prepared(path), settings=QUICK) as runtime:
         api = named(runtime, "new name")
         await api.approve_tool_calls(thread_id, ["c"])
         state = await waiting(api, thread_id)

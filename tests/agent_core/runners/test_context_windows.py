@@ -19,7 +19,7 @@ from agent_core.store.database.sql import WINDOW
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider
 from tests.support.agents import AT_ONCE, agent_on, finished, texts
-from tests.support.databases import select_all
+from tests.support.databases import prepared, select_all
 
 LIMIT = 8192
 LONG = "word " * 4_000  # about 5,700 tokens by our estimate
@@ -191,7 +191,7 @@ async def test_local_server_over_the_wire(tmp_path: Path, status: int, body: Any
     said = Stream([delta("Fine.", finish="stop")])
     async with (
         provider(said, Answer(status, body), said) as server,
-        Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
+        Runtime(prepared(tmp_path / "agents.db")) as runtime,
     ):
         agent = Agent("a", "openai/local", api_base=server.url, api_key="none", retry=AT_ONCE)
         api = define_internal_agent_api(runtime, agent)

@@ -17,6 +17,7 @@ from agent_core.runners.history import History
 from agent_core.runners.history_cache import EndedTurn, HistoryCache, OpenTurn
 from agent_core.runners.model_runner import ModelRunner
 from agent_core.testing import ScriptedModel, ToolUse, eventually
+from tests.support.databases import prepared
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ async def test_queued_message_is_in_the_history_once(hits: list[bool]):
 
 @pytest.mark.parametrize("what", ["edit", "regenerate", "select", "assistant", "stop", "elsewhere"])
 async def test_history_of_any_other_turn_is_read_from_the_rows(what: str, hits: list[bool], tmp_path: Path):
-    url = f"sqlite:///{tmp_path / 'agents.db'}"
+    url = prepared(tmp_path / "agents.db")
     async with Runtime(url) as runtime, Runtime(url) as other_runtime:
         api, other = api_on(runtime), api_on(other_runtime)
         thread = await api.create_thread("hello")

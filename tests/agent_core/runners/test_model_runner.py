@@ -14,7 +14,7 @@ from agent_core.store.turns import streams
 from agent_core.testing import FakeClock, Reasoning, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import AT_ONCE, EAGER, Follower, agent_on, finished, rows, texts
-from tests.support.databases import url
+from tests.support.databases import prepared
 
 BUSY = errors.ModelError("Overloaded.", kind="provider_5xx", retryable=True)
 
@@ -155,7 +155,7 @@ async def test_transformed_messages_are_sent_and_not_stored(path: Path) -> None:
 
 
 async def test_a_thread_of_an_unknown_agent_waits_for_it(path: Path) -> None:
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         api = define_agent_api(runtime, Agent("rare", ScriptedModel([["Here."]])))
         runtime.store.agents._agents.clear()  # pyright: ignore[reportPrivateUsage]
         thread = await api.create_thread("Hi")
@@ -178,7 +178,7 @@ async def test_hooks_are_called_and_change_nothing(path: Path) -> None:
     names = ("on_message_complete", "on_turn_complete", "on_error", "on_retry")
     usage = Usage(input_tokens=3, output_tokens=5, total_tokens=8)
     turns = [[BUSY], [ToolUse("ping"), usage], ["Done."], [errors.ModelError("No.", kind="auth")]]
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         agent = Agent(
             "a", ScriptedModel(turns), tools=[ping], retry=AT_ONCE, **{name: hook(name) for name in names}
         )

@@ -16,7 +16,7 @@ from agent_core.store.database.sql import REFUSED_FILE
 from agent_core.testing import ScriptedModel
 from tests.providers.loopback import Answer, Stream, delta, provider
 from tests.support.agents import AT_ONCE, agent_on, finished, texts
-from tests.support.databases import select_all, url
+from tests.support.databases import prepared, select_all
 
 BROKEN = b"\x89PNG\r\n\x1a\n broken"
 WORDS = "Could not process image"
@@ -121,7 +121,7 @@ async def test_good_pictures_stay_where_a_broken_one_is_left_out(path: Path) -> 
 async def test_another_model_is_shown_what_the_first_one_refused(path: Path) -> None:
     blind, seeing = ScriptedModel(strict), ScriptedModel(lambda _: ["I see."])
     blind.name, seeing.name = "blind", "seeing"
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         first = define_internal_agent_api(runtime, Agent("first", blind, retry=AT_ONCE))
         second = define_internal_agent_api(runtime, Agent("second", seeing, retry=AT_ONCE))
         thread = await finished(first, await first.create_thread([await picture(first)]))
@@ -135,7 +135,7 @@ async def test_another_model_is_shown_what_the_first_one_refused(path: Path) -> 
 async def test_model_that_sees_nothing_goes_on_with_a_thread_of_pictures(path: Path) -> None:
     seeing, blind = ScriptedModel(lambda _: ["I see."]), ScriptedModel(strict)
     blind.name = "blind"
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         first = define_internal_agent_api(runtime, Agent("first", seeing, retry=AT_ONCE))
         second = define_internal_agent_api(runtime, Agent("second", blind, retry=AT_ONCE))
         thread = await finished(first, await first.create_thread([await picture(first)]))
@@ -240,7 +240,7 @@ async def test_refusal_over_the_wire(tmp_path: Path) -> None:
         400, {"error": {"message": "You uploaded an unsupported image.", "type": "invalid_request_error"}}
     )
     said = Stream([delta("Hi.", finish="stop")])
-    async with provider(refusal, said) as server, Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
+    async with provider(refusal, said) as server, Runtime(prepared(tmp_path / "agents.db")) as runtime:
         agent = Agent("a", "openai/gpt-4o", api_base=server.url, api_key="none", retry=AT_ONCE)
         api = define_internal_agent_api(runtime, agent)
         thread = await finished(api, await api.create_thread([await picture(api)]))

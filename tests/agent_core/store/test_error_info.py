@@ -12,6 +12,7 @@ from agent_core.support.retry import RetryPolicy
 from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.tools import action_tool
 from tests.support.agents import agent_on, finished
+from tests.support.databases import prepared
 
 LIMIT = {"code": "step_limit_reached", "params": {"count": 1, "agent": "one"}}
 
@@ -35,7 +36,7 @@ async def look() -> str:
 async def test_a_turn_that_reached_its_limit_says_so_by_code(path: Path) -> None:
     model = ScriptedModel([[ToolUse("look", {})], ["Done."], ["Again."]])
     agent = Agent(name="one", model=model, tools={"look": look}, max_steps=1)
-    async with Runtime(database_url=f"sqlite:///{path}") as runtime:
+    async with Runtime(database_url=prepared(path)) as runtime:
         api = define_agent_api(runtime, agent)
         thread = await finished(api, await api.create_thread("go"))
         assert (

@@ -16,7 +16,7 @@ from agent_core.store.turns import retention
 from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.tools import action_tool
 from tests.support.agents import agent_on, finished, rows
-from tests.support.databases import prepare, url
+from tests.support.databases import prepare, prepared
 
 DAY = 86_400.0
 START = 1_750_000_000.0
@@ -93,7 +93,7 @@ async def test_two_workers_delete_each_thread_once(path: Path) -> None:
         for _ in range(30):
             await api.create_thread(messages=SAID)
         clock.advance(31 * DAY)
-        async with Store(url(path), clock=clock) as other:
+        async with Store(prepared(path), clock=clock) as other:
             both = (api.store.writer, other.writer)
             deleted = 0
             while found := await asyncio.gather(
@@ -119,13 +119,13 @@ async def test_workers_delete_by_the_settings_and_by_the_agents_own(path: Path) 
         }
 
     prepare(path)
-    async with Runtime(url(path), clock=clock, work=False) as runtime:
+    async with Runtime(prepared(path), clock=clock, work=False) as runtime:
         for name, api in defined(runtime, [*agents, "unknown"]).items():
             await api.create_thread(title=name, messages=SAID)
     clock.advance(2 * DAY)
     for days, kept in ((0.0, {"default", "never", "unknown"}), (29.0, {"never", "unknown"})):
         clock.advance(days * DAY)
-        async with Runtime(url(path), clock=clock, delete_after=30 * DAY, work=False) as runtime:
+        async with Runtime(prepared(path), clock=clock, delete_after=30 * DAY, work=False) as runtime:
             api = defined(runtime, list(agents))["never"]
             await runtime.begin_work()
 

@@ -13,7 +13,7 @@ import pytest
 from agent_core import Agent, Runtime, Store, Worker, define_agent_api, define_internal_agent_api, errors
 from agent_core.testing import ScriptedModel
 from tests.support.agents import rows, texts
-from tests.support.databases import prepare, url
+from tests.support.databases import prepared, url
 
 WORKER = """
 import asyncio, sys
@@ -48,7 +48,7 @@ def worker_elsewhere(path: Path) -> Generator[None]:
 
 
 async def test_message_sent_by_a_store_alone_is_answered_by_a_worker_elsewhere(path: Path) -> None:
-    async with Store(url(prepare(path))) as store:
+    async with Store(prepared(path)) as store:
         api = define_agent_api(store, silent())
         with worker_elsewhere(path):
             thread = await api.create_thread("one")
@@ -60,11 +60,11 @@ async def test_message_sent_by_a_store_alone_is_answered_by_a_worker_elsewhere(p
 
 
 async def test_message_sent_while_no_worker_is_there_waits_for_one(path: Path) -> None:
-    async with Store(url(prepare(path))) as store:
+    async with Store(prepared(path)) as store:
         thread = await define_internal_agent_api(store, silent()).create_thread("one")
     assert thread.status == "streaming"
     with worker_elsewhere(path):
-        async with Store(url(path)) as store:
+        async with Store(prepared(path)) as store:
             api = define_internal_agent_api(store, silent())
             assert (await api.wait_until_idle(thread.id, 40)).status == "completed"
             assert await texts(api, thread) == ["one", "You said one"]
@@ -72,7 +72,7 @@ async def test_message_sent_while_no_worker_is_there_waits_for_one(path: Path) -
 
 async def test_a_store_alone_tells_of_statuses_that_it_changes(path: Path) -> None:
     told: list[tuple[str, str, str]] = []
-    async with Store(url(prepare(path))) as store:
+    async with Store(prepared(path)) as store:
         api = define_internal_agent_api(store, silent(), on_status_change=lambda *of: told.append(of))
         thread = await api.create_thread("one")
         await api.stop_thread(thread.id)
@@ -80,7 +80,7 @@ async def test_a_store_alone_tells_of_statuses_that_it_changes(path: Path) -> No
 
 
 async def test_a_store_has_one_worker(path: Path) -> None:
-    async with Store(url(prepare(path))) as store, Worker(store):
+    async with Store(prepared(path)) as store, Worker(store):
         with pytest.raises(errors.ValidationError, match="a worker already"):
             async with Worker(store):
                 pass
@@ -89,7 +89,7 @@ async def test_a_store_has_one_worker(path: Path) -> None:
 
 
 async def test_a_runtime_that_is_told_not_to_work_has_no_worker(path: Path) -> None:
-    async with Runtime(url(prepare(path)), work=False) as runtime:
+    async with Runtime(prepared(path), work=False) as runtime:
         assert runtime.worker is None
         api = define_agent_api(runtime, silent())
         assert api.store is runtime.store

@@ -28,6 +28,7 @@ from agent_core.llm import Finish, ModelRequest, ReasoningDelta, Source, TextDel
 from agent_core.llm.errors.network_errors import is_transport
 from agent_core.streaming.model_step import model_step
 from tests.support.agents import AT_ONCE
+from tests.support.databases import prepared
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:9/v1")
 
@@ -57,7 +58,7 @@ def yielding(*events: Any) -> Adapter:
 
 
 async def run(path: Path, adapter: Any) -> Thread:
-    async with Runtime(f"sqlite:///{path}/a.db") as runtime:
+    async with Runtime(prepared(path / "a.db")) as runtime:
         api = define_internal_agent_api(runtime, Agent("a", adapter, retry=AT_ONCE))
         thread = await api.create_thread("Hello")
         return await api.wait_until_idle(thread.id, 20)

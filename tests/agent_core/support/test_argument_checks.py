@@ -40,6 +40,7 @@ from agent_core.support.argument_checks import did_you_mean, kind_of, kinds_of
 from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse
 from tests.support.agents import agent_on, waiting
+from tests.support.databases import prepared
 
 MODEL: Any = ScriptedModel([])
 
@@ -373,7 +374,7 @@ def test_a_suggestion_is_made_only_where_a_name_is_near():
 
 
 async def test_options_that_are_passed_on_are_checked_where_they_arrive(tmp_path: Path):
-    async with Runtime(f"sqlite:///{tmp_path / 'a.db'}", work=False) as runtime:
+    async with Runtime(prepared(tmp_path / "a.db"), work=False) as runtime:
         api = define_agent_api(runtime, Agent("a", MODEL))
         assert api.mount("/eager", when_busy="interrupt").path == "/eager"
         with pytest.raises(

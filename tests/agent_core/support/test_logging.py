@@ -18,7 +18,7 @@ from agent_core import Agent, RetryPolicy, Runtime, create_action_tool, define_i
 from agent_core.errors import ModelError
 from agent_core.testing import ScriptedModel, ToolUse
 from tests.support.agents import AT_ONCE, agent_on, finished
-from tests.support.databases import prepare
+from tests.support.databases import prepared
 
 SECRET_WORDS = "the person's own words"
 
@@ -142,8 +142,7 @@ asyncio.run(main())
 
 @pytest.mark.sqlite  # another process leaves the same rows on either database
 async def test_a_takeover_is_found_by_the_thread(path: Path, log: pytest.LogCaptureFixture) -> None:
-    prepare(path)
-    url = f"sqlite:///{path}"
+    url = prepared(path)
     child = subprocess.Popen([sys.executable, "-c", _DIES, url], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert await asyncio.to_thread(child.stdout.readline) == "ready\n"

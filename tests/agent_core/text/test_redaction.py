@@ -30,6 +30,7 @@ from agent_core.testing import ScriptedModel, ToolUse
 from agent_core.text.redaction import HIDDEN, hide_secrets
 from agent_core.tools import Tool
 from tests.support.agents import agent_on, finished, rows, tool_parts, waiting
+from tests.support.databases import prepared
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
@@ -367,7 +368,7 @@ async def test_secrets_of_schedules_http_and_outcomes_from_outside_are_hidden(
 
     async def ask() -> None: ...
 
-    async with Runtime(f"sqlite:///{tmp_path / 'agents.db'}") as runtime:
+    async with Runtime(prepared(tmp_path / "agents.db")) as runtime:
         agent = Agent("a", ScriptedModel([["ok"]]), on_error=_raise)
         api = define_agent_api(runtime, agent, authorization_callback=deny)
         client = httpx.AsyncClient(transport=httpx.ASGITransport(api.http_app(context)), base_url="http://x")

@@ -29,6 +29,7 @@ from agent_core.tools.provider_tools import NO_RESULT
 from tests.providers.dialects.anthropic import stream_of
 from tests.providers.loopback import Stream, provider
 from tests.support.agents import Follower, agent_on, finished, rows, tool_parts
+from tests.support.databases import prepared
 
 SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
 HIT = {
@@ -230,7 +231,7 @@ async def test_anthropics_search_is_shown_and_goes_back_as_it_was(path: Path):
             "anthropic/claude-sonnet-5", api_base=server.url.removesuffix("/v1"), api_key="k" * 12
         )
         agent = Agent("a", claude, tools=[look], provider_tools=[SEARCH])
-        async with Runtime(f"sqlite:///{path}") as runtime:
+        async with Runtime(prepared(path)) as runtime:
             api = define_agent_api(runtime, agent)
             thread = await finished(api, await api.create_thread("How is Rome?"))
             assert (thread.status, thread.error) == ("completed", None)

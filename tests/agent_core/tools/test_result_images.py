@@ -17,7 +17,7 @@ from agent_core.tools import action_tool, async_tool, take_pictures
 from agent_core.tools.result import MAX_PICTURE_BYTES, MAX_PICTURES
 from tests.providers.dialects import DIALECTS, Use, serving
 from tests.support.agents import AT_ONCE, agent_on, finished, tool_parts
-from tests.support.databases import select_all
+from tests.support.databases import prepared, select_all
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -202,7 +202,7 @@ async def test_picture_stands_where_the_provider_takes_it(tmp_path: Path, name: 
     model = "mistral/mistral-large-latest" if name == "mistral" else DIALECTS[name].model
     async with (
         serving(DIALECTS[name], [Use("draw")], ["A chart."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
+        Runtime(prepared(tmp_path / "agents.db")) as runtime,
     ):
         agent = Agent("a", model, tools=[draw], retry=AT_ONCE, **server.options)
         api = define_internal_agent_api(runtime, agent)
@@ -229,7 +229,7 @@ async def test_model_that_does_not_see_is_told_of_the_picture_in_words(
 ) -> None:
     async with (
         serving(DIALECTS[name], [Use("draw")], ["I cannot see it."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
+        Runtime(prepared(tmp_path / "agents.db")) as runtime,
     ):
         agent = Agent("a", model, tools=[draw], retry=AT_ONCE, **server.options)
         api = define_internal_agent_api(runtime, agent)

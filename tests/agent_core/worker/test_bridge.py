@@ -23,6 +23,7 @@ from agent_core.testing import FakeClock, ScriptedModel, ToolUse, eventually
 from agent_core.worker.bridge import Deliver
 from agent_core.worker.procrastinate import ProcrastinateEngine
 from tests.support.agents import EAGER, prepare, rows
+from tests.support.databases import prepared
 
 
 class Careless:
@@ -96,9 +97,9 @@ async def test_a_retry_that_is_delivered_too_early_waits(tmp_path: Path) -> None
     ids=["exact", "loses everything", "repeats", "late, and loses half"],
 )
 async def test_each_step_runs_once_whatever_the_engine_does(tmp_path: Path, how: Any) -> None:
-    path = prepare(tmp_path / "agents.db")
+    path = tmp_path / "agents.db"
     engine, done = Careless(how), list[str]()
-    url = f"sqlite:///{path}"
+    url = prepared(path)
     async with (
         Runtime(url, create_workpool_bridge(engine), settings=EAGER) as one,
         Runtime(url, create_workpool_bridge(engine), settings=EAGER) as two,

@@ -29,13 +29,12 @@ from tests.support.agents import (
     finished,
     held,
     lose_leases,
-    prepare,
     rows,
     texts,
     tool_parts,
     worker_of,
 )
-from tests.support.databases import url
+from tests.support.databases import prepared
 from tests.support.processes.sleep import put_to_sleep
 
 
@@ -76,7 +75,7 @@ LATE = {
 async def test_a_late_step_writes_nothing(path: Path, late: str) -> None:
     """The late step's flush, commit, retry and failure all miss."""
     gate = Gate("old", LATE[late])
-    async with Runtime(url(path)) as first:
+    async with Runtime(prepared(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
         thread = await old.create_thread("Hi")
         await asyncio.wait_for(gate.reached.wait(), 20)
@@ -165,7 +164,7 @@ async def test_a_worker_elsewhere_takes_over_when_the_lease_ends(path: Path) -> 
 async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> None:
     """After SIGSTOP past the lease, a takeover and SIGCONT, the writes of the zombie miss."""
     settings = {"lease": 1.0, "heartbeat": 0.2, "poll": 0.2, "reconcile": 0.2}
-    plan = Plan(tmp_path, pace=0.1, settings=settings, database=url(prepare(path)))
+    plan = Plan(tmp_path, pace=0.1, settings=settings, database=prepared(path))
     zombie = spawn(plan)
     assert zombie.pid
     try:
@@ -205,7 +204,7 @@ async def test_a_zombie_wakes_in_a_real_process(path: Path, tmp_path: Path) -> N
 
 async def test_two_followers_of_a_takeover_see_the_same(path: Path) -> None:
     gate = Gate("old", "x")
-    async with Runtime(url(path)) as first:
+    async with Runtime(prepared(path)) as first:
         old = define_internal_agent_api(first, Agent("assistant", gate))
         thread = await old.create_thread("Hi")
         async with Follower(old, thread.id) as early:

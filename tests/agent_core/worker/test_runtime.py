@@ -14,7 +14,7 @@ from agent_core import Agent, Runtime, Workpool, action_tool, define_internal_ag
 from agent_core.support.settings import Settings
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.support.agents import agent_on, finished
-from tests.support.databases import url
+from tests.support.databases import prepared
 
 
 async def test_the_ten_lines_of_the_readme(path: Path) -> None:
@@ -24,7 +24,7 @@ async def test_the_ten_lines_of_the_readme(path: Path) -> None:
         return {"location": location, "sky": "clear"}
 
     turns = [[ToolUse("get_weather", {"location": "Rome"})], ["Clear."]]
-    async with Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as runtime:
         agent = Agent(name="assistant", model=ScriptedModel(turns), system="…", tools=[get_weather])
         api = define_internal_agent_api(runtime, agent)
         thread = await api.create_thread("Weather in Rome?")
@@ -78,7 +78,7 @@ async def test_a_workpool_serves_the_next_runtime_too(path: Path) -> None:
 
 
 async def test_a_runtime_outside_of_its_block_is_refused(path: Path) -> None:
-    runtime = Runtime(url(path))
+    runtime = Runtime(prepared(path))
     api = define_internal_agent_api(runtime, Agent("a", ScriptedModel([])))
     with pytest.raises(errors.AgentCoreError, match="async with"):
         await api.create_thread("Hi")

@@ -14,8 +14,8 @@ from agent_core.domain.states import StreamStatus
 from agent_core.store.database.sql import STREAM, WAKE_UP, WORKER, load
 from agent_core.testing import eventually
 from tests.chaos.colony import Colony, agent, send, settled
-from tests.support.agents import agent_on, finished, prepare, rows, runtime_of
-from tests.support.databases import url
+from tests.support.agents import agent_on, finished, rows, runtime_of
+from tests.support.databases import prepared
 
 THREADS = 60
 ROUNDS = 10
@@ -25,7 +25,7 @@ SHARE = 0.45
 
 @pytest.fixture
 def colony(path: Path) -> Colony:
-    return Colony(url(prepare(path)), workers=3, restarts=False)
+    return Colony(prepared(path), workers=3, restarts=False)
 
 
 def table(path: Path, of: Any) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ async def test_a_worker_that_joins_gets_its_part_of_long_turns(path: Path, colon
 
 async def test_workers_of_other_agents_get_no_part(path: Path) -> None:
     """A worker that lacks an agent cannot run its turns, so none is left to it."""
-    async with Runtime(url(prepare(path))) as other, Runtime(url(path)) as runtime:
+    async with Runtime(prepared(path)) as other, Runtime(prepared(path)) as runtime:
         api = define_internal_agent_api(runtime, agent())
         await eventually(lambda: len(living(path)) == 1 and len(table(path, WORKER)) == 2)
         await send(api, prompts("say 0.1"))

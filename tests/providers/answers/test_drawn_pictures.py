@@ -16,6 +16,7 @@ from tests.providers.dialects.dialect import event
 from tests.providers.dialects.openai import chunk
 from tests.providers.loopback import Stream
 from tests.support.agents import finished
+from tests.support.databases import prepared
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(64))).decode()
 URL = f"data:image/png;base64,{PNG}"
@@ -45,7 +46,7 @@ def pictures(value: Any) -> bool:
 
 @pytest.mark.parametrize("name", DRAWN)
 async def test_picture_of_a_model_is_a_file_of_the_thread(name: str, tmp_path: Path) -> None:
-    path = f"sqlite:///{tmp_path}/a.db"
+    path = prepared(tmp_path / "a.db")
     async with serving(DIALECTS[name], DRAWN[name], ["It is a cat."]) as server:
         agent = agent_for(server, tools=[])
         async with Runtime(path) as runtime:
@@ -73,7 +74,7 @@ async def test_picture_of_a_model_is_a_file_of_the_thread(name: str, tmp_path: P
 async def test_picture_is_read_with_a_listener_of_litellms_too(tmp_path: Path) -> None:
     async with (
         serving(DIALECTS["gemini"], DRAWN["gemini"]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server, tools=[]))
         thread = await finished(api, await api.create_thread("Draw a cat."))
@@ -88,7 +89,7 @@ async def test_picture_that_cannot_be_read_is_asked_for_again(tmp_path: Path) ->
     answer = Stream([event(chunk(broken)), event(chunk({}, "stop")), event("[DONE]")], end="eof")
     async with (
         serving(DIALECTS["openrouter"], answer, ["No picture, then."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server, tools=[]))
         thread = await finished(api, await api.create_thread("Draw a cat."))

@@ -24,6 +24,7 @@ from tests.providers.dialects import DIALECTS, DialectServer, Ran, Reply, Though
 from tests.providers.dialects.dialect import event
 from tests.providers.loopback import Stream
 from tests.support.agents import AT_ONCE, finished, tool_parts
+from tests.support.databases import prepared
 from tests.support.processes.children import FORKED
 from tests.support.providers.litellm_paths import listening
 
@@ -59,7 +60,7 @@ def agent_for(server: DialectServer, **options: Any) -> Agent:
 
 async def parts_of(path: Path, server: DialectServer, agent: Agent, prompts: list[str]) -> list[list[Part]]:
     """Send the prompts in turn; return the parts of each answer, read after a restart."""
-    async with Runtime(f"sqlite:///{path}/a.db") as runtime:
+    async with Runtime(prepared(path / "a.db")) as runtime:
         api = define_internal_agent_api(runtime, agent)
         thread = await api.create_thread(prompts[0])
         for prompt in prompts[1:]:
@@ -67,7 +68,7 @@ async def parts_of(path: Path, server: DialectServer, agent: Agent, prompts: lis
             await api.send_message(thread.id, prompt)
         thread = await finished(api, thread)
         assert (thread.status, thread.error, server.violations) == ("completed", None, [])
-    async with Runtime(f"sqlite:///{path}/a.db") as runtime:
+    async with Runtime(prepared(path / "a.db")) as runtime:
         api = define_internal_agent_api(runtime, agent)
         messages = await api.list_messages(thread.id)
     assert "secret" not in json.dumps([message.to_dict() for message in messages])
@@ -146,7 +147,7 @@ async def test_turn_that_pauses_for_ever_ends_at_its_limit(tmp_path: Path) -> No
     paused = [[f"Search {n}.", Ran("web_search", {}, [], f"srvtoolu_{n}", "call")] for n in range(3)]
     async with (
         serving(DIALECTS["anthropic"], *paused, ["Bye."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         agent = agent_for(server, provider_tools=[SEARCH], max_steps=3)
         api = define_internal_agent_api(runtime, agent)
@@ -173,7 +174,7 @@ def begin_and_die(path: str, options: dict[str, Any]) -> None:
 
 async def test_paused_turn_is_carried_on_after_a_kill(tmp_path: Path) -> None:
     """The kill comes after the commit of the pause and before the request that continues the turn."""
-    path = f"sqlite:///{tmp_path}/a.db"
+    path = prepared(tmp_path / "a.db")
     carried_on: Reply = [CAME, "It is sunny."]
     async with serving(DIALECTS["anthropic"], ["Let me see.", PENDING], carried_on) as server:
         child = FORKED.Process(target=begin_and_die, args=(path, server.options))
@@ -302,7 +303,7 @@ async def test_failed_response_ends_in_the_providers_words(tmp_path: Path) -> No
     says = Stream([event(each, str(each["type"])) for each in events], end="eof")
     async with (
         serving(DIALECTS["responses"], says, says, says) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await finished(api, await api.create_thread("How is Rome?"))
@@ -361,7 +362,7 @@ async def test_answer_of_litellms_cache_has_of_provider_tools_what_litellm_keeps
 ) -> None:
     async with (
         serving(DIALECTS[dialect], says) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         tools = [{"type": "web_search"}] if dialect == "responses" else [SEARCH]
         api = define_internal_agent_api(runtime, agent_for(server, tools=[], provider_tools=tools))

@@ -14,6 +14,7 @@ from agent_core.llm import LitellmModel, ModelRequest
 from agent_core.testing import eventually
 from tests.providers.dialects import DIALECTS, Dialect, Use, serving
 from tests.support.agents import AT_ONCE, finished, texts, tool_parts
+from tests.support.databases import prepared
 
 Message = dict[str, Any]
 
@@ -122,7 +123,7 @@ async def test_provider_accepts_every_request_of_a_thread(dialect: Dialect, tmp_
     ]
     async with (
         serving(dialect, *turns) as server,
-        Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime,
+        Runtime(prepared(tmp_path / "agents.db")) as runtime,
     ):
         tools = [clock, look, ask]
         agent = Agent("a", dialect.model, tools=tools, retry=AT_ONCE, context=None, **server.options)

@@ -15,6 +15,7 @@ from agent_core.testing import eventually
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, serving
 from tests.providers.history.test_signatures import SECRETS, STEP, agent_for, settled, signing
 from tests.support.agents import finished, texts
+from tests.support.databases import prepared
 
 Json = dict[str, Any]
 
@@ -33,8 +34,8 @@ async def exported(server: DialectServer, url: str) -> tuple[Json, list[Any]]:
 async def test_signatures_come_back_from_another_database(name: str, tmp_path: Path) -> None:
     replies = [STEP, [Thought("Hm."), "Noon."], STEP, ["Yes."]]
     async with serving(DIALECTS[name], *replies) as server:
-        document, parts = await exported(server, f"sqlite:///{tmp_path}/a.db")
-        async with Runtime(f"sqlite:///{tmp_path}/b.db") as runtime:
+        document, parts = await exported(server, prepared(tmp_path / "a.db"))
+        async with Runtime(prepared(tmp_path / "b.db")) as runtime:
             api = define_agent_api(runtime, agent_for(server))
             thread = await api.import_thread(document, signatures=True)
             assert [m.parts for m in await api.list_messages(thread.id)] == parts
@@ -54,9 +55,9 @@ async def test_signatures_come_back_from_another_database(name: str, tmp_path: P
 @signing
 async def test_thread_without_its_signatures_goes_on_as_another_models(name: str, tmp_path: Path) -> None:
     async with serving(DIALECTS[name], STEP, ["Noon."], ["Yes."]) as server:
-        document, _ = await exported(server, f"sqlite:///{tmp_path}/a.db")
+        document, _ = await exported(server, prepared(tmp_path / "a.db"))
         server.said.clear()  # so that the server takes the step for another model's
-        async with Runtime(f"sqlite:///{tmp_path}/b.db") as runtime:
+        async with Runtime(prepared(tmp_path / "b.db")) as runtime:
             api = define_agent_api(runtime, agent_for(server))
             thread = await api.import_thread(document, signatures=False)
             await api.send_message(thread.id, "Sure?")
@@ -68,9 +69,9 @@ async def test_thread_without_its_signatures_goes_on_as_another_models(name: str
 async def test_readers_of_an_imported_thread_never_see_a_signature(name: str, tmp_path: Path) -> None:
     async with (
         serving(DIALECTS[name], STEP, ["Noon."], ["Yes."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/b.db") as runtime,
+        Runtime(prepared(tmp_path / "b.db")) as runtime,
     ):
-        document, _ = await exported(server, f"sqlite:///{tmp_path}/a.db")
+        document, _ = await exported(server, prepared(tmp_path / "a.db"))
         api = define_agent_api(runtime, agent_for(server))
         thread = await api.import_thread(document, signatures=True)
         seen = await _seen(api, thread)
@@ -100,9 +101,9 @@ async def test_a_signature_that_its_provider_refuses_is_forgotten(name: str, tmp
     """After one refusal the thread continues without that signature, and keeps later ones."""
     step = [Thought("Anew."), STEP[2]]
     replies = [STEP, ["Noon."], step, ["Yes."], step, ["Bye."]]
-    url = f"sqlite:///{tmp_path}/b.db"
+    url = prepared(tmp_path / "b.db")
     async with serving(DIALECTS[name], *replies) as server:
-        document, parts = await exported(server, f"sqlite:///{tmp_path}/a.db")
+        document, parts = await exported(server, prepared(tmp_path / "a.db"))
         server.said.clear()  # so that the signatures are another organisation's, or nobody's
         async with Runtime(url) as runtime:
             api = define_agent_api(runtime, agent_for(server))
@@ -150,7 +151,7 @@ FORGERIES: list[Json] = [
 async def test_forged_metadata_gives_no_instructions_and_strands_no_thread(name: str, tmp_path: Path) -> None:
     async with (
         serving(DIALECTS[name], *[["Yes."] for _ in range(40)]) as server,
-        Runtime(f"sqlite:///{tmp_path}/b.db") as runtime,
+        Runtime(prepared(tmp_path / "b.db")) as runtime,
     ):
         api = define_agent_api(runtime, agent_for(server))
         tool = {

@@ -13,6 +13,7 @@ from agent_core.tools import action_tool
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
 from tests.providers.history.test_model_switch import complaints
 from tests.support.agents import AT_ONCE, finished, texts
+from tests.support.databases import prepared
 
 TOUR = [*DIALECTS, *reversed(DIALECTS)]
 
@@ -51,7 +52,7 @@ async def test_thread_goes_through_all_models_and_back_over_restarts(tmp_path: P
         thread: Any = None
         turn = 0
         for half in (TOUR[: len(DIALECTS)], TOUR[len(DIALECTS) :]):
-            async with Runtime(f"sqlite:///{tmp_path}/agents.db") as runtime:
+            async with Runtime(prepared(tmp_path / "agents.db")) as runtime:
                 apis = {
                     name: define_internal_agent_api(runtime, agent(name, servers[name])) for name in DIALECTS
                 }

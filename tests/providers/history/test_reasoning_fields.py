@@ -16,6 +16,7 @@ from tests.providers.dialects.responses import output_item
 from tests.providers.dialects.script import Json, thoughts_of
 from tests.providers.history.test_signatures import STEP, agent_for, settled
 from tests.providers.loopback import Answer, Stream
+from tests.support.databases import prepared
 
 FIELDS = {
     ("hosted_vllm/some-model", "reasoning"),
@@ -73,7 +74,7 @@ def blocks(items: Sequence[Item]) -> list[Json]:
 
 async def ask_twice(server: DialectServer, path: Path) -> None:
     """Ask, and after a restart ask again; the last reply of the server is to the second message."""
-    url = f"sqlite:///{path}/agents.db"
+    url = prepared(path / "agents.db")
     async with Runtime(url) as runtime:
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await settled(api, await api.create_thread("What time is it?"))

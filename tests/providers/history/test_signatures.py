@@ -27,6 +27,7 @@ from agent_core.testing import eventually
 from tests.providers.dialects import DIALECTS, DialectServer, Thought, Use, serving
 from tests.providers.loopback import Stream, delta, provider
 from tests.support.agents import AT_ONCE, finished, texts
+from tests.support.databases import prepared
 
 SIGNING = ["responses", "anthropic", "gemini", "gemini-openai", "deepseek", "openrouter", "vllm", "moonshot"]
 """Dialects whose provider refuses its own step without the signed data."""
@@ -77,7 +78,7 @@ async def settled(api: AgentApi, thread: Thread) -> Thread:
 async def test_own_steps_come_back_as_they_were(name: str, tmp_path: Path) -> None:
     """Check later requests of the same turn, of the next turn and after a restart."""
     replies = [STEP, STEP, ["At noon."], [Thought("Hm."), "Yes."], STEP, ["Bye."]]
-    path = f"sqlite:///{tmp_path}/agents.db"
+    path = prepared(tmp_path / "agents.db")
     async with serving(DIALECTS[name], *replies) as server:
         async with Runtime(path) as runtime:
             api = define_internal_agent_api(runtime, agent_for(server))
@@ -97,7 +98,7 @@ async def test_own_steps_come_back_as_they_were(name: str, tmp_path: Path) -> No
 async def test_signatures_survive_approval_edit_regenerate_fork_and_stop(name: str, tmp_path: Path) -> None:
     step, stay = [Thought("Why?"), Use("ask")], [Thought("Hm."), Use("clock", {"zone": "UTC"})]
     replies = [stay, step, ["So."], ["Edited."], ["Again."], ["Forked."], step, ["Gone on."]]
-    async with serving(DIALECTS[name], *replies) as server, Runtime(f"sqlite:///{tmp_path}/a.db") as runtime:
+    async with serving(DIALECTS[name], *replies) as server, Runtime(prepared(tmp_path / "a.db")) as runtime:
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await api.create_thread("Go")
         await eventually(lambda: _asked(api, thread.id))
@@ -131,7 +132,7 @@ async def _asked(api: AgentApi, thread_id: str) -> str:
 async def test_readers_never_see_a_signature(name: str, tmp_path: Path) -> None:
     async with (
         serving(DIALECTS[name], STEP, [Thought("Hm."), "Done."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await api.create_thread("Go")
@@ -175,7 +176,7 @@ ORDERS = [
 async def test_blocks_of_claude_come_back_in_their_order(order: list[Any], tmp_path: Path) -> None:
     async with (
         serving(DIALECTS["anthropic"], order, ["Well."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server))
         await settled(api, await api.create_thread("Go"))
@@ -188,7 +189,7 @@ async def test_blocks_of_claude_come_back_in_their_order(order: list[Any], tmp_p
 @signing
 async def test_signatures_survive_an_approval_and_a_restart_before_it(name: str, tmp_path: Path) -> None:
     step = [Thought("Hm."), "I look.", Use("clock", {"zone": "UTC"})]
-    path = f"sqlite:///{tmp_path}/a.db"
+    path = prepared(tmp_path / "a.db")
     async with serving(DIALECTS[name], step, ["Noon."]) as server:
         async with Runtime(path) as runtime:
             api = define_internal_agent_api(runtime, agent_for(server, tools={"clock": guarded}))
@@ -213,7 +214,7 @@ async def test_signatures_survive_what_a_context_policy_leaves_out(name: str, tm
     replies = [each for _ in range(4) for each in (step, [Thought("Hm."), "Noon. " * 30])]
     async with (
         serving(DIALECTS[name], *replies) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server, context=TrimOldest(max_tokens=900)))
         thread = await settled(api, await api.create_thread("What time is it?"))
@@ -231,7 +232,7 @@ async def test_signatures_survive_what_a_context_policy_leaves_out(name: str, tm
 @signing
 async def test_marks_of_another_model_are_not_sent_to_this_one(name: str, tmp_path: Path) -> None:
     dialect = DIALECTS[name]
-    path = f"sqlite:///{tmp_path}/a.db"
+    path = prepared(tmp_path / "a.db")
     async with serving(dialect, STEP, ["Noon."], ["Yes."]) as server:
         async with Runtime(path) as runtime:
             api = define_internal_agent_api(runtime, agent_for(server))
@@ -254,7 +255,7 @@ async def test_thinking_that_was_cut_off_is_not_sent(name: str, tmp_path: Path) 
     cut: list[Any] = [*events[: thinking + 1], 60.0]
     async with (
         serving(dialect, Stream(cut, end="eof"), ["Yes."]) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         api = define_internal_agent_api(runtime, agent_for(server))
         thread = await api.create_thread("Go")
@@ -349,7 +350,7 @@ async def test_signature_of_a_compatible_endpoint_comes_back_wherever_it_stood(
 ) -> None:
     called = Stream([*(delta(tool_calls=[each]) for each in fragments), delta(finish="tool_calls")])
     said = Stream([delta("Noon.", finish="stop")])
-    async with provider(called, said) as server, Runtime(f"sqlite:///{tmp_path}/a.db") as runtime:
+    async with provider(called, said) as server, Runtime(prepared(tmp_path / "a.db")) as runtime:
         agent = Agent("a", model, tools=[clock], api_base=server.url, api_key="k" * 12)
         api = define_internal_agent_api(runtime, agent)
         await settled(api, await api.create_thread("What time is it?"))
@@ -361,7 +362,7 @@ async def test_signature_of_a_compatible_endpoint_comes_back_wherever_it_stood(
 
 async def test_signature_without_a_call_starts_no_call(tmp_path: Path) -> None:
     says = Stream([delta("Hm.", tool_calls=[GOOGLE]), delta(finish="stop")])
-    async with provider(says) as server, Runtime(f"sqlite:///{tmp_path}/a.db") as runtime:
+    async with provider(says) as server, Runtime(prepared(tmp_path / "a.db")) as runtime:
         agent = Agent("a", "openai/gemini-3-flash-preview", api_base=server.url, api_key="k" * 12)
         api = define_internal_agent_api(runtime, agent)
         thread = await settled(api, await api.create_thread("What time is it?"))
@@ -373,7 +374,7 @@ async def test_deepseek_behind_a_gateway_gets_its_reasoning_by_its_own_name(tmp_
     ended = Stream([*called.events, delta(finish="tool_calls")])
     async with (
         provider(ended, Stream([delta("Noon.", finish="stop")])) as server,
-        Runtime(f"sqlite:///{tmp_path}/a.db") as runtime,
+        Runtime(prepared(tmp_path / "a.db")) as runtime,
     ):
         agent = Agent("a", "deepseek/deepseek-reasoner", tools=[clock], api_base=server.url, api_key="k" * 12)
         api = define_internal_agent_api(runtime, agent)

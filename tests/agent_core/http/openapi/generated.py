@@ -34,6 +34,7 @@ from agent_core import Agent, Runtime, define_agent_api
 from agent_core.http import mount_app
 from agent_core.testing import ScriptedModel
 from tests.support.browser.server import free_port_pair
+from tests.support.databases import prepared
 from tests.support.processes.children import FORKED
 
 CHECKS = [
@@ -89,7 +90,7 @@ def _wait_for(url: str, process: Any) -> None:
 
 
 def _serve(folder: Path, port: int) -> None:
-    runtime = Runtime(f"sqlite:///{folder / 'agents.db'}")
+    runtime = Runtime(prepared(folder / "agents.db"))
     agent = Agent("assistant", ScriptedModel(lambda _: ["Yes."]))
     allowed: Any = {"limits_callback": lambda ctx: None, "outbox_callback": lambda ctx: None}
     api = define_agent_api(runtime, agent, **allowed)

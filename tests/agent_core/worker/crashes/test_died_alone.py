@@ -24,7 +24,7 @@ from agent_core.testing import eventually
 from agent_core.worker.worker_locks import WorkerLocks, workers_folder
 from tests.chaos.colony import Colony, again, answer, once, send, settled
 from tests.support.agents import agent_on, finished, live, rows, tool_parts, worker_of
-from tests.support.databases import prepare, url
+from tests.support.databases import prepared, url
 from tests.support.processes.sleep import put_to_sleep
 
 MINUTE = 60.0
@@ -66,7 +66,7 @@ def expected(prompts: dict[str, str], innocent: str, poison: str) -> dict[str, s
 
 
 async def check(path: Path, prompts: dict[str, str], workers: int, innocent: str, poison: str) -> None:
-    colony = Colony(url(prepare(path)), workers, settings=BRISK)
+    colony = Colony(prepared(path), workers, settings=BRISK)
     assert await run(colony, prompts) == expected(prompts, innocent, poison)
 
 
@@ -109,7 +109,7 @@ async def test_a_poison_that_dies_slowly_is_sealed(path: Path) -> None:
 @pytest.mark.sqlite  # as above
 async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
     """The outcomes of the lethal call and of those beside it are in doubt, so there is no suspect to find."""
-    colony = Colony(url(prepare(path)))
+    colony = Colony(prepared(path))
     prompts = mixed("once 0.3", "once-die 0.1", count=8)
     doubt = "tool in doubt, completed"
     assert await run(colony, prompts) == expected(prompts, doubt, doubt)
@@ -119,7 +119,7 @@ async def test_a_tool_that_may_not_run_again_kills_once(path: Path) -> None:
 @pytest.mark.postgresql  # Procrastinate needs PostgreSQL
 @pytest.mark.timeout(180)
 async def test_an_engine_that_delivers_finds_the_poison_too(path: Path) -> None:
-    colony = Colony(url(prepare(path)), workers=2, engine=True, settings=BRISK)
+    colony = Colony(prepared(path), workers=2, engine=True, settings=BRISK)
     prompts = mixed("say 0.2", "die 0", count=12)
     assert await run(colony, prompts) == expected(prompts, "completed", "sealed")
 
@@ -138,21 +138,21 @@ async def under_kills(
 @pytest.mark.timeout(180)
 async def test_kills_from_outside_seal_nothing(path: Path) -> None:
     prompts = {f"t{n:02}": "work 12" for n in range(20)}
-    assert await under_kills(Colony(url(prepare(path))), prompts, 15, (0.02, 0.4)) == {"completed"}
+    assert await under_kills(Colony(prepared(path)), prompts, 15, (0.02, 0.4)) == {"completed"}
 
 
 @pytest.mark.sqlite  # as above
 @pytest.mark.timeout(180)
 async def test_turn_under_kills_in_quick_succession_is_not_sealed(path: Path) -> None:
     """The step runs alone each time, but its code does not cause the deaths."""
-    colony = Colony(url(prepare(path)))
+    colony = Colony(prepared(path))
     assert await under_kills(colony, {"t": "say 2"}, 6, (0.1, 0.5)) == {"completed"}
 
 
 @pytest.mark.sqlite  # as above
 async def test_a_worker_that_sleeps_is_no_dead_one(path: Path) -> None:
     """The sleeper's leases expire and another worker goes on, but the step is charged with no crash."""
-    colony = Colony(url(prepare(path)), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
+    colony = Colony(prepared(path), 2, settings={"lease": 1.0, "heartbeat": 0.2, "pulse": 0.05})
     async with colony.open() as api:
         await send(api, {"t": "say 60"})
         await live(api, "t", "Well. ")
@@ -175,7 +175,7 @@ IMPATIENT: dict[str, Any] = {"settings": {"probation": 0.1, "pulse": 0.05}}
 @pytest.mark.timeout(120)
 async def test_a_long_answer_outlives_any_kills_from_outside(path: Path) -> None:
     """The step runs alone in a worker that has lived long enough, which is killed at random moments."""
-    colony, dice = Colony(url(prepare(path)), **IMPATIENT), random.Random(5)
+    colony, dice = Colony(prepared(path), **IMPATIENT), random.Random(5)
     async with colony.open() as api:
         await send(api, {"t": "say 2"})
         for _ in range(6):
@@ -196,7 +196,7 @@ def running(path: Path, attempts: int) -> bool:
 @pytest.mark.parametrize(("poison", "deaths"), [("die 1", 3), ("die-elsewhere 0.2", 12)])
 async def test_a_lone_poison_is_sealed(path: Path, poison: str, deaths: int) -> None:
     """The poison dies late by its own code, or in a thread, where it first looks like a kill from outside."""
-    colony = Colony(url(prepare(path)), **IMPATIENT)
+    colony = Colony(prepared(path), **IMPATIENT)
     assert await run(colony, {"t": poison}) == {"t": "sealed"}
     assert colony.deaths == deaths
 

@@ -33,13 +33,12 @@ from tests.support.agents import (
     finished,
     held,
     lose_leases,
-    prepare,
     rows,
     texts,
     tool_parts,
     worker_of,
 )
-from tests.support.databases import url
+from tests.support.databases import prepared, url
 
 LONG = 30.0
 
@@ -53,7 +52,7 @@ async def test_a_killed_process_is_taken_over_at_once(path: Path, capsys: pytest
     """The lease lasts an hour, but the lock file shows the death."""
     settings = {"lease": 3600.0}
     # The step lasts long enough to be seen running.
-    plan = Plan(path.parent, pace=30, settings=settings, database=url(prepare(path)))
+    plan = Plan(path.parent, pace=30, settings=settings, database=prepared(path))
     dead = spawn(plan)
     async with Runtime(plan.url, work=False) as watching:
         api = define_internal_agent_api(watching, make_agent(plan.effects, 0))
@@ -83,7 +82,7 @@ async def test_process_killed_on_another_host_is_taken_over_before_its_lease_end
     if database != "postgresql":
         return  # a file is used by one host
     settings: dict[str, Any] = {"lease": 3600.0, "heartbeat": 0.2}
-    plan = Plan(path.parent, pace=0.1, settings=settings, database=url(prepare(path)), is_host=True)
+    plan = Plan(path.parent, pace=0.1, settings=settings, database=prepared(path), is_host=True)
     dead = spawn(replace(plan, pace=30))
     async with Runtime(plan.url, work=False, settings=Settings(**settings)) as survivor:
         api = define_internal_agent_api(survivor, make_agent(plan.effects, 0))
@@ -104,7 +103,7 @@ async def test_process_that_stands_still_on_another_host_is_no_dead_one(path: Pa
     if database != "postgresql":
         return  # as above
     settings: dict[str, Any] = {"lease": 2.0, "heartbeat": 0.2}
-    plan = Plan(path.parent, pace=0.1, settings=settings, database=url(prepare(path)), is_host=True)
+    plan = Plan(path.parent, pace=0.1, settings=settings, database=prepared(path), is_host=True)
     sleeper = spawn(replace(plan, pace=60))
     assert sleeper.pid is not None
     async with Runtime(plan.url, work=False, settings=Settings(**settings)) as survivor:
@@ -195,7 +194,7 @@ async def test_a_tool_whose_process_died(path: Path, again: bool) -> None:
 
 async def test_a_step_that_kills_its_process_is_sealed(path: Path) -> None:
     """After three deaths the step waits for a person; once resumed, it may be tried again."""
-    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("claim.after", 1), database=url(prepare(path)))
+    plan = Plan(path.parent, pace=0, send=("poison",), die_at=("claim.after", 1), database=prepared(path))
     for _ in range(3):
         child = spawn(plan)
         child.join(60)
