@@ -150,7 +150,13 @@ class Harness:
 
     def _all_lived(self) -> bool:
         lived = Counter(type(story) for story in self.lived)
-        return all(lived[kind] >= self.rounds for kind in self.stories)
+        return all(lived[kind] >= self.rounds for kind in self.stories) and self._has_paid()
+
+    def _has_paid(self) -> bool:
+        """Return whether an approved call has run: each approval races a denial, and may lose for a while."""
+        return Approval not in self.stories or any(
+            line.startswith("pay ") for line in self.plan.effects.lines()
+        )
 
     async def _kill(self) -> None:
         for number in range(1, self.kills + 1):

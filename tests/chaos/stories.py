@@ -90,7 +90,7 @@ class Approval(Story):
         edited = {second: {"amount": self.EDITED}}
         ends = await asyncio.gather(
             self.api.approve_tool_calls(self.thread_id, [first, second], args=edited),
-            self._deny([second, first], self.dice.choice([0, 0.02])),
+            self._deny([second, first], self.dice.choice([0, 0.02, 0.2])),
             return_exceptions=True,
         )
         self.approved = ends[0] is None
