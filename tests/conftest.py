@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.databases import PLACE
 from tests.support.providers.watch import VIOLATIONS, watch
 from tests.tools import redis
 from tests.tools.postgresql import FAST, NoServer, PostgreSQL
@@ -153,6 +154,7 @@ def postgresql() -> Generator[PostgreSQL]:
             pytest.fail(str(error))
         pytest.skip(str(error))
     yield server
+    PLACE.close(server)
     server.close()
 
 

@@ -24,6 +24,9 @@ from agent_core.store.database.tables import metadata
 from tests.tools.postgresql import PostgreSQL
 
 _TEMPLATE = "template_of_tests"
+_OF_ENGINE = [
+    f"procrastinate_{table}" for table in ("events", "periodic_defers", "jobs", "workers")
+]  # references first
 DERIVED = {"usage_seq", "search_cursor"}
 """Columns that a worker writes some time after the transaction that they follow."""
 
@@ -32,39 +35,64 @@ class Place:
     """The databases of the running test's paths; set by the fixture `database`."""
 
     server: PostgreSQL | None = None  # None: SQLite files
+    with_engine = False  # whether the test's databases may have Procrastinate's tables
     made: dict[str, str]  # path -> database
-    # Empty databases of earlier tests, by server; creating one takes twenty times as long.
-    free: defaultdict[PostgreSQL, list[str]]
+    # Empty databases of earlier tests, by server and `with_engine`; creating one takes twenty times as long.
+    free: defaultdict[tuple[PostgreSQL, bool], list[str]]
+    # Connections that empty databases; a new one takes seven times as long, to look up every table.
+    _cleaners: dict[str, tuple[PostgreSQL, psycopg.Connection[tuple[object, ...]]]]
 
     def __init__(self) -> None:
         self.made = {}
         self.free = defaultdict(list)
+        self._cleaners = {}
 
     def clear(self) -> None:
         """Release the databases of a finished test; those with only the library's tables are reused."""
         server, made = self.server, list(self.made.values())
         self.made.clear()
-        self.server = None
+        self.server, self.with_engine = None, False
         for name in made:
             if server is not None:
                 self._empty(server, name)
 
+    def close(self, server: PostgreSQL) -> None:
+        """Forget the databases of a server that is about to stop."""
+        for name in [name for name, (of, _) in self._cleaners.items() if of is server]:
+            self._cleaners.pop(name)[1].close()
+        for with_engine in (False, True):
+            self.free.pop((server, with_engine), None)
+
     def _empty(self, server: PostgreSQL, name: str) -> None:
-        others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
-        ours = sorted(table.name for table in metadata.sorted_tables)
-        with server.connect(name) as connection:  # only one, as connecting takes longer than the queries
-            connection.execute(others.encode())
-            found = connection.execute(
-                "select tablename from pg_tables where schemaname = 'public'"
-            ).fetchall()
-            as_made = {table for (table,) in found} == {*ours, VERSION_TABLE}
-            if as_made:
-                emptied = (table for table in ours if table != COMPATIBILITY.name)
-                connection.execute("; ".join(f"delete from {table}" for table in emptied).encode())
-        if as_made:
-            self.free[server].append(name)
+        try:
+            with_engine = self._delete_rows(server, name)
+        except psycopg.OperationalError:  # the server has started again since
+            self._cleaners.pop(name)[1].close()
+            with_engine = self._delete_rows(server, name)
+        if with_engine is not None:
+            self.free[server, with_engine].append(name)
         else:
+            self._cleaners.pop(name)[1].close()
             server.execute(f'drop database if exists "{name}" with (force)')
+
+    def _delete_rows(self, server: PostgreSQL, name: str) -> bool | None:
+        """Disconnect others and delete all rows.
+
+        Return whether Procrastinate's tables are there; None if a test has made or dropped other tables.
+        """
+        if name not in self._cleaners:
+            self._cleaners[name] = server, server.connect(name)
+        _, connection = self._cleaners[name]
+        others = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
+        ours = {table.name for table in metadata.sorted_tables}
+        connection.execute(others.encode())
+        found = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        more = {table for (table,) in found} - {*ours, VERSION_TABLE}
+        if len(found) != len(ours) + 1 + len(more) or not more <= {*_OF_ENGINE}:
+            return None
+        emptied = [*(_OF_ENGINE if more else ()), *sorted(ours - {COMPATIBILITY.name})]
+        connection.execute("; ".join(f"delete from {table}" for table in emptied).encode())
+        return bool(more)
 
 
 PLACE = Place()
@@ -78,6 +106,7 @@ def serving(server: PostgreSQL) -> Generator[None]:
         yield
     finally:
         PLACE.clear()
+        PLACE.close(server)
 
 
 def url(path: Path | str) -> str:
@@ -127,7 +156,7 @@ def _select(table: Any) -> str:
 
 def _database(server: PostgreSQL, path: str) -> str:
     if path not in PLACE.made:
-        free = PLACE.free[server]
+        free = PLACE.free[server, PLACE.with_engine] or PLACE.free[server, False]
         PLACE.made[path] = free.pop() if free else _new(server, path)
     return PLACE.made[path]
 

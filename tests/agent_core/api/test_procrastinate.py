@@ -28,6 +28,7 @@ from tests.agent_core.runners.test_tool_runner import *  # noqa: F403
 from tests.agent_core.tool_calls.test_approvals import *  # noqa: F403
 from tests.agent_core.tool_calls.test_outcomes import *  # noqa: F403
 from tests.support import agents
+from tests.support.databases import PLACE
 from tests.tools.postgresql import PostgreSQL
 
 del test_retry_after_is_honoured  # noqa: F821  # by a clock of the test, which Procrastinate does not follow
@@ -41,7 +42,8 @@ def workpool(url: str) -> Workpool:
 
 
 @pytest.fixture(autouse=True)
-def _deliveries(monkeypatch: pytest.MonkeyPatch) -> None:
+def _deliveries(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    PLACE.with_engine = True
     monkeypatch.setattr(agents, "workpool_for", workpool)
 
 

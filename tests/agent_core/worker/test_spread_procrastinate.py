@@ -8,7 +8,7 @@ import pytest
 
 from tests.agent_core.worker.test_spread import *  # noqa: F403
 from tests.chaos.colony import Colony
-from tests.support.databases import prepared
+from tests.support.databases import PLACE, prepared
 
 pytestmark = pytest.mark.postgresql  # Procrastinate requires PostgreSQL
 del test_workers_of_other_agents_get_no_part, test_turns_without_a_place_wait_in_the_database  # noqa: F821  # no colony
@@ -16,4 +16,5 @@ del test_workers_of_other_agents_get_no_part, test_turns_without_a_place_wait_in
 
 @pytest.fixture
 def colony(path: Path) -> Colony:
+    PLACE.with_engine = True
     return Colony(prepared(path), workers=3, engine=True, restarts=False)
