@@ -255,7 +255,7 @@ def begin_and_die(database: str) -> None:
 
 
 async def test_a_thought_is_reasoning_after_a_kill_in_the_middle_of_the_answer(path: Path) -> None:
-    child = FORKED.Process(target=begin_and_die, args=(f"sqlite:///{path}",))
+    child = FORKED.Process(target=begin_and_die, args=(prepared(path),))
     child.start()
     await asyncio.to_thread(child.join, 60)
     assert child.exitcode == -signal.SIGKILL
