@@ -9,6 +9,8 @@ from agent_core.errors import ValidationError
 from agent_core.support.plain_json import fields_of, items_of
 
 _SHOWN = 5  # maximum problems in one message
+_VALUES = ("default", "const", "enum", "examples")  # keywords whose values are no schemas
+_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _WORDS = 200  # characters of one problem, which quotes the model
 
 
@@ -45,6 +47,8 @@ class JsonSchema:
             )
         except RecursionError:
             return ["they are nested too deep"]
+        except ArithmeticError as error:  # a number that no float holds
+            return [f"they cannot be checked: {error}"]
         return [_words(error) for error in errors[:_SHOWN]]
 
 
@@ -58,6 +62,8 @@ def _validator(schema: dict[str, Any]) -> Any:
     from jsonschema import SchemaError, validators
 
     library: Any = validators  # partly typed
+    if not isinstance(schema.get("$schema", ""), str):
+        raise ValidationError("The JSON schema is malformed: its $schema is not text.")
     draft = library.validator_for(schema, default=library.Draft202012Validator)
     try:
         draft.check_schema(schema, format_checker=None)  # without patterns, which it would compile
@@ -66,7 +72,8 @@ def _validator(schema: dict[str, Any]) -> Any:
         raise ValidationError(f"The JSON schema is malformed: {_words(error)}.") from error
     except RecursionError as error:
         raise ValidationError("The JSON schema is nested too deep.") from error
-    if schema.get("type", "object") != "object":
+    named: Any = schema.get("type", "object")
+    if named != "object" and "object" not in items_of(named):
         raise ValidationError("The JSON schema must describe an object: arguments have names.")
     unchecked = {"pattern": _accept, "patternProperties": _accept}
     if _uses(schema, "patternProperties"):
@@ -99,12 +106,15 @@ def _check_references(schema: dict[str, Any]) -> None:
             raise ValidationError(f"The JSON schema refers to {reference!r}, which is not in it.") from error
 
 
-def _references(schema: Any) -> Iterator[str]:
+def _references(schema: Any, *, by_name: bool = False) -> Iterator[str]:
+    """Yield the references of a schema; `by_name` says whether it has schemas by their names."""
     for key, value in fields_of(schema).items():
-        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-            yield value
-        else:
+        if by_name:
             yield from _references(value)
+        elif key in ("$ref", "$dynamicRef") and isinstance(value, str):
+            yield value
+        elif key not in _VALUES:
+            yield from _references(value, by_name=key in _BY_NAME)
     for item in items_of(schema):
         yield from _references(item)
 

@@ -208,6 +208,7 @@ def test_a_schema_is_shown_unchanged_and_checked():
     [
         {"type": "array"},
         {"type": "objekt"},
+        {"$schema": 5},
         {"type": "object", "properties": 5},
         {"type": "object", "required": "a"},
         {"type": "object", "properties": {"a": {"$ref": "https://example.com/a.json"}}},
@@ -218,6 +219,18 @@ def test_a_schema_is_shown_unchanged_and_checked():
 def test_a_schema_that_cannot_be_checked_is_refused(schema: dict[str, Any]):
     with pytest.raises(ValidationError, match="JSON schema"):
         JsonSchema(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": ["object", "null"]},
+        {"properties": {"default": {"type": "string"}, "x": {"default": {"$ref": "#/nowhere"}}}},
+        {"properties": {"x": {"enum": [{"$ref": "https://example.com/a.json"}]}}},
+    ],
+)
+def test_a_schema_of_an_object_is_taken_whatever_its_values_hold(schema: dict[str, Any]):
+    assert JsonSchema(schema).problems({}) == []
 
 
 def test_hostile_schemas_and_arguments_end():
@@ -233,6 +246,8 @@ def test_hostile_schemas_and_arguments_end():
         "additionalProperties": False,
     }
     assert JsonSchema(evil).problems({"a": "a" * 64 + "!", "b" * 64 + "!": 1}) == []
+    tiny = JsonSchema({"properties": {"a": {"type": "number", "multipleOf": 1e-300}}})
+    assert "cannot be checked" in tiny.problems({"a": 10**400})[0]
     endless = {
         "type": "object",
         "$defs": {"a": {"$ref": "#/$defs/a"}},
