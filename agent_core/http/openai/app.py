@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from agent_core.http.body_rest import BodyRest
 from agent_core.http.openai.chat_completions import ChatCompletions
+from agent_core.http.openai.conversations import Conversations
 from agent_core.http.openai.errors import guarded, refusal
 from agent_core.http.openai.models import Models, Offered
 from agent_core.http.openai.openapi.document import openai_document
@@ -44,6 +45,7 @@ def make_openai_app(
         "models": _ModelEndpoints(options),
         "completions": ChatCompletions(options),
         "responses": Responses(options),
+        "conversations": Conversations(options),
     }
     routes = [_route(path, attrgetter(path.endpoint)(SimpleNamespace(**groups))) for path in PATHS]
     routes += description_routes(openai_document)

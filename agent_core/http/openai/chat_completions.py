@@ -74,7 +74,8 @@ class ChatCompletions:
         if answers := sent.answers_at_end():
             place = await answer_calls(self._api, answers, options, ctx, "messages")
         else:
-            given = _checked(sent).messages, model, thread
+            messages = _checked(sent).messages
+            given = (messages if thread is None else messages[-1:]), model, thread
             asked = Asked("chatcmpl", key, body, *given, about=about | kept(options), options=options)
             place = await begin(self._api, asked, ctx)
         is_sendable = place.thread_id.isascii() and place.thread_id.isprintable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +35,20 @@ async def list_items(
     Raises:
         RequestError: `limit`, `order` or `after` is invalid.
     """
-    limit, is_rising = _limit(query.get("limit")), _is_rising(query.get("order"))
-    items = [item for message in await _messages(api, place) for item in _items(message, place)]
+    items = [item for message in await _messages(api, place) for item in items_of(message, place)]
     for part in range(place.part):
         before = replace(place, part=part)
         items += _of_answer((await current(api, before, ctx)).answer, before)
+    return page_of(items, query)
+
+
+def page_of(items: list[InputItem], query: Mapping[str, str]) -> dict[str, Any]:
+    """Return one page of items, which are in order.
+
+    Raises:
+        RequestError: `limit`, `order` or `after` is invalid.
+    """
+    limit, is_rising = _limit(query.get("limit")), _is_rising(query.get("order"))
     if not is_rising:
         items.reverse()
     page = items[_start(items, query.get("after")) :]
@@ -85,7 +94,8 @@ async def _messages(api: AgentApi, place: Place) -> list[Message]:
     return [message for message in found if message is not None]
 
 
-def _items(message: Message, place: Place) -> list[InputItem]:
+def items_of(message: Message, place: Place) -> list[InputItem]:
+    """Return the items of a message of a thread."""
     if message.role == "assistant":
         return _output_items(message, place)
     content = [_content(part) for part in message.parts if part["type"] in ("text", "file")]

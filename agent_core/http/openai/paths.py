@@ -55,7 +55,7 @@ class Path:
     tag: str
     summary: str
     answer: str
-    body: Literal["chat", "responses"] | None = None
+    body: Literal["chat", "responses", "conversation", "metadata", "items"] | None = None
     query: Mapping[str, Schema] | None = None
     headers: tuple[str, ...] = ()
     streams: bool = False
@@ -63,6 +63,8 @@ class Path:
 
 _MODELS, _CHAT, _RESPONSES = "Models", "Chat completions", "Responses"
 _RESPONSE = "/responses/{response_id}"
+_CONVERSATIONS = "Conversations"
+_CONVERSATION = "/conversations/{conversation_id}"
 
 PATHS = (
     Path("GET", "/models", "models.list", _MODELS, "Return the agents as models.", "ModelList"),
@@ -105,5 +107,46 @@ PATHS = (
         *("DELETE", _RESPONSE, "responses.delete", _RESPONSES),
         "Delete the thread of a response that is its only one.",
         "DeletedResponse",
+    ),
+    Path(
+        *("POST", "/conversations", "conversations.create", _CONVERSATIONS),
+        "Create a thread with messages, without a turn.",
+        "Conversation",
+        body="conversation",
+        headers=(IDEMPOTENCY_HEADER,),
+    ),
+    Path(
+        *("GET", _CONVERSATION, "conversations.get", _CONVERSATIONS),
+        "Return a thread as a conversation.",
+        "Conversation",
+    ),
+    Path(
+        *("POST", _CONVERSATION, "conversations.update", _CONVERSATIONS),
+        "Replace the metadata of a conversation.",
+        "Conversation",
+        body="metadata",
+    ),
+    Path(
+        *("DELETE", _CONVERSATION, "conversations.delete", _CONVERSATIONS),
+        "Delete the thread of a conversation.",
+        "DeletedConversation",
+    ),
+    Path(
+        *("GET", f"{_CONVERSATION}/items", "conversations.items", _CONVERSATIONS),
+        "Return the items of a conversation.",
+        "ItemList",
+        query=_PAGE,
+    ),
+    Path(
+        *("POST", f"{_CONVERSATION}/items", "conversations.add", _CONVERSATIONS),
+        "Store messages at the end of a conversation, without a turn.",
+        "ItemList",
+        body="items",
+        headers=(IDEMPOTENCY_HEADER,),
+    ),
+    Path(
+        *("GET", f"{_CONVERSATION}/items/{{item_id}}", "conversations.item", _CONVERSATIONS),
+        "Return an item of a conversation.",
+        "Item",
     ),
 )

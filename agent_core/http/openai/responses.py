@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent_core.agent import CallContext
-from agent_core.domain.messages import Thread
+from agent_core.domain.messages import Message, Thread
 from agent_core.domain.turn_options import TurnOptions, is_client_call
 from agent_core.errors import AgentCoreError, ToolCallFinishedError, ToolCallNotFoundError, words_of
 from agent_core.http.openai.answers.delivery import LateResponse, forget
@@ -34,6 +34,7 @@ from agent_core.http.openai.input_items import list_items
 from agent_core.http.openai.options import Options
 from agent_core.http.openai.response_objects import ResponseForm, response_object
 from agent_core.http.openai.turns import (
+    ABOUT,
     Asked,
     Place,
     begin,
@@ -46,6 +47,7 @@ from agent_core.http.requests import is_object, object_of
 from agent_core.http.sse import EventStream, framed
 from agent_core.support.shielding import shielded
 
+_RECENT = 20  # messages among which is the newest prompt
 _ENDS = {"completed": "response.completed", "failed": "response.failed"}
 _ONE_USER = "A request that continues a thread has one user message, or answers to tool calls."
 _SHARED = "A response that continues a thread is kept with it, and so is one that runs in the background."
@@ -145,7 +147,10 @@ class Responses:
         ctx: CallContext | None,
     ) -> Place:
         thread = await self._thread(body, previous, ctx)
-        if thread is not None and len(sent.messages) != 1:
+        recent = (
+            await self._api.list_messages(thread.id, limit=_RECENT, ctx=ctx) if thread is not None else []
+        )
+        if recent and len(sent.messages) != 1:
             raise RequestError(_ONE_USER, "input", code="invalid_value")
         if body.get("store") is False and (thread is not None or body.get("background")):
             raise RequestError(_SHARED, "store", code="unsupported_value")
@@ -158,14 +163,14 @@ class Responses:
             "resp",
             idempotency_key(request),
             body,
-            _instructed(sent.messages, body.get("instructions"), thread),
+            _instructed(sent.messages, body.get("instructions"), begins=not recent),
             model,
             thread,
             await reply_before(self._api, previous, ctx) if previous is not None else None,
             {
                 "model": name,
                 "previous_response_id": body.get("previous_response_id"),
-                "instructions": _instructions(body.get("instructions"), thread, previous),
+                "instructions": _instructions(body.get("instructions"), recent, previous),
                 **{key: body.get(key) for key in ("store", "background", "metadata")},
                 **kept(options),
             },
@@ -290,21 +295,24 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-def _instructed(messages: list[Sent], instructions: str | None, thread: Thread | None) -> list[Sent]:
-    if not instructions or thread is not None:
+def _instructed(messages: list[Sent], instructions: str | None, *, begins: bool) -> list[Sent]:
+    if not instructions or not begins:
         return messages
     return [Sent("system", [{"type": "text", "text": instructions}], "instructions"), *messages]
 
 
-def _instructions(given: str | None, thread: Thread | None, previous: Place | None) -> str | None:
-    """Return the digest of the instructions with which a thread began.
+def _instructions(given: str | None, recent: Sequence[Message], previous: Place | None) -> str | None:
+    """Return the digest of the instructions with which a thread began; `recent` are its newest messages.
 
     Raises:
         RequestError: the thread began with others.
     """
-    before = previous.about.get("instructions") if previous is not None else None
+    known = [object_of(message.metadata.get(ABOUT)) for message in recent if message.role == "user"]
+    newest = next(filter(None, reversed(known)), None)
+    about = previous.about if previous is not None else newest or {}
+    before = about.get("instructions")
     digest = digest_of(given) if given else None
-    if thread is not None and digest not in (None, before):
+    if recent and digest not in (None, before):
         message = "instructions begin a thread, and this one has begun with others; leave them out."
         raise RequestError(message, "instructions", code="unsupported_value")
-    return before if thread is not None else digest
+    return before if recent else digest

@@ -190,6 +190,10 @@ async def _continue(
     ctx: CallContext | None,
 ) -> None:
     parts = await _parts(api, asked.messages[-1], ctx)
+    for place, one in enumerate(asked.messages[:-1]):  # of a conversation that has none
+        before = {"id": f"{message_id}:{place}", "role": one.role, "parts": await _parts(api, one, ctx)}
+        with contextlib.suppress(DuplicateMessageError):  # the request is sent again
+            await api.add_message(thread.id, before, ctx=ctx)
     if asked.agent not in (None, thread.agent):
         await api.update_thread(thread.id, agent=asked.agent, ctx=ctx)
     await api.send_message(

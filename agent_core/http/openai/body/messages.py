@@ -169,17 +169,17 @@ def _text_only(role: str, parts: list[Part], where: str) -> list[Part]:
     return parts
 
 
-def read_input(given: Any) -> SentMessages:
-    """Return the `input` of a response: a string, or a list of items.
+def read_input(given: Any, name: str = "input") -> SentMessages:
+    """Return the `input` of a response: a string, or a list of items; `name` is the parameter.
 
     Raises:
         RequestError: an item has another form.
     """
     sent = SentMessages()
     if isinstance(given, str):
-        sent.add("user", read_content(given, "input"), "input")
+        sent.add("user", read_content(given, name), name)
     for place, item in enumerate(list_of(given)):
-        _read_item(sent, object_of(item), f"input[{place}]")
+        _read_item(sent, object_of(item), f"{name}[{place}]")
     return sent
 
 
@@ -187,7 +187,7 @@ def _read_item(sent: SentMessages, item: Mapping[str, Any], where: str) -> None:
     kind = item.get("type", "message" if "role" in item else None)
     if not isinstance(kind, str) or kind not in (*_ITEMS, *_SKIPPED):
         known = ", ".join(_ITEMS)
-        raise RequestError(f"An item of input has one of the types: {known}.", where, code="invalid_value")
+        raise RequestError(f"An item has one of the types: {known}.", where, code="invalid_value")
     if kind in _ITEMS:
         _ITEMS[kind](sent, item, where)
 

@@ -17,7 +17,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("model", "instructions", "previous_response_id"), (str,)),
     **dict.fromkeys(("stream", "store", "background", "parallel_tool_calls"), (bool,)),
     **dict.fromkeys(("metadata", "stream_options", "response_format", "text"), (dict,)),
-    **{"tools": (list,), "tool_choice": (str, dict)},
+    **{"items": (list,), "tools": (list,), "tool_choice": (str, dict)},
     **{"messages": (list,), "input": (str, list), "conversation": (str, dict)},
 }
 """The JSON types of the parameters that are used; null is the same as leaving one out."""

@@ -107,9 +107,22 @@ def _body(required: str, used: Collection[str], ignored: Collection[str]) -> Sch
     }
 
 
+def _closed(required: Schema, optional: Schema | None = None) -> Schema:
+    return _of(required, optional) | {"additionalProperties": False}
+
+
+_ITEMS: Schema = {
+    "type": "array",
+    "maxItems": 20,
+    "items": _OBJECT,
+    "description": "Messages, and tool calls.",
+}
 BODIES: dict[str, Schema] = {
     "chat": _body("messages", CHAT_USED, CHAT_IGNORED),
     "responses": _body("input", RESPONSES_USED, RESPONSES_IGNORED),
+    "conversation": _closed({}, {"items": _nullable(_ITEMS), "metadata": _nullable(_METADATA)}),
+    "metadata": _closed({}, {"metadata": _nullable(_METADATA)}),
+    "items": _closed({"items": _ITEMS}),
 }
 
 _MODEL = _of({"id": _TEXT, "object": {"const": "model"}, "created": {"type": "integer"}, "owned_by": _TEXT})
@@ -176,6 +189,16 @@ ANSWERS: dict[str, Schema] = {
             **{"object": {"const": "list"}, "data": _LIST},
             **{"first_id": _nullable(_TEXT), "last_id": _nullable(_TEXT), "has_more": {"type": "boolean"}},
         }
+    ),
+    "Item": _OBJECT | {"description": "A message, reasoning, or a tool call."},
+    "Conversation": _of(
+        {
+            **{"id": _TEXT, "object": {"const": "conversation"}, "created_at": {"type": "integer"}},
+            "metadata": _METADATA,
+        }
+    ),
+    "DeletedConversation": _of(
+        {"id": _TEXT, "object": {"const": "conversation.deleted"}, "deleted": {"const": True}}
     ),
     "DeletedResponse": _of({"id": _TEXT, "object": {"const": "response"}, "deleted": {"const": True}}),
     "OpenAIError": _of(

@@ -55,11 +55,18 @@ async def test_answers_have_exactly_the_described_fields(tmp_path: Path) -> None
                 got = await client.request(verb, f"/responses/{response['id']}{path}")
                 assert got.status_code == 200
             assert (await client.delete(f"/responses/{response['id']}")).json()["deleted"]
+            said = {"items": [{"role": "user", "content": "Hi"}]}
+            made = (await client.post("/conversations", json=said | {"metadata": {"mine": "1"}})).json()["id"]
+            items = (await client.post(f"/conversations/{made}/items", json=said)).json()["data"]
+            for path in ("", "/items", f"/items/{items[0]['id']}", "/items/none"):
+                await client.get(f"/conversations/{made}{path}")
+            await client.post(f"/conversations/{made}", json={"metadata": {}})
+            assert (await client.delete(f"/conversations/{made}")).json()["deleted"]
             for path in ("/models", "/models/assistant", "/models/none", "/responses/none"):
                 await client.get(path)
             for body in ({}, HI | {"n": 2}, HI | {"unknown": 1}):
                 assert (await client.post("/chat/completions", json=body)).status_code == 400
-        assert len(checked.seen) == 8
+        assert len(checked.seen) == 15
 
 
 async def test_the_page_of_the_api_shows_them_too(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ ENDLESS = {"subscribe"}
 """Operations whose response does not end."""
 KNOWN = {
     **{"thread_id": "t1", "message_id": "m1", "tool_call_id": "call_1", "schedule_id": "s1"},
-    **{"response_id": "", "model": "assistant"},
+    **{"response_id": "", "model": "assistant", "conversation_id": "t1", "item_id": "msg_m1"},
 }
 """Ids that exist, for every other request; that of the response is known once it is made."""
 BODIES: dict[str, dict[str, Any]] = {
