@@ -33,6 +33,7 @@ LONGEST = (
     "browser dev",
     "tests/browser/connection/test_two_web_processes.py",
     "chat_app/text",
+    "tests/packaging/test_newest_python.py",
     "soak",
     "tests/agent_core/store/test_state_machine.py",
     "tests/packaging/test_ranges.py",

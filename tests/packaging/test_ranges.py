@@ -18,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from tests.packaging.index import install
 from tests.packaging.ranges import oldest
 from tests.packaging.readme import check_program
 from tests.support.docs.doc_pages import ROOT
@@ -39,41 +40,32 @@ print(json.dumps({name: version(name) for name in sys.argv[1:]}))
 """
 
 
-def install(folder: Path, requirements: list[str]) -> None:
-    """Install packages without those that they need; skip the test where no index can be reached."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    done = subprocess.run(
-        [*command, "--target", str(folder), *requirements], capture_output=True, text=True, check=False
-    )
-    if "(from versions: none)" in done.stderr:
-        pytest.skip("No index of packages is reached, so the oldest packages ARE NOT TRIED.")
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables of a program that imports the oldest packages."""
     folder = tmp_path_factory.mktemp("oldest")
-    install(folder, [f"{name}=={old}" for name, old in oldest() if Version(version(name)) != Version(old)])
+    options = ["--no-deps", "--target", str(folder)]
+    older = [f"{name}=={old}" for name, old in oldest().items() if Version(version(name)) != Version(old)]
+    install(sys.executable, [*options, *older])
     exact = [
         f"{requirement.name}{requirement.specifier}"
         for found in distributions(path=[str(folder)])
         for requirement in map(Requirement, found.requires or [])
-        if requirement.name not in dict(oldest())
+        if requirement.name not in oldest()
         and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
         and not requirement.specifier.contains(version(requirement.name))
     ]
     assert [line.partition("=")[0] for line in exact] == ["pydantic-core"]
-    install(folder, exact)
+    install(sys.executable, [*options, *exact])
     return os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"}
 
 
 def test_the_oldest_packages_are_those_that_are_imported(environment: dict[str, str], tmp_path: Path) -> None:
-    names = [name for name, _ in oldest()]
+    names = list(oldest())
     command = [sys.executable, "-c", VERSIONS, *names]
     said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     found = {name: Version(version) for name, version in json.loads(said.stdout).items()}
-    assert found == {name: Version(version) for name, version in oldest()}
+    assert found == {name: Version(version) for name, version in oldest().items()}
 
 
 async def test_the_readme_s_program_runs_on_the_oldest_packages(

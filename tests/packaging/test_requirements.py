@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.packaging.bare import NAME
+from tests.packaging.ranges import PROJECT, pinned, pythons
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAMED = re.compile(rf"{NAME}\[([\w,-]+)\]")
 
 
@@ -22,21 +21,27 @@ def declared() -> list[Requirement]:
     return [each for each in found if each.name != NAME]
 
 
-def pinned(file: str) -> dict[str, str]:
-    lines = re.findall(
-        r"^([\w-]+)(?:\[\w+\])?==(\S+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
-    )
-    return {canonicalize_name(name): version for name, version in lines}
-
-
 def test_every_range_contains_the_version_that_tests_run_on() -> None:
-    versions = pinned("requirements.txt") | pinned("requirements-dev.txt")
+    versions = pinned("requirements.txt", "requirements-dev.txt")
     for each in declared():
         assert each.specifier.contains(versions[canonicalize_name(each.name)], prereleases=True), each
 
 
 def test_every_package_of_the_app_is_declared() -> None:
     assert pinned("requirements.txt").keys() <= {canonicalize_name(each.name) for each in declared()}
+
+
+def test_pythons_that_have_been_tried_are_named_in_each_place() -> None:
+    oldest, newest = pythons()[0], pythons()[-1]
+    assert PROJECT["requires-python"] == f">={oldest}"
+    page = (ROOT / "docs" / "reference" / "installation.md").read_text("utf-8")
+    assert page.startswith(
+        f"# Installation\n\nPython {oldest} or newer; {oldest} to {newest} have been tried."
+    )
+    assert f"Python {oldest} to {newest} have been tried." in (ROOT / "README.md").read_text("utf-8")
+    assert f'python: ["{oldest}", "{newest}"]' in (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    names = " ".join(f"python{version}" for version in reversed(pythons()))
+    assert f" python3 {names} python;" in (ROOT / ".ci/find-python").read_text("utf-8")
 
 
 def test_extras_that_sentences_and_pages_name_exist() -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from tests.docs.test_readme import readme_program
 from tests.packaging.bare import Bare
-from tests.packaging.readme import check_program
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agent_core", "chat_app")
@@ -90,20 +89,6 @@ def run(command: list[str], folder: Path, environment: dict[str, str] | None = N
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("built")
-    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder), "--target"]
-    run([*build, "sdist"], ROOT)
-    (sdist,) = folder.glob("*.tar.gz")
-    run(
-        ["tar", "-xzf", str(sdist)], folder
-    )  # `tarfile` wants its filter named since 3.12, and has none before 3.11.4
-    run([*build, "wheel"], folder / sdist.name.removesuffix(".tar.gz"))
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Bare:
     return Bare(tmp_path_factory.mktemp("environment"), wheel)
 
@@ -157,10 +142,6 @@ def test_an_installed_app_keeps_its_data_where_it_is_started_and_writes_nothing_
     (folder,) = (tmp_path / "cache" / "durable-agents").iterdir()
     assert {"rxconfig.py", "assets", "reflex.lock"} <= {path.name for path in folder.iterdir()}
     assert sorted(bare.packages.rglob("*")) == before
-
-
-async def test_the_readme_s_program_runs(bare: Bare, tmp_path: Path) -> None:
-    await check_program(bare.command(), tmp_path, bare.environment)
 
 
 def test_the_readme_s_program_is_typed(bare: Bare, tmp_path: Path) -> None:

@@ -50,10 +50,10 @@ START_TIMEOUT = 30.0
 def llmock_command() -> list[str]:
     """Return the command of llmock, and install it the first time."""
     home = CACHE / f"llmock-{LLMOCK}"
-    with _installing(home) as is_new:
+    with installing(home) as is_new:
         if is_new:
             venv.create(home, with_pip=True)
-            _run([str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", f"llmock=={LLMOCK}"])
+            run([str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", f"llmock=={LLMOCK}"])
     return [str(home / "bin" / "llmock"), "serve"]
 
 
@@ -74,12 +74,12 @@ def ai_sdk_command(script: Path) -> list[str]:
 def _npm_packages(name: str, packages: Mapping[str, str]) -> tuple[list[str], Path]:
     home = CACHE / name
     node, npm = _node()
-    with _installing(home) as is_new:
+    with installing(home) as is_new:
         if is_new:
             home.mkdir(parents=True, exist_ok=True)
             wanted = [f"{package}@{version}" for package, version in packages.items()]
             options = ["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-            _run([*npm, "install", *options, "--prefix", str(home), *wanted])
+            run([*npm, "install", *options, "--prefix", str(home), *wanted])
     return node, home
 
 
@@ -132,8 +132,11 @@ def running(command: list[str], health: str) -> Iterator[str]:
 
 
 @contextmanager
-def _installing(home: Path) -> Iterator[bool]:
-    """Lock the installation, yield whether it is needed, and mark it as done."""
+def installing(home: Path) -> Iterator[bool]:
+    """Lock an installation in CACHE, yield whether it is needed, and mark it as done.
+
+    The test is skipped if the block raises an error of the system or of a command, and fails in CI.
+    """
     CACHE.mkdir(exist_ok=True)
     stamp = home / ".installed"
     with (CACHE / f"{home.name}.lock").open("w") as lock:
@@ -159,7 +162,8 @@ def _give_up(name: str, error: Exception) -> None:
     pytest.skip(sentence)
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> None:
+    """Run a command of an installation; its output is in the error that it may raise."""
     subprocess.run(
         command,
         check=True,

@@ -1,1 +1,1 @@
-"""Tools for the tests: find or install Chromium, nginx, PostgreSQL and Redis, and take the README's pictures."""
+"""Tools for the tests: find or install Chromium, nginx, PostgreSQL, a newer Python and Redis, and take the README's pictures."""

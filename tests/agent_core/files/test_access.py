@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ async def _http(api: Any, mine: str, part: Part) -> None:
 WAYS: dict[str, Callable[[Any, str, Part], Awaitable[None]]] = {
     name.strip("_"): way
     for name, way in globals().items()
-    if name.startswith("_") and asyncio.iscoroutinefunction(way)
+    if name.startswith("_") and inspect.iscoroutinefunction(way)
 }
 
 
