@@ -154,7 +154,7 @@ WINDOWS = {
         NamedWindow(4096, 0),
     ),
     "Ollama, counts": ("exceeded context window: requested 9000, limit 8192", NamedWindow(8192, 9000)),
-    "Together": (
+    "Together, parts": (
         "Requested 9000 tokens (8488 in the prompt, 512 for max_tokens) but the model's context is 8193.",
         NamedWindow(8193, 9000),
     ),
