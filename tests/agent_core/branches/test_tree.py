@@ -67,7 +67,7 @@ class Tree:
         return {p[place] for p in self.paths if len(p) > place and p[:place] == before}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 async def test_any_walk_through_the_tree_shows_what_a_model_of_it_shows(path: Path, seed: int) -> None:
     """Two runtimes edit, regenerate, send and select at random, each with a follower."""
     dice, tree = random.Random(seed), Tree()
@@ -202,7 +202,7 @@ async def test_queued_messages_are_answered_after_the_new_turn(path: Path, way: 
 
 async def test_a_change_near_the_end_of_a_long_thread_costs_only_the_end(path: Path) -> None:
     messages = [
-        {"id": f"m{n}", "role": "assistant" if n % 2 else "user", "content": f"{n}"} for n in range(2000)
+        {"id": f"m{n}", "role": "assistant" if n % 2 else "user", "content": f"{n}"} for n in range(600)
     ]
     async with agent_on(path, lambda _: ["Yes."]) as api:
         thread = await api.create_thread(messages=messages)
@@ -211,9 +211,9 @@ async def test_a_change_near_the_end_of_a_long_thread_costs_only_the_end(path: P
         async def cost(of: Thread, message_id: str) -> float:
             return min([await _spent(api, of, message_id, number) for number in range(8)])
 
-        near, of_few = await cost(thread, "m1990"), await cost(small, "sm10")
+        near, of_few = await cost(thread, "m590"), await cost(small, "sm10")
         assert near < 4 * of_few, (near, of_few)
-        assert len(await ids(api, thread)) == 1992
+        assert len(await ids(api, thread)) == 592
         aside = [row for row in rows(path, MESSAGE)[MESSAGE.name] if row[MESSAGE.c.keys().index("branch")]]
         assert len([row for row in aside if row[0] == thread.id]) == 10 + 2 * 7
 

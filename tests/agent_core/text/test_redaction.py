@@ -269,8 +269,8 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(piece: str) -> None
         hide_secrets(text)
         return time.process_time() - begun
 
-    short = min(seconds(20_000) for _ in range(2))
-    assert seconds(200_000) < max(short * 40, 0.2)
+    short = min(seconds(5_000) for _ in range(2))
+    assert seconds(50_000) < max(short * 40, 0.05)
 
 
 @given(st.text(alphabet="sk-eyJ.:/@='\"\\ \nBearrpasswod_0A", max_size=200))

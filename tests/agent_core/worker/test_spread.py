@@ -18,7 +18,7 @@ from tests.support.agents import agent_on, finished, rows, runtime_of
 from tests.support.databases import prepared
 
 THREADS = 60
-ROUNDS = 10
+ROUNDS = 5
 SHARE = 0.45
 """Largest part of the steps that one of three workers may do."""
 
