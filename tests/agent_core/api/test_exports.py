@@ -350,7 +350,7 @@ def rich() -> Json:
 
 def test_any_document_is_a_thread_or_refused(path: Path) -> None:
     @given(st.lists(st.tuples(st.sampled_from(REPLACED), values), min_size=1, max_size=3))
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def check(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
         whole = rich()
         for place, value in changes:

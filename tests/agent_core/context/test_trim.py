@@ -63,7 +63,7 @@ def attempt(
 windows = st.integers(40, 30_000)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(), windows)
 def test_request_of_any_history_fits(history: list[dict[str, Any]], window: int):
     before = copy.deepcopy(history)
@@ -129,7 +129,7 @@ _notes = _nonsense | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories(), _notes)
 def test_a_note_that_makes_no_sense_does_no_harm(history: list[dict[str, Any]], note: Any):
     body = split(history)[1]

@@ -138,7 +138,7 @@ def test_fold(chunks: list[Chunk], parts: list[Part]):
     assert fold(chunks) == parts
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(hostile_streams, st.integers(0, 14))
 def test_any_stream_folds_and_comes_back(chunks: list[Chunk], cut: int):
     before = copy.deepcopy(chunks)

@@ -92,18 +92,20 @@ words: Tool[..., str] = add  # error
 '''
 
 
-def checked(program: str, folder: Path) -> set[int]:
-    """Return the lines in which pyright reports an error in strict mode."""
-    file = folder / "program.py"
-    file.write_text(program, encoding="utf-8")
-    settings = {"include": [str(file)], "extraPaths": [str(ROOT)], "typeCheckingMode": "strict"}
+def checked(folder: Path, *programs: str) -> list[set[int]]:
+    """Return the lines of each program in which pyright reports an error in strict mode."""
+    files = [folder / f"program{number}.py" for number in range(len(programs))]
+    for file, program in zip(files, programs, strict=True):
+        file.write_text(program, encoding="utf-8")
+    settings = {"include": [*map(str, files)], "extraPaths": [str(ROOT)], "typeCheckingMode": "strict"}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings | {"reportUnusedCoroutine": False}))
     command = [sys.executable, "-m", "pyright", "--outputjson", "--project", str(folder)]
     found = subprocess.run(
         [*command, "--pythonpath", sys.executable], capture_output=True, text=True, check=False
     )
     report: list[dict[str, Any]] = json.loads(found.stdout)["generalDiagnostics"]
-    return {each["range"]["start"]["line"] + 1 for each in report if each["severity"] == "error"}
+    wrong = [(Path(each["file"]), each["range"]) for each in report if each["severity"] == "error"]
+    return [{place["start"]["line"] + 1 for at, place in wrong if at == file} for file in files]
 
 
 def test_a_tool_keeps_the_signature_of_its_function(tmp_path: Path):
@@ -112,5 +114,4 @@ def test_a_tool_keeps_the_signature_of_its_function(tmp_path: Path):
         code for code in re.findall(r"```python\n(.*?)```", readme, re.S) if "@action_tool" in code
     )
     wrong = {number for number, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# error")}
-    assert checked(PROGRAM, tmp_path) == wrong
-    assert checked(example, tmp_path) == set()
+    assert checked(tmp_path, PROGRAM, example) == [wrong, set()]

@@ -258,7 +258,7 @@ most_kills = MAX_CRASHES * IDLE_DEATHS - 1
 kills = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 2)), max_size=most_kills)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     count=st.integers(1, 60),
     poison=poisons,

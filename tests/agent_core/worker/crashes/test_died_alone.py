@@ -55,7 +55,7 @@ async def run(colony: Colony, prompts: dict[str, str], within: float = MINUTE) -
     return ends
 
 
-def mixed(innocent: str, poison: str, count: int = 30, poisons: int = 1) -> dict[str, str]:
+def mixed(innocent: str, poison: str, count: int = 14, poisons: int = 1) -> dict[str, str]:
     """Return many prompts of one kind, with some of another kind among them."""
     prompts = {f"t{n:02}": innocent for n in range(count)}
     return prompts | {f"t{7 + 9 * n:02}x": poison for n in range(poisons)}
@@ -71,13 +71,13 @@ async def check(path: Path, prompts: dict[str, str], workers: int, innocent: str
 
 
 @pytest.mark.timeout(180)
-async def test_poison_among_thirty_steps_is_sealed(path: Path) -> None:
+async def test_poison_among_many_steps_is_sealed(path: Path) -> None:
     await check(path, mixed("say 0.2", "die 0"), 1, "completed", "sealed")
 
 
 @pytest.mark.postgresql  # SQLite behaves the same
 @pytest.mark.timeout(180)
-async def test_lethal_tool_among_thirty_is_sealed(path: Path) -> None:
+async def test_lethal_tool_among_many_is_sealed(path: Path) -> None:
     await check(path, mixed("call 0.2", "call-die 0"), 1, "completed", "tool sealed, completed")
 
 
@@ -90,7 +90,7 @@ async def test_three_workers_find_one_poison(path: Path) -> None:
 @pytest.mark.sqlite  # PostgreSQL behaves the same
 @pytest.mark.timeout(180)
 async def test_two_poisons_are_both_sealed(path: Path) -> None:
-    await check(path, mixed("say 0.2", "die 0", count=14, poisons=2), 1, "completed", "sealed")
+    await check(path, mixed("say 0.2", "die 0", poisons=2), 1, "completed", "sealed")
 
 
 @pytest.mark.sqlite  # as above
