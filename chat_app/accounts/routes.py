@@ -68,6 +68,7 @@ def _sign_in_form(
             Field("password", words("sign_in.password"), autocomplete="current-password"),
         )
         parts.append(form(f"{base}{SIGN_IN}", fields, words("sign_in.sign_in"), hidden("next", asked)))
+        parts.append(f'<p class="note">{words("sign_in.forgotten")}</p>')
     if sign_in.oidc is not None:
         kind = "button" if sign_in.local else "button primary"
         label = words("sign_in.with_provider", provider=oidc.provider_name(sign_in.oidc))
@@ -166,7 +167,8 @@ def _link_form(request: Request, words: Words, name: str, problem: str = "", sta
 
 def _gone(request: Request, words: Words) -> Response:
     text = words("sign_in.link_gone")
-    return page(request, words, words("sign_in.link_gone_title"), f"<p>{text}</p>", status=404)
+    way = f'<p><a href="{_base(request)}{SIGN_IN}">{words("sign_in.sign_in")}</a></p>'
+    return page(request, words, words("sign_in.link_gone_title"), f"<p>{text}</p>", way, status=404)
 
 
 async def _account_page(request: Request) -> Response:

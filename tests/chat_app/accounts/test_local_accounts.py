@@ -215,7 +215,8 @@ async def test_a_new_link_replaces_the_one_before_and_a_forgotten_password(
     first = link_in((await admin.link(name="bob")).text)
     bob = (await known.people())[1].id
     second = link_in((await admin.link(person_id=bob)).text)
-    assert (await guest.open(first)).status_code == 404
+    gone = await guest.open(first)
+    assert (gone.status_code, 'href="/sign-in"' in gone.text) == (404, True)
     await guest.submit(second, password=PASSWORD, again=PASSWORD)
     third = link_in((await admin.link(person_id=bob)).text)
     assert await guest.who() is not None, "until the new password is chosen"

@@ -21,9 +21,11 @@ from agent_core.store.database.app_database import open_app_database
 from chat_app.accounts import people as rows
 from chat_app.accounts.accounts import Accounts, open_accounts
 from chat_app.accounts.setup import register_sign_in
+from chat_app.admin.budgets import Budgets
 from chat_app.admin.keys import AllKeys
 from chat_app.admin.people import People
 from chat_app.admin.people_report import browser_name
+from chat_app.admin.schedules import AllSchedules
 from chat_app.database import MIGRATIONS
 from chat_app.database.tables import AppTable
 from chat_app.extensions import ADMINISTRATORS, IDENTITY
@@ -178,6 +180,25 @@ async def test_two_administrators_who_demote_each_other_leave_one(
         assert len(admins) == 1
         with pytest.raises(AccessDeniedError):
             await known.invite("eve", "admin", ids["bob"])
+
+
+async def test_budgets_and_schedules_are_shown_by_the_names_of_people(
+    serve: Serve, known: Accounts, ids: dict[str, str], tab: OpenTab
+) -> None:
+    page, schedules = await tab(Budgets, "ann"), await tab(AllSchedules, "ann")
+    async with serve([], sign_in=LOCAL) as shared:
+        for whose in ("BOB", ids["zoe"], "*"):
+            await page.set_budget("user", whose, "day", "1", "")
+        assert {(row["name"], row["label"]) for row in page.rows} == {
+            (ids["bob"], "bob"),
+            (ids["zoe"], "zoe"),
+            ("*", "*"),
+        }
+        await page.set_budget("user", "eve", "day", "1", "")
+        assert ("Nobody is named 'eve'" in page.notice, len(page.rows)) == (True, 3)
+        await shared.api.schedules.create(None, "Tea!", every(hours=1), ctx=CallContext(ids["bob"]))
+        await schedules.open()
+        assert [each["user"] for each in schedules.schedules] == ["bob"]
 
 
 async def test_sessions_of_a_person_are_shown_and_ended(

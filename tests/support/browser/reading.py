@@ -26,6 +26,8 @@ CUT = """() => {
   const found = [];
   const pen = document.createElement("canvas").getContext("2d");
   if (document.documentElement.scrollWidth > innerWidth) found.push("the page is wider than the screen");
+  const tables = [...document.querySelectorAll(".table-scroll:has(> .admin-table)")];
+  if (innerWidth < 768 && tables.some((el) => el.scrollWidth > el.clientWidth + 1)) found.push("a table scrolls sideways");
   const scrolls = (el) => el && el !== document.body && (/auto|scroll/.test(getComputedStyle(el).overflowX) || scrolls(el.parentElement));
   for (const el of document.querySelectorAll("body *")) {
     if (!el.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
