@@ -15,12 +15,12 @@ _FILE = re.compile(
     r"\b(?:images?|image_url|input_image|pictures?|photos?|pdfs?|documents?|attachments?|(?:input_)?files?"
     r"|media|mime|mimetype|multi-?modal(?:ity)?|modalit(?:y|ies)|vision|visual|base64|audio|video|mmproj|clip|pixels?"
     r"|resolution|inline_?data|png|jpe?g|webp|gif|heic|heif|tiff?|bmp|svg)\b"
-    r"|\bcontent part type|\b(?:fetch|download) (?:the )?content|图片|图像|文件|多模态",
+    r"|\bcontent part\b|\bheight or width\b|\b(?:fetch|download) (?:the )?content|图片|图像|文件|多模态",
     re.I,
 )
 _TEXT_ONLY = re.compile(
     r"content(?:\.str)?\W{1,3}(?:input )?should be a valid string|must be (?:a|of type) string|non-text content"
-    r"|\bonly (?:supports? )?text\b|expected (?:a )?string, (?:received|got) array|sequence, expected a string",
+    r"|\bonly (?:supports? )?text\b|expected (?:a )?string, (?:received|got) array|unmarshal array into .{0,60}\bcontent\b|sequence, expected a string",
     re.I,
 )
 _OTHER_KINDS = ("auth", "insufficient_credits", "rate_limited", "network", "truncated")
