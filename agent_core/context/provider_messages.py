@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from agent_core.domain.messages import Message, Part, attachment_id, is_tool_part, text_of, tool_name
 from agent_core.domain.model_adapter import ProviderMessage
-from agent_core.domain.signatures import has_hosted, signed_call, signed_parts
+from agent_core.domain.signatures import apart_from_calls, has_hosted, signed_call, signed_parts
 
 NO_OUTCOME = "Error: this call has no recorded outcome; it may or may not have taken effect."
 """Outcome that the model gets for a dangling call."""
@@ -143,9 +143,10 @@ def _from_step(step: list[Part]) -> list[ProviderMessage]:
     calls = [part for part in step if is_tool_part(part) and not part.get("providerExecuted")]
     drawn = any(part.get("type") == "file" for part in step)
     content = _content(step) if drawn else text_of(step) or None
-    message: ProviderMessage = {"role": "assistant", "content": content, **signed_parts(step)}
+    rest, before = apart_from_calls(step)
+    message: ProviderMessage = {"role": "assistant", "content": content, **signed_parts(rest)}
     if calls:
-        message["tool_calls"] = [_call(part) for part in calls]
+        message["tool_calls"] = [_call(part) | before.get(str(part.get("toolCallId")), {}) for part in calls]
     outcomes = [outcome for part in calls if (outcome := _outcome(part))]
     notes = [{"role": _NOTE_ROLE, "data": part.get("data")} for part in step if part.get("type") == NOTE]
     return [*notes, message, *outcomes]

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from agent_core.domain.messages import TOOL_PREFIX, Part
+from agent_core.domain.messages import TOOL_PREFIX, Part, is_tool_part
+from agent_core.domain.reasoning_details import add_detail
 
 METADATA = "providerMetadata"
 """Key of the metadata in parts and chunks, as in the AI SDK."""
@@ -24,6 +25,9 @@ _WRITER = "agent_core"
 
 _SIGNED = "signed"
 """Key of a message in the provider form that holds the signed parts of its step until they are sent."""
+
+_BEFORE = "signed_before"
+"""Key of a call in the provider form that holds the signed reasoning between it and an earlier call of its step."""
 
 Json = dict[str, Any]
 
@@ -41,6 +45,27 @@ def without_metadata(parts: Sequence[Part]) -> list[Part]:
     ]
 
 
+def apart_from_calls(step: Iterable[Part]) -> tuple[list[Part], dict[str, Json]]:
+    """Return a step without the reasoning between its calls, and fields with that reasoning for the call behind it.
+
+    Anthropic expects its blocks in their order.
+    """
+    rest: list[Part] = []
+    between: list[Part] = []
+    fields: dict[str, Json] = {}
+    called = False
+    for part in step:
+        if called and part.get("type") == "reasoning" and _of(part.get(METADATA) or {}, "anthropic"):
+            between.append(part)
+            continue
+        rest.append(part)
+        if is_tool_part(part) and not part.get("providerExecuted"):
+            if between:
+                fields[str(part.get("toolCallId"))] = {_BEFORE: _shown(between)}
+            between, called = [], True
+    return rest + between, fields
+
+
 def signed_parts(step: Iterable[Part]) -> Json:
     """Return the signed text, reasoning and hosted calls of a step, for its message in the provider form.
 
@@ -54,11 +79,14 @@ def signed_parts(step: Iterable[Part]) -> Json:
     again = bool(signed) and any(part["type"] == "text" and part.get("text") for part in said[: signed[-1]])
     again = again or any(said[place].get("providerExecuted") for place in signed)
     kept = [part for part in said if part.get(METADATA) or (again and part["type"] == "text")]
-    shown: list[Part] = [
+    return {_SIGNED: _shown(kept)} if kept else {}
+
+
+def _shown(parts: Iterable[Part]) -> list[Part]:
+    return [
         {"type": part["type"], "text": part.get("text") or "", METADATA: part.get(METADATA) or {}}
-        for part in kept
+        for part in parts
     ]
-    return {_SIGNED: shown} if shown else {}
 
 
 def has_hosted(message: Mapping[str, Any]) -> bool:
@@ -92,7 +120,7 @@ def with_signatures(messages: Sequence[Json], model: str) -> list[Json]:
 
 def _is_signed(message: Json) -> bool:
     calls: list[Json] = message.get("tool_calls") or []
-    return _SIGNED in message or any(_SIGNED in call for call in calls)
+    return _SIGNED in message or any(_SIGNED in call or _BEFORE in call for call in calls)
 
 
 def _returned(message: Json, model: str) -> Json:
@@ -157,7 +185,10 @@ def _add_part(fields: Json, part: Part) -> None:
 def _call(call: Json, model: str, fields: Json) -> Json:
     """Return a call with its signature; its reasoning details are added to the message's fields."""
     metadata: Mapping[str, Any] = call.get(_SIGNED) or {}
-    sent = {key: value for key, value in call.items() if key != _SIGNED}
+    sent = {key: value for key, value in call.items() if key not in (_SIGNED, _BEFORE)}
+    before = [part for part in cast("list[Part]", call.get(_BEFORE) or []) if _own(part[METADATA], model)]
+    if blocks := [block for part in before for block in _blocks(part)]:
+        sent["thinking_blocks"] = blocks
     if not _own(metadata, model):
         return sent
     if extra := _of(metadata, "openaiCompatible").get("extraContent"):
@@ -189,45 +220,6 @@ def _add_unknown(fields: Json, metadata: Mapping[str, Any]) -> None:
 def _of(metadata: Mapping[str, Any], provider: str) -> Json:
     found = metadata.get(provider)
     return cast(Json, found) if isinstance(found, dict) else {}
-
-
-# OpenRouter's reasoning details
-
-_GROWING = ("text", "summary", "data")
-"""Keys of details whose fragments are joined; of other keys the newest value counts."""
-
-
-def add_detail(details: list[Json], fragment: Mapping[str, Any]) -> None:
-    """Add a fragment to the detail that it continues, which has the same index and type, or as a new one.
-
-    https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks
-    """
-    for place, known in reversed([*enumerate(details)]):
-        if (known.get("index"), known.get("type")) == (fragment.get("index"), fragment.get("type")):
-            if not _is_other_detail(known, fragment):
-                details[place] = _joined_detail(known, fragment)
-                return
-            break
-    details.append(dict(fragment))
-
-
-def _is_other_detail(known: Json, fragment: Mapping[str, Any]) -> bool:
-    """Return whether two details with the same index are distinct: encrypted ones are never split."""
-    if known.get("id") and fragment.get("id") and known["id"] != fragment["id"]:
-        return True
-    return bool(known.get("data") and fragment.get("data") and not fragment.get("text"))
-
-
-def _joined_detail(known: Json, fragment: Mapping[str, Any]) -> Json:
-    joined = dict(known)
-    for key, value in fragment.items():
-        before = known.get(key)
-        grows = key in _GROWING or (key == "signature" and not str(value).startswith(str(before)))
-        if grows and isinstance(before, str) and isinstance(value, str):
-            joined[key] = before + value
-        elif value is not None:
-            joined[key] = value
-    return joined
 
 
 # Signatures in exported and imported threads
@@ -295,13 +287,19 @@ def _unsigned(message: Json, model: str) -> Json:
     if any(part[METADATA] for part in said):
         rest[_SIGNED] = said
     if calls := cast("list[Json]", message.get("tool_calls") or []):
-        rest["tool_calls"] = [
-            {key: value for key, value in call.items() if key != _SIGNED}
-            if _is_imported(call.get(_SIGNED) or {}, model)
-            else call
-            for call in calls
-        ]
+        rest["tool_calls"] = [_unsigned_call(call, model) for call in calls]
     return rest
+
+
+def _unsigned_call(call: Json, model: str) -> Json:
+    before = [
+        part
+        for part in cast("list[Part]", call.get(_BEFORE) or [])
+        if not _is_imported(part[METADATA], model)
+    ]
+    dropped = {_SIGNED} if _is_imported(call.get(_SIGNED) or {}, model) else set[str]()
+    kept = {key: value for key, value in call.items() if key not in dropped | {_BEFORE}}
+    return kept | ({_BEFORE: before} if before else {})
 
 
 def _sound(provider: str, given: Any) -> Any:

@@ -20,7 +20,8 @@ from agent_core.domain.model_adapter import (
     TextDelta,
     ToolCallDelta,
 )
-from agent_core.domain.signatures import REASONING_FIELDS, add_detail
+from agent_core.domain.reasoning_details import add_detail
+from agent_core.domain.signatures import REASONING_FIELDS
 from agent_core.llm.readers.reader import AnswerReader, call_delta, deltas_of, index_of, sources_of, texts_of
 from agent_core.support.plain_json import Json, fields_of, items_of
 

@@ -68,7 +68,7 @@ def fit_history(
         fitted = _one_system(fitted)
     fitted = _with_person_at_both_ends(fitted)
     fitted = _ordered([_filled(message, rules) for message in fitted], rules)
-    fitted = split_by_reasoning(fitted)
+    fitted = split_by_reasoning(fitted, has_blocks_in_order=rules.signed_turns)
     return split_duplicates(fitted) if rules.distinct_calls else fitted
 
 

@@ -100,7 +100,10 @@ _THOUGHTS = frozenset({*REASONING_FIELDS, "reasoning_details", "thinking_blocks"
 _SIGNATURES = frozenset({"extra_content", "provider_specific_fields"})
 """Fields of a call in which Google's endpoint, and litellm's proxy, expect their signatures back."""
 
-COMPATIBLE = Rules(returned_fields=_THOUGHTS | ITEMS, returned_call_fields=_SIGNATURES | ITEMS)
+_BLOCKS = frozenset({"thinking_blocks"})
+"""Anthropic's reasoning, of a message or between two of its calls."""
+
+COMPATIBLE = Rules(returned_fields=_THOUGHTS | ITEMS, returned_call_fields=_SIGNATURES | ITEMS | _BLOCKS)
 """Rules of other OpenAI-compatible servers."""
 
 _SKIPPED_SIGNATURE: dict[str, Any] = {"google": {"thought_signature": "skip_thought_signature_validator"}}
@@ -132,7 +135,8 @@ RULES: dict[str, Rules] = {
         needs_tools=True,
         arguments=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         signed_turns=True,
-        returned_fields=frozenset({"thinking_blocks"}),
+        returned_fields=_BLOCKS,
+        returned_call_fields=_BLOCKS,
         format_with_tools=True,
     ),
     "gemini": Rules(
@@ -253,5 +257,5 @@ def _served_elsewhere(rules: Rules) -> Rules:
     return replace(
         rules,
         returned_fields=rules.returned_fields | _THOUGHTS,
-        returned_call_fields=rules.returned_call_fields | _SIGNATURES,
+        returned_call_fields=rules.returned_call_fields | _SIGNATURES | _BLOCKS,
     )

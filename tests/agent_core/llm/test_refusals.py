@@ -60,7 +60,7 @@ WINDOWS = {
         NamedWindow(8192, 9000),
     ),
     "in few words": ("Prompt has 9000 tokens, exceeding the limit of 8192 tokens.", NamedWindow(8192, 9000)),
-    "Together": (
+    "Together, sum": (
         "The input length (9000 tokens) plus max_tokens 512 must be <= 8193",
         NamedWindow(8193, 9000),
     ),

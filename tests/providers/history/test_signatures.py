@@ -169,6 +169,14 @@ ORDERS = [
     [Thought("hidden", hidden=True), Use("clock"), Use("clock", {"zone": "CET"})],
     [Thought("One."), "So.", Thought("Two."), "Then.", Use("clock")],
     ["So.", Thought("One."), Use("clock")],
+    [
+        Thought("One."),
+        Use("clock"),
+        Thought("Two."),
+        Thought("h", hidden=True),
+        Use("clock", {"zone": "CET"}),
+    ],
+    [Thought("One."), "So.", Use("clock"), Use("clock", {"zone": "CET"}), Thought("Two."), Use("clock")],
 ]
 
 
