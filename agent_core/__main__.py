@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import contextlib
+import gc
 import importlib
 import importlib.util
 import inspect
@@ -45,6 +47,7 @@ def main(
         program: what the help calls this program.
         epilog: last words of the help.
     """
+    atexit.register(gc.freeze)  # else the process ends with a collection of all modules, a fifth of a command
     options = _parser(program, epilog).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:

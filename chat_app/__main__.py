@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
+import gc
 import os
 import sys
 from dataclasses import replace
@@ -42,6 +44,7 @@ def main(given: list[str] | None = None, *, program: str = "python -m chat_app")
         given: the arguments; by default those of the process.
         program: what the help calls this program.
     """
+    atexit.register(gc.freeze)  # else the process ends with a collection of all modules, a fifth of a command
     options = _parser(program).parse_args(_with_command(sys.argv[1:] if given is None else given))
     try:
         options.run(options)

@@ -13,8 +13,6 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
-from redis.exceptions import RedisError
-
 from agent_core.support.logs import escape
 from agent_core.text.redaction import hide_secrets
 
@@ -102,6 +100,8 @@ def log_exception(exception: Exception) -> None:
 
     That one also sends an alert, whose script the content policy blocks, and which no person could use.
     """
+    from redis.exceptions import RedisError  # here, because commands do not need it
+
     if isinstance(exception, RedisError):
         _log.error("Redis cannot be used, so an event of a tab was not handled: %s", exception)
     else:

@@ -9,9 +9,6 @@ import errno
 import importlib.util
 import socket
 
-from redis import Redis
-from redis.exceptions import RedisError
-
 from agent_core import migrate_database
 from agent_core.errors import AgentCoreError, words_of
 from agent_core.store.database.app_database import migrate_app
@@ -104,6 +101,10 @@ def require_redis(url: str | None) -> None:
     """
     if url is None:
         return
+    # Here, because the library takes a tenth of a second.
+    from redis import Redis
+    from redis.exceptions import RedisError
+
     try:
         with Redis.from_url(
             url, socket_timeout=_REDIS_TIMEOUT, socket_connect_timeout=_REDIS_TIMEOUT
