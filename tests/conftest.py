@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import os
@@ -52,6 +53,7 @@ for _name in [name for name in os.environ if name.endswith(KEYS) or name.startsw
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 gc.disable()  # until the tests are collected
+atexit.register(gc.freeze)  # else each process ends with a collection of all that the tests have imported
 watch()
 
 _create_context = ssl.create_default_context

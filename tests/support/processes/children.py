@@ -9,4 +9,5 @@ from __future__ import annotations
 from multiprocessing import get_context
 
 FORKED = get_context("forkserver")
-FORKED.set_forkserver_preload(["tests.support.agents", "tests.chaos.worker", "pytest"])
+_FROZEN = "tests.support.processes.frozen"  # the last one
+FORKED.set_forkserver_preload(["tests.support.agents", "tests.chaos.worker", "pytest", _FROZEN])
