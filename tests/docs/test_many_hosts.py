@@ -40,7 +40,7 @@ ELSEWHERE = {"0.0.0.0": "127.0.0.1", "9100": "0"}
 def services() -> dict[str, Any]:
     """The services of the file, with its variables replaced."""
     variables = {"DATABASE_PASSWORD": "secret", "ADDRESS": "https://agents.example.org", "NAME": NAME}
-    variables |= {"OPENAI_API_KEY": "none", "CHAT_MODEL": "demo", "PASSWORD_HASH": PASSWORD_HASH}
+    variables |= {"OPENAI_API_KEY": "", "CHAT_MODEL": "demo", "PASSWORD_HASH": PASSWORD_HASH}
     text = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
     replaced = re.sub(r"\$\{(\w+)(:-?\??\w*)\}", lambda match: variables[match[1]], text)
     return yaml.safe_load(replaced)["services"]

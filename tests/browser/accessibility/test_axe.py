@@ -185,7 +185,8 @@ MOMENTS: dict[str, list[Callable[[Chat], None]]] = {
 
 
 RUN = "async (rules) => (await axe.run(rules)).violations"
-ALL: dict[str, Any] = {"resultTypes": ["violations"]}
+# Without `preload`: half of a check was loading the style sheets again, for rules that are off or of no serious impact.
+ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 COLOURS = ALL | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 """The rules whose findings depend on the colours of a scheme; all others find the same in the other scheme."""
 

@@ -241,20 +241,20 @@ def test_tabs_go_on_when_redis_is_back(
 def signed(
     chromium_path: Path,
     tmp_path: Path,
-    environment: dict[str, str],
+    redis_url: str,
     pages: Path,
     postgresql: PostgreSQL,
 ) -> Iterator[tuple[Server, Server]]:
     """Two servers of one app with accounts."""
     postgresql.execute("create database signed_in")
     own = {
+        "CHAT_MODEL": "demo",
+        "CHAT_REDIS_URL": redis_url,
         "CHAT_SIGN_IN": "local",
         "CHAT_DATABASE_URL": postgresql.url("signed_in").replace("+psycopg", ""),
     }
     with ExitStack() as stack:
-        first, second = (
-            stack.enter_context(started(_made(tmp_path / name), environment | own, pages)) for name in "ab"
-        )
+        first, second = (stack.enter_context(started(_made(tmp_path / name), own, pages)) for name in "ab")
         yield first, second
 
 
