@@ -52,6 +52,6 @@ def _no_number(word: str) -> Any:
     raise ValueError(f"{word} is not a JSON number")
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=16)
 def _schema(text: str) -> JsonSchema:
     return JsonSchema(json.loads(text))

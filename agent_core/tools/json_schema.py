@@ -33,14 +33,26 @@ class JsonSchema:
     """
 
     def __init__(self, schema: dict[str, Any]) -> None:
+        self._set(schema, _validator(schema))
+
+    @classmethod
+    def unchecked(cls, schema: dict[str, Any]) -> JsonSchema:
+        """Return a schema that was checked before and is only shown: it finds no problems."""
+        made = cls.__new__(cls)
+        made._set(schema, None)
+        return made
+
+    def _set(self, schema: dict[str, Any], validator: Any) -> None:
         self.schema = schema
-        self._validator = _validator(schema)
+        self._validator = validator
         properties = schema.get("properties", {})
         closed = schema.get("additionalProperties") is False and not schema.get("patternProperties")
         self.names: frozenset[str] | None = frozenset(properties) if closed or properties else None
 
     def problems(self, arguments: dict[str, Any]) -> list[str]:
         """Return the problems of the arguments, each as a short text; empty if they are valid."""
+        if self._validator is None:
+            return []
         try:
             errors = sorted(
                 self._validator.iter_errors(arguments), key=lambda error: list(map(str, error.path))

@@ -215,12 +215,11 @@ def _tool_state(part: Mapping[str, Any], name: str, context: MessageContext) -> 
     state = _TOOL_STATES.get(str(part.get("state")), "running")
     if state == "failed" and context.end_reasons.get(part.get("toolCallId", "")) == EndReason.STOPPED:
         return "stopped"
-    if (
-        state == "running"
-        and (context.runs.get(part.get("toolCallId", "")) or {}).get("status") == "retrying"
-    ):
+    run = (context.runs.get(part.get("toolCallId", "")) or {}).get("status")
+    if state == "running" and run == "retrying":
         return "retrying"
-    return "answer" if part.get("state") == "input-available" and context.is_async(name) else state
+    waits = context.is_async(name) or run == "waiting"  # as the call of a tool that an OpenAI client runs
+    return "answer" if part.get("state") == "input-available" and waits else state
 
 
 def _error(part: Mapping[str, Any], state: str) -> str:

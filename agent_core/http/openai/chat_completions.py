@@ -7,6 +7,7 @@ tools are there; the agent's are shown in a field that clients ignore, `server_t
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
@@ -59,7 +60,8 @@ class ChatCompletions:
         ctx, body = await self._options.read(request)
         check_parameters(body, CHAT_USED, CHAT_IGNORED)
         with_usage = flag(body.get("stream_options"), "include_usage")
-        sent, options = read_messages(body.get("messages")), chat_options(body)
+        sent = read_messages(body.get("messages"))
+        options = await asyncio.to_thread(chat_options, body)
         metadata = object_of(body.get("metadata"))
         given = metadata.get("thread_id") or request.headers.get(THREAD_HEADER)
         thread = None if given is None else await self._thread(given, ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -64,7 +65,8 @@ class Responses:
         """Begin a response, or answer the tool calls that one waits for."""
         ctx, body = await self._options.read(request)
         check_parameters(body, RESPONSES_USED, RESPONSES_IGNORED)
-        sent, options = read_input(body.get("input")), response_options(body)
+        sent = read_input(body.get("input"))
+        options = await asyncio.to_thread(response_options, body)
         previous = await self._previous(body, ctx)
         if answers := sent.answers or sent.answers_at_end():
             if sent.answers and sent.messages:

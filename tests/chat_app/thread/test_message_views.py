@@ -55,8 +55,10 @@ def test_a_call_whose_error_reads_stopped_failed() -> None:
 
 def test_an_async_tool_waits_for_a_person() -> None:
     part = call(state="input-available", input={"question": "Which?", "options": ["a", "b"]})
-    row = tool_view(part, MessageContext(is_async=lambda name: name == "get_weather"))
-    assert (row.state, row.question, row.options, row.opened) == ("answer", "Which?", ["a", "b"], True)
+    of_a_client = MessageContext(runs={"c": {"status": "waiting"}})
+    for context in (MessageContext(is_async=lambda name: name == "get_weather"), of_a_client):
+        row = tool_view(part, context)
+        assert (row.state, row.question, row.options, row.opened) == ("answer", "Which?", ["a", "b"], True)
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,20 @@ from agent_core.errors import ValidationError, words_of
 from agent_core.http.openai.errors import RequestError
 from agent_core.http.requests import is_object, list_of, object_of
 from agent_core.tools.answer_format import AnswerFormat
-from agent_core.tools.client_tools import client_tool
+from agent_core.tools.client_tools import check_function
 
 if TYPE_CHECKING:
     from agent_core.api import AgentApi
 
 MAX_TOOLS = 128
 """Most tools of one request, as at OpenAI."""
-_MAX_SIZE = 500_000  # characters of JSON
+_MAX_SIZE = 200_000  # characters of JSON
 _FORMATS = ("text", "json_object", "json_schema")
 _NO_TOOLS = "The client's own tools are functions; the agent has its own tools and runs them on the server."
 
 
 def chat_options(body: Mapping[str, Any]) -> TurnOptions:
-    """Return what a chat completion asks for.
+    """Return what a chat completion asks for; call it in a thread, because schemas are slow to check.
 
     Raises:
         RequestError: `tools`, `tool_choice` or `response_format` is invalid.
@@ -41,7 +41,7 @@ def chat_options(body: Mapping[str, Any]) -> TurnOptions:
 
 
 def response_options(body: Mapping[str, Any]) -> TurnOptions:
-    """Return what a response asks for.
+    """Return what a response asks for; see `chat_options`.
 
     Raises:
         RequestError: `tools`, `tool_choice` or `text` is invalid.
@@ -71,7 +71,7 @@ def _function(tool: Any, given: Any, where: str) -> dict[str, Any]:
         raise RequestError(form, where, code="invalid_value")
     function = {"name": fields.get("name"), "description": description, "parameters": schema}
     try:
-        client_tool(function)
+        check_function(function)
     except ValidationError as error:
         raise RequestError(words_of(error), where, code="invalid_function_parameters") from None
     return function

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ def outcomes_of(message: Any) -> list[Any]:
         for call in message.tool_calls
     ]
     return [message.to_dict(), *calls]
+
+
+async def snapshot(api: Any, thread_id: str) -> list[Any]:
+    """Return the chunks with the runs of a thread's calls, for a new reader."""
+    async with aclosing(api.subscribe(thread_id, ctx=CallContext("ann"))) as updates:
+        first = await anext(updates)
+    return [chunk for chunk in first.chunks if chunk["type"] == "data-tool-run"]
 
 
 async def test_chat_client_runs_its_tools_until_the_answer_is_there(tmp_path: Path) -> None:
@@ -164,6 +172,8 @@ async def test_every_call_needs_its_outcome_and_only_its_caller_gives_it(tmp_pat
         assert left.value.code == "tool_call_not_answered"
         (waiting, _) = await api.list_waiting()
         assert waiting.kind == "outcome", "nothing was written"
+        runs = [chunk["data"]["status"] for chunk in await snapshot(api, waiting.thread_id)]
+        assert runs == ["waiting", "waiting"], "the page shows that they wait, also after a reload"
 
 
 async def test_a_stopped_turn_takes_no_outcome(tmp_path: Path) -> None:
