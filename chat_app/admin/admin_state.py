@@ -47,6 +47,7 @@ class AdminState(CommandState, mixin=True):
     async def open(self):
         """Read the section as the page opens."""
         self.notice = ""
+        self._forget()
         if self._is_admin():
             await self._show()
 
@@ -55,6 +56,9 @@ class AdminState(CommandState, mixin=True):
         """Read the section again."""
         if self._is_admin():
             await self._show()
+
+    def _forget(self) -> None:
+        """Forget what the visit before has left on the page; a section overrides it."""
 
     async def _read(self) -> dict[str, Any]:
         """Return the section's vars by name; a section overrides it."""

@@ -65,6 +65,9 @@ class People(AdminState, rx.State):
     done: dict[str, Any] = {}
     _count: int = _PAGE
 
+    def _forget(self) -> None:
+        self.opened, self.problem, self.done = "", "", {}
+
     async def _read(self) -> dict[str, Any]:
         known = accounts()
         found = await known.sessions_of(self.opened) if known is not None and self.opened else []

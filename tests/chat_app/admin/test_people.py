@@ -131,6 +131,8 @@ async def test_an_administrator_changes_roles_disables_and_removes(
         assert page.done == {}
         await page.remove(bob)
         assert ("bob" in shown(page), page.done) == (False, {"name": "bob", "paused": 1})
+        await page.open()
+        assert page.done == {}, "not on the next visit"
         (schedule,) = await shared.api.schedules.list(ctx=CallContext(bob))
         assert schedule.status == "paused"
         for late in (page.disable(bob), page.enable(bob), page.sign_out(bob), page.change_role(bob, "admin")):
