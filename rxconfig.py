@@ -7,6 +7,7 @@ from pathlib import Path
 import reflex as rx
 from reflex import constants
 
+from chat_app.server.frontend import is_for_any_site, pause_collections
 from chat_app.server.settings import load_settings
 from chat_app.web.own_origin import OwnOrigin
 
@@ -26,6 +27,8 @@ def _bun() -> Path:
     return program if program and program.exists() else constants.Bun.DEFAULT_PATH
 
 
+if is_for_any_site():
+    pause_collections()
 settings = load_settings()
 if settings.redis_url:
     # Keep a tab's state in its process for some seconds: opening a thread takes 34 commands instead of 200. A

@@ -9,7 +9,9 @@ server.
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import hashlib
 import os
 import shutil
@@ -42,6 +44,17 @@ KEPT_SECONDS = 7 * 24 * 3600
 def is_for_any_site() -> bool:
     """Return whether this process builds pages with placeholders, which `chat_app.server.pages` replaces."""
     return os.environ.get("REFLEX_FRONTEND_PATH") == ANY_PATH
+
+
+def pause_collections() -> None:
+    """Leave garbage collections out of this process, which builds and then ends: they were two fifths of its own time."""
+    gc.disable()
+    atexit.register(_leave_all_as_it_is)
+
+
+def _leave_all_as_it_is() -> None:
+    gc.freeze()
+    sys.unraisablehook = lambda _: None  # weak references that outlive the module of their callback report it
 
 
 def web_directory() -> Path:
