@@ -1,3 +1,3 @@
 """The version of the distribution: written here only; the build, the command and the OpenAPI document read it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
