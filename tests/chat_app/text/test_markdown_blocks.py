@@ -52,7 +52,7 @@ print(wrong.slice(0, 3));
 
 
 def test_pieces_of_any_size_become_the_same_page(scripts: Scripts) -> None:
-    assert scripts.run(LIVE, TEXTS=DOCUMENTS, SIZES=[1, 2, 3, 5, 8, 13, 21, 34], SEEDS=[1]) == []
+    assert scripts.run(LIVE, TEXTS=DOCUMENTS, SIZES=[1, 3, 8, 21], SEEDS=[1]) == []
 
 
 def test_the_specifications_examples_become_the_same_page_in_pieces(scripts: Scripts) -> None:
@@ -101,30 +101,30 @@ const TEXTS = Array.from({ length: 120 }, () => some(3).slice(0, 300));
 
 
 def test_nested_markdown_becomes_the_same_page_in_pieces(scripts: Scripts) -> None:
-    assert scripts.run(NESTED + LIVE, BITS=BITS, SIZES=[], SEEDS=[3, 8]) == []
+    assert scripts.run(NESTED + LIVE, BITS=BITS, SIZES=[], SEEDS=[3]) == []
 
 
 GROWING = {
-    "quote": "> a line of *words*\n>\n" * 400,
+    "quote": "> a line of *words*\n>\n" * 200,
     "lines of a quote": "> a\n" * 5000,
-    "quote in a quote": "> > a line of words\n> >\n" * 400,
-    "alert": "> [!NOTE]\n" + "> a line with `code`\n>\n" * 400,
-    "list": "- an item with **bold**\n" * 400,
-    "list in a list": "- top\n" + "  - an item with **bold**\n" * 400,
-    "item": "1. x\n\n" + "   a paragraph of words\n\n" * 400,
-    "task": "- [ ] x\n\n" + "  a paragraph of words\n\n" * 400,
-    "item in a quote": "> - x\n>\n" + ">   a paragraph of words\n>\n" * 400,
-    "table": "| a | b |\n|---|---|\n" + "| 1 | *2* |\n" * 400,
-    "table in a quote": "> | a | b |\n> |---|---|\n" + "> | 1 | *2* |\n" * 400,
-    "table in an item": "- x\n\n  | a | b |\n  |---|---|\n" + "  | 1 | *2* |\n" * 400,
-    "code in an item": "- x\n\n  ```js\n" + "  let a = 1; // code\n\n" * 400,
-    "code in a quote": "> ```js\n" + "> let a = 1; // code\n" * 400,
-    "indented code": "    let a = 1; // code\n" * 400,
-    "html": "<div>\n" + "a line of html\n" * 400,
-    "comment": "<!--\n" + "a line of html\n\n" * 400,
-    "paragraph in an item": "- x\n\n" + "  a line of a log\n" * 3000,
-    "definitions": "".join(f"[l{n}]: https://example.org/{n}\n" for n in range(400)),
-    "footnote": "[^a]: note\n\n" + "    a paragraph of words\n\n" * 400,
+    "quote in a quote": "> > a line of words\n> >\n" * 200,
+    "alert": "> [!NOTE]\n" + "> a line with `code`\n>\n" * 200,
+    "list": "- an item with **bold**\n" * 200,
+    "list in a list": "- top\n" + "  - an item with **bold**\n" * 200,
+    "item": "1. x\n\n" + "   a paragraph of words\n\n" * 200,
+    "task": "- [ ] x\n\n" + "  a paragraph of words\n\n" * 200,
+    "item in a quote": "> - x\n>\n" + ">   a paragraph of words\n>\n" * 200,
+    "table": "| a | b |\n|---|---|\n" + "| 1 | *2* |\n" * 200,
+    "table in a quote": "> | a | b |\n> |---|---|\n" + "> | 1 | *2* |\n" * 200,
+    "table in an item": "- x\n\n  | a | b |\n  |---|---|\n" + "  | 1 | *2* |\n" * 200,
+    "code in an item": "- x\n\n  ```js\n" + "  let a = 1; // code\n\n" * 200,
+    "code in a quote": "> ```js\n" + "> let a = 1; // code\n" * 200,
+    "indented code": "    let a = 1; // code\n" * 200,
+    "html": "<div>\n" + "a line of html\n" * 200,
+    "comment": "<!--\n" + "a line of html\n\n" * 200,
+    "paragraph in an item": "- x\n\n" + "  a line of a log\n" * 1000,
+    "definitions": "".join(f"[l{n}]: https://example.org/{n}\n" for n in range(200)),
+    "footnote": "[^a]: note\n\n" + "    a paragraph of words\n\n" * 200,
 }
 
 
