@@ -3,7 +3,7 @@
 The rules are those of the AI SDK's own reader (`processUIMessageStream` in the npm package `ai`,
 6.0.326; `tool-approval-response` and `reset-step` from 7.0), made total: chunks of a broken or hostile stream,
 in any order, never raise. A delta without a start opens its part; a chunk of an unknown type, or for an unknown
-tool call, is ignored; the first outcome of a call stays.
+tool call, is ignored; the first outcome of a call stays. An outcome goes to the newest open call with its id.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from agent_core.domain.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part
+from agent_core.domain.messages import OPEN_TOOL_STATES, TOOL_PREFIX, Chunk, Part, is_tool_part
 
 _TRANSIENT = frozenset({"data-thread", "data-message", "data-tool-progress", "data-tool-run"})
 """Types of data chunks for subscribers that leave nothing in the message."""
@@ -185,6 +185,8 @@ class PartReducer:
         """Write the outcome, unless the call already has a final one."""
         part = self._call(chunk, OPEN_TOOL_STATES) or self._call(chunk, ("output-available",))
         if part is None or (part["state"] == "output-available" and not part.get("preliminary")):
+            part = self._left_open(chunk)
+        if part is None:
             return None
         part.pop("output", None)
         part.pop("preliminary", None)
@@ -194,6 +196,15 @@ class PartReducer:
     def _call(self, chunk: Chunk, states: Collection[str]) -> Part | None:
         place = self._calls.get(str(chunk.get("toolCallId")))
         return self._parts[place] if place is not None and self._parts[place].get("state") in states else None
+
+    def _left_open(self, chunk: Chunk) -> Part | None:
+        """Return the newest open call of an earlier step whose id a later one has used again."""
+        call_id = str(chunk.get("toolCallId"))
+        calls = self._parts[: self._calls.get(call_id, 0)]
+        named = (part for part in reversed(calls) if str(part.get("toolCallId")) == call_id)
+        return next(
+            (part for part in named if is_tool_part(part) and part["state"] in OPEN_TOOL_STATES), None
+        )
 
     # Steps, files, sources and data
 

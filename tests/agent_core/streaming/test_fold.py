@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_core.domain.end_reasons import PROCESS_ENDED, STOPPED
@@ -182,6 +182,8 @@ def test_merge_makes_a_long_stream_short():
 
 
 @given(hostile_streams)
+@example([CALL, {"type": "start-step"}, CALL])  # an id that two steps have
+@example([CALL, {"type": "start-step"}, CALL, {"type": "start-step"}, CALL])
 def test_parts_that_were_cut_off_are_closed(chunks: list[Chunk]):
     parts = fold(chunks)
     settled = settle(parts, STOPPED)
