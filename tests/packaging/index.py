@@ -14,5 +14,5 @@ def install(python: str, arguments: Sequence[str]) -> None:
     command = [python, "-m", "pip", "install", "--quiet", "--no-compile", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "(from versions: none)" in done.stderr and not os.environ.get("CI"):
-        pytest.skip(f"The index is not reached, or has no such package, so this IS NOT TRIED:\n{done.stderr[-1000:]}")
+        pytest.skip(f"No index, or no such package there, so this IS NOT TRIED:\n{done.stderr[-1000:]}")
     assert done.returncode == 0, done.stderr
