@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from agent_core.errors import ToolServerError, ValidationError
 from agent_core.testing import ScriptedModel, ToolUse, eventually
 from tests.support.agents import Follower, agent_on, finished, texts, tool_parts
 from tests.support.browser.server import free_port_pair
-from tests.support.mcp.calls import LEGACY, call, command, http_server, noted, tool
+from tests.support.mcp.calls import LEGACY, call, command, noted, tool
 
 
 @pytest.fixture
@@ -25,16 +27,35 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[[str], tuple[str, Path]]]:
+    """Return a function that starts the server once for each way over HTTP, and returns its URL and its log."""
+    found: dict[str, tuple[str, Path]] = {}
+    with contextlib.ExitStack() as stack:
+
+        def start(way: str) -> tuple[str, Path]:
+            if way not in found:
+                log, port = tmp_path_factory.mktemp("served") / "log", free_port_pair()
+                env = {"http json": {"JSON": "1"}, "http with sessions": {"OLD": "1"}}.get(way, {})
+                child = subprocess.Popen(command(log, str(port)), env=os.environ | env)
+                stack.callback(child.wait)
+                stack.callback(child.kill)
+                found[way] = f"http://127.0.0.1:{port}/mcp", log
+            return found[way]
+
+        yield start
+
+
 @pytest.fixture(params=["stdio", "http", "http json", "http with sessions"])
-async def server(request: pytest.FixtureRequest, log: Path) -> AsyncGenerator[McpServer]:
-    """Connect to the same server over each transport."""
-    if request.param == "stdio":
-        async with mcp_tools(command(log)) as mounted:
-            yield mounted
-        return
-    env = {"http json": {"JSON": "1"}, "http with sessions": {"OLD": "1"}}.get(request.param, {})
-    port = free_port_pair()
-    async with http_server(log, port, **env), mcp_tools(f"http://127.0.0.1:{port}/mcp") as mounted:
+async def server(
+    request: pytest.FixtureRequest, log: Path, served: Callable[[str], tuple[str, Path]]
+) -> AsyncGenerator[McpServer]:
+    """Connect to the same server over each transport; over HTTP, it serves the tests of a way one by one."""
+    source: Any = command(log)
+    if request.param != "stdio":
+        source, place = served(request.param)
+        log.symlink_to(place)
+    async with mcp_tools(source) as mounted:
         yield mounted
 
 
