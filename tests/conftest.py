@@ -37,6 +37,7 @@ LONGEST = (
     "tests/packaging/test_newest_python.py",
     "soak",
     "tests/agent_core/store/test_state_machine.py",
+    "tests/packaging/test_newest_python.py",
     "tests/packaging/test_ranges.py",
     "tests/packaging/test_wheel.py",
     "tests/docs/test_programs.py",
