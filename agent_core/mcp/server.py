@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent_core.mcp.client import ServerClient
 
 _log = get_logger(__name__)
+_OPTIONAL_WAIT = 3.0  # seconds for which a start waits for a server that refuses and is not required
 
 
 @known_options
@@ -53,7 +54,7 @@ def mcp_tools(
         cwd: working directory of a command.
         timeout: maximum seconds of one attempt at a call; None for no limit.
         start_timeout: maximum seconds for the server to start and to list its tools. A refused URL is
-            retried until then.
+            retried until then, and for at most 3 seconds if the server is not required.
         only: names of the tools to mount; by default all.
         overrides: options of single tools, by name on the server; see `ToolOverrides`. "*" is for
             every tool that is not named.
@@ -163,8 +164,9 @@ class McpServer:
             await self._client.close()
 
     async def _begin(self, client: ServerClient) -> None:
+        patience = self._start_timeout if self._required else min(self._start_timeout, _OPTIONAL_WAIT)
         try:
-            await self._connect(client, self._start_timeout)
+            await self._connect(client, patience)
         except ToolServerError:
             if self._required:
                 raise

@@ -53,7 +53,7 @@ touch --date 2000-01-01 requirements.txt
 mkdir -p .web/backend .web/build/client/__base__
 echo "<p>The page.</p>" > .web/build/client/__base__/index.html
 echo "[]" > .web/backend/stateful_pages.json
-.venv/bin/python -c 'import chat_app.server.frontend as f; print(f.fingerprint(), end="")' > .web/fingerprint
+.venv/bin/python -c 'import chat_app.chat_app, chat_app.server.frontend as f; print(f.fingerprint(), end="")' > .web/fingerprint
 exec /usr/bin/make "$@"
 """
 NEXT = '''"""The next version."""

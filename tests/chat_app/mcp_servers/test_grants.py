@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from sqlmodel import Session, select
 
+from agent_core import migrate_database
 from agent_core.errors import ToolServerError
 from agent_core.testing import eventually
 from chat_app.accounts import people
@@ -52,6 +53,7 @@ async def setting(
         server: PostgreSQL = request.getfixturevalue("postgresql")
         server.execute("drop database if exists mcp_grants with (force)", "create database mcp_grants")
         url = server.url("mcp_grants")
+        migrate_database(url)  # who removes a person pauses their schedules
     async with signed_server() as (address, provider), processes(url, 2) as (here, elsewhere):
         await here.add("mail", address, {}, "hints", "personal")
         await eventually(lambda: elsewhere.personal("mail") is not None)
