@@ -111,11 +111,12 @@ $(VENV)/.app: $(VENV)/.made requirements.txt
 	@$(COMPILE)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	@echo "Installing what tests and checks need"
+# In one go with what the app needs, which is among these requirements.
+$(VENV)/.dev: $(VENV)/.made requirements.txt requirements-dev.txt
+	@echo "Installing what the app, its tests and its checks need (some minutes, the first time)"
 	@$(PIP) -r requirements-dev.txt
 	@$(COMPILE)
-	@touch $@
+	@touch $(VENV)/.app $@
 
 # Checks of the scripts: bun, which builds the pages, installs them; Node, which pyright runs on, runs them.
 $(MODULES)/.installed: $(VENV)/.dev $(JAVASCRIPT)/package.json $(JAVASCRIPT)/bun.lock
