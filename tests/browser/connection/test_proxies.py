@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ConsoleMessage, expect
 
 from tests.support.browser.chat import Chat, in_production
 from tests.support.browser.server import Server
@@ -27,12 +27,16 @@ def tab_at(browser: Browser, server: Server, url: str, page_errors: list[str]) -
     """Open a tab at another address of a server, and collect its console errors."""
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
-    page.on("console", lambda said: _note(page_errors, said.text, said.type in ("error", "warning")))
+    page.on("console", lambda said: _note(page_errors, _words_of(said), said.type in ("error", "warning")))
     page.on("pageerror", lambda error: _note(page_errors, f"uncaught: {error}"))
     page.on("response", lambda got: _note(page_errors, f"{got.status} {got.url}", got.status >= 400))
     at = cast(Server, SimpleNamespace(url=url, database=server.database))
     yield Chat(page, at)
     context.close()
+
+
+def _words_of(said: ConsoleMessage) -> str:
+    return f"{said.text} ({said.location['url']})"  # a resource that fails is not named otherwise
 
 
 def _note(page_errors: list[str], words: str, is_error: bool = True) -> None:
