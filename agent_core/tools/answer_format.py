@@ -29,7 +29,7 @@ class AnswerFormat:
 
     @property
     def instruction(self) -> str:
-        """What a model is told that does not take the form as an option."""
+        """Return the instruction for a model that does not take the form as an option."""
         if self._schema is None:
             return _ASK
         schema = json.dumps(self._schema.schema, ensure_ascii=False, separators=(",", ":"))

@@ -17,7 +17,7 @@ from chat_app.mcp_servers import grants
 
 LOOK_INTERVAL = 0.2  # seconds between two looks at whether the browser has come back
 Outcome = Literal["connected", "denied", "expired", "other", "failed"]
-"""How a sign-in ended: "denied" by the person there, "other" as another person had begun it."""
+"""Outcome of a sign-in: "denied" by the person there, "other" if another person had begun it."""
 _FINISH_TIMEOUT = 30.0  # seconds from then to the tokens
 _log = get_logger(__name__)
 

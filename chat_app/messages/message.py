@@ -68,7 +68,7 @@ def message_row(message: rx.Var[MessageView], now: rx.Var[bool]) -> rx.Component
 def queued_message(message: rx.Var[MessageView]) -> rx.Component:
     """Render a queued message, sent while the agent was at work.
 
-    Once the turn was stopped or has failed, nothing sends it by itself before the user goes on, and it says so.
+    After a turn that was stopped or has failed, the message stays on hold until the user goes on, and says so.
     """
     waits = rx.match(
         OpenThread.status,

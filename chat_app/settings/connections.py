@@ -18,7 +18,7 @@ from chat_app.ui.page_column import section
 
 _NAMELESS = ("expired", "gone")
 _OUTCOMES = ("connected", "denied", "other", "failed", "unreachable", *_NAMELESS)
-"""How a sign-in may have ended from which the browser comes back here; see `chat_app.api.connect_routes`."""
+"""Outcomes of a sign-in at an MCP server, as the redirect back to this page names them; see `chat_app.api.connect_routes`."""
 
 
 class Connections(ApiCaller, rx.State):

@@ -156,7 +156,7 @@ def _checked(sent: SentMessages) -> SentMessages:
 class ChatForm:
     """Form of the events of chat completions; `_delta` makes the deltas of chunks from them.
 
-    Entries of lists have an `index`, by which OpenAI's Python client joins deltas: what is told twice has two.
+    Give each entry of a list an `index`: OpenAI's Python client joins deltas with the same one.
     """
 
     def __init__(self) -> None:

@@ -71,7 +71,7 @@ def test_a_name_that_was_removed_is_free_and_makes_another_person(
     assert sorted(is_here for _, is_here in found) == [0, 1]
 
 
-async def test_what_does_not_fit_is_refused_in_a_sentence(
+async def test_command_refuses_what_does_not_fit_in_a_sentence(
     known: Accounts, ann: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "already a person named" in refused("add", "ANN")

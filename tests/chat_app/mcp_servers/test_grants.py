@@ -63,7 +63,7 @@ async def setting(
         yield Setting(here, elsewhere, provider, RowGrant(here._database, row.id, "ann", 1.0))
 
 
-async def test_one_process_renews_and_the_others_take_its_tokens(setting: Setting) -> None:
+async def test_grant_is_renewed_by_one_process_whose_tokens_the_others_take(setting: Setting) -> None:
     here, elsewhere, provider, _ = setting
     await setting.age()
     provider.held = asyncio.Event()

@@ -66,7 +66,9 @@ async def test_parse_of_the_client_gets_the_object(tmp_path: Path) -> None:
         await ai.chat.completions.create(
             model="assistant", messages=HI, response_format={"type": "json_object"}
         )
-        assert "JSON object" in model.requests[-1][0]["content"], "it takes no such option, so it is told"
+        assert "JSON object" in model.requests[-1][0]["content"], (
+            "a model without the option gets an instruction"
+        )
         await ai.chat.completions.create(model="assistant", messages=HI)
         assert model.options[-1] == {}
         assert len(await api.list_threads()) == 5

@@ -76,7 +76,9 @@ async def test_an_empty_conversation_begins_with_the_instructions_of_its_first_r
         assert caught.value.param == "instructions"
 
 
-async def test_one_key_is_one_conversation_and_one_item_and_nobody_elses(tmp_path: Path) -> None:
+async def test_request_sent_again_with_its_key_creates_one_conversation_and_one_item_of_its_owner(
+    tmp_path: Path,
+) -> None:
     def own(ctx: Any, _: str, thread: Any) -> None:
         if thread is not None and thread.user_id != ctx.user_id:
             raise errors.AccessDeniedError("This thread is somebody else's.")
