@@ -17,7 +17,7 @@ from chat_app.messages.message import message_row, queued_message
 from chat_app.scripts import react_component
 from chat_app.thread.open_thread import OpenThread, OpenThreadText
 from chat_app.thread.views import MessageView
-from chat_app.thread_list.list_view import menu_events
+from chat_app.thread_list.list_view import MENU_EVENTS, menu_events
 from chat_app.thread_list.thread_list import ThreadList
 from chat_app.timeline.timeline import Timeline, run_drawer, run_toggle
 from chat_app.ui.controls import button, keyed, thread_name
@@ -64,14 +64,7 @@ _thread_menu = react_component(
     pinned=bool,
     archived=bool,
     token=str,
-    on_rename=(str, str),
-    on_pin=(str, bool),
-    on_archive=(str, bool),
-    on_delete=(str,),
-    on_restore=(str, bool),
-    on_export=(str, dict[str, str]),
-    on_share=(str,),
-    on_unshare=(str,),
+    **MENU_EVENTS,
 )
 """Render the menu of the open thread, the same as in its row.
 

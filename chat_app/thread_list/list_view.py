@@ -11,6 +11,18 @@ from chat_app.thread_list.thread_list import Archive, ThreadList
 from chat_app.thread_list.thread_views import ThreadPatch
 from chat_app.ui.controls import titled
 
+MENU_EVENTS: dict[str, Any] = {
+    "on_rename": (str, str),
+    "on_pin": (str, bool),
+    "on_archive": (str, bool),
+    "on_delete": (str,),
+    "on_restore": (str, bool),
+    "on_export": (str, dict[str, str]),
+    "on_share": (str,),
+    "on_unshare": (str,),
+}
+"""Types of the arguments of the events of a thread's menu, for components that show one; see `menu_events`."""
+
 _threads = react_component(
     "thread_list/threads.jsx",
     "Threads",
@@ -21,14 +33,7 @@ _threads = react_component(
     on_gap=(),
     on_more=(int,),
     on_reconnect=(int,),
-    on_rename=(str, str),
-    on_pin=(str, bool),
-    on_archive=(str, bool),
-    on_delete=(str,),
-    on_restore=(str, bool),
-    on_export=(str, dict[str, str]),
-    on_share=(str,),
-    on_unshare=(str,),
+    **MENU_EVENTS,
 )
 """List of threads grouped by date; the browser keeps the rows, and patches change them.
 
